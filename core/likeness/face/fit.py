@@ -1,0 +1,349 @@
+"""Fits the house head to found points: pose, expression and gaze per frame, identity per shot.
+
+Gauss-Newton on the reprojection of the dense points, weighted by each point's own uncertainty, with
+bounded expression weights. One identity and one small 3D bias of every point are shared by the shot: the
+bias takes up what the head cannot be and where two definitions of a point differ, so that the mesh lies
+on the picture. The shot is solved once more as a whole, each frame tied to its neighbors
+(block-tridiagonal), so that noise is shared out before it reaches the weights.
+
+Camera: OpenCV axes (x right, y down, z forward), centimeters; pixels with y down, centers at .5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face.landmarks import Points
+from likeness.head import points as dense
+from likeness.head.model import Head
+from likeness.performance import ARKIT
+
+Array = NDArray[np.float64]
+
+HEAD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
+POSE = 6
+SKIN = slice(0, dense.SKIN_COUNT)
+EYE_LIMIT_RAD = np.radians([40.0, 30.0])
+
+# How far a weight may be expected from rest: rare shapes are given less freedom, so that common ones explain.
+_FREEDOM = {
+    "jawForward": 0.15,
+    "jawLeft": 0.15,
+    "jawRight": 0.15,
+    "mouthLeft": 0.25,
+    "mouthRight": 0.25,
+    "cheekPuff": 0.15,
+    "noseSneerLeft": 0.25,
+    "noseSneerRight": 0.25,
+    "mouthShrugUpper": 0.25,
+    "mouthRollUpper": 0.3,
+    "mouthRollLower": 0.3,
+    "tongueOut": 0.01,
+    "mouthClose": 0.25,
+    "mouthPressLeft": 0.3,
+    "mouthPressRight": 0.3,
+}
+EXPRESSION_STD: Array = np.array([_FREEDOM.get(name, 0.5) for name in ARKIT])
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A pinhole: focal length and principal point, in pixels."""
+
+    focal_px: float
+    center_px: tuple[float, float]
+
+
+@dataclass
+class Shot:
+    """What all frames of a shot share: the person and the lens."""
+
+    lens: Lens
+    identity: Array  # (K,)
+    bias: Array  # (POINTS, 3) head space, cm
+    rest: Array  # (POINTS, 3) the person's points at rest, bias included
+
+
+@dataclass
+class Fit:
+    """One frame: `rotation` (3, 3) and `translation` (3,) camera from head, cm; `expression` (52,)
+    in ARKit order; `gaze` (2, 2) yaw and pitch of the left and right eye in radians;
+    `residual` is the weighted mean reprojection error in units of the inter-ocular distance."""
+
+    rotation: Array
+    translation: Array
+    expression: Array
+    gaze: Array
+    residual: float = 0.0
+
+    @property
+    def head_pose(self) -> Array:
+        """Camera-from-head (4, 4)."""
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = self.rotation, self.translation
+        return pose
+
+
+def rotation_matrix(vector: Array) -> Array:
+    """Rodrigues: axis times angle (3,) to a rotation (3, 3)."""
+    angle = float(np.linalg.norm(vector))
+    cross = _cross(vector)
+    if angle < 1e-9:
+        return np.eye(3) + cross
+    out: Array = (
+        np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * (cross @ cross)
+    )
+    return out
+
+
+def rotation_vector(rotation: Array) -> Array:
+    """The inverse of `rotation_matrix`, angle below pi."""
+    cosine = np.clip((np.trace(rotation) - 1) / 2, -1.0, 1.0)
+    angle = float(np.arccos(cosine))
+    skew = rotation - rotation.T
+    axis = np.array([skew[2, 1], skew[0, 2], skew[1, 0]])
+    norm = float(np.linalg.norm(axis))
+    if norm < 1e-8:
+        return np.zeros(3)
+    out: Array = axis / norm * angle
+    return out
+
+
+def project(points_cam: Array, lens: Lens) -> Array:
+    """Camera points (..., 3) to pixels (..., 2)."""
+    out: Array = points_cam[..., :2] / points_cam[..., 2:] * lens.focal_px + lens.center_px
+    return out
+
+
+def default_lens(width: int, height: int, focal_mm: float = 50.0) -> Lens:
+    """A full-frame lens (36 mm along the longer side) centered on the picture."""
+    return Lens(max(width, height) * focal_mm / 36.0, (width / 2, height / 2))
+
+
+def fit_still(head: Head, found: Points, lens: Lens) -> tuple[Shot, Fit]:
+    """Fit one picture: pose first, then identity and expression together, then the bias."""
+    return fit_shot_identity(head, [found], lens)
+
+
+def fit_shot_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, Fit]:
+    """Solve what the shot shares from a few key frames; returns it and the last key's fit."""
+    shot = Shot(lens, np.zeros(len(head.point_identity)), np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
+    fits = [start_pose(shot, key) for key in keys]
+    for round_ in range(8):
+        fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
+        shot = solve_identity(head, shot, keys, fits, identity_std=0.6 if round_ < 4 else 1.0)
+    for _ in range(3):
+        shot = solve_bias(head, shot, keys, fits)
+        fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
+    return shot, fits[-1]
+
+
+def start_pose(shot: Shot, found: Points) -> Fit:
+    """Weak-perspective alignment of the rest shape (scaled orthography by least squares)."""
+    weight = _weights(found)[SKIN]
+    model = shot.rest[SKIN]
+    center3 = np.average(model, axis=0, weights=weight)
+    center2 = np.average(found.xy[SKIN], axis=0, weights=weight)
+    root = np.sqrt(weight)[:, None]
+    affine = np.linalg.lstsq((model - center3) * root, (found.xy[SKIN] - center2) * root, rcond=None)[0].T
+    scale = float(np.mean(np.linalg.norm(affine, axis=1)))
+    rows = affine / np.linalg.norm(affine, axis=1, keepdims=True)
+    full = np.vstack([rows, np.cross(rows[0], rows[1])])
+    u, _, vt = np.linalg.svd(full)
+    rotation = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
+    depth = shot.lens.focal_px / max(scale, 1e-6)
+    ray = (center2 - shot.lens.center_px) / shot.lens.focal_px
+    translation = np.array([ray[0] * depth, ray[1] * depth, depth]) - rotation @ center3
+    return Fit(rotation, translation, np.zeros(len(ARKIT)), np.zeros((2, 2)))
+
+
+def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) -> Fit:
+    """Gauss-Newton for pose and expression of one frame, then gaze from the irises."""
+    fit = start
+    weight = _weights(found)
+    for _ in range(steps):
+        matrix, right = normal_equations(head, shot, found, fit, weight)
+        fit = apply_step(fit, solve_bounded(matrix, right, fit.expression))
+    fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
+    return replace(fit, residual=residual(head, shot, found, fit))
+
+
+def normal_equations(
+    head: Head, shot: Shot, found: Points, fit: Fit, weight: Array
+) -> tuple[Array, Array]:
+    """The Gauss-Newton system (58, 58) and (58,) in pose step and expression step, priors included."""
+    rotated = skin_points(head, shot, fit.expression) @ fit.rotation.T
+    camera = rotated + fit.translation
+    error = found.xy[SKIN] - project(camera, shot.lens)
+    jacobian = _projection_jacobian(camera, shot.lens)
+    size = POSE + len(ARKIT)
+    columns = np.empty((len(camera), 2, size))
+    columns[:, :, :3] = -np.einsum("nij,njk->nik", jacobian, _cross_many(rotated))
+    columns[:, :, 3:6] = jacobian
+    turned = np.einsum("nij,jk->nik", jacobian, fit.rotation)
+    columns[:, :, POSE:] = np.einsum("nik,enk->nie", turned, head.point_expression[:, SKIN], optimize=True)
+    w = _robust(error, weight[SKIN], shot.lens, fit)
+    flat = columns.reshape(-1, size)
+    scaled = flat * np.repeat(w, 2)[:, None]
+    matrix = scaled.T @ flat
+    right = scaled.T @ error.reshape(-1)
+    prior = 1.0 / EXPRESSION_STD**2
+    matrix[range(POSE, size), range(POSE, size)] += prior
+    right[POSE:] -= prior * fit.expression
+    return matrix, right
+
+
+def solve_bounded(matrix: Array, right: Array, expression: Array) -> Array:
+    """Solve the step so that every weight stays within 0 to 1 (active set, few passes)."""
+    low, high = -expression, 1.0 - expression
+    free = np.ones(len(right), bool)
+    step = np.zeros(len(right))
+    for _ in range(4):
+        fixed = ~free
+        rest = right[free] - matrix[np.ix_(free, fixed)] @ step[fixed]
+        step[free] = np.linalg.solve(matrix[np.ix_(free, free)], rest)
+        weights = step[POSE:]
+        over = np.r_[np.zeros(POSE, bool), (weights < low - 1e-9) | (weights > high + 1e-9)] & free
+        step[POSE:] = np.clip(weights, low, high)
+        if not over.any():
+            break
+        free &= ~over
+    return step
+
+
+def apply_step(fit: Fit, step: Array) -> Fit:
+    """Move a fit by a Gauss-Newton step; rotation steps multiply from the left."""
+    return replace(
+        fit,
+        rotation=rotation_matrix(step[:3]) @ fit.rotation,
+        translation=fit.translation + step[3:6],
+        expression=np.clip(fit.expression + step[POSE:], 0.0, 1.0),
+    )
+
+
+def solve_identity(
+    head: Head, shot: Shot, keys: list[Points], fits: list[Fit], identity_std: float
+) -> Shot:
+    """Linear least squares for the identity that all key frames share."""
+    count = len(shot.identity)
+    matrix = np.eye(count) / identity_std**2
+    right = -shot.identity / identity_std**2
+    for found, fit in zip(keys, fits, strict=True):
+        camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
+        error = found.xy[SKIN] - project(camera, shot.lens)
+        turned = np.einsum("nij,jk->nik", _projection_jacobian(camera, shot.lens), fit.rotation)
+        columns = np.einsum("nik,enk->nie", turned, head.point_identity[:, SKIN], optimize=True)
+        w = _robust(error, _weights(found)[SKIN], shot.lens, fit)
+        flat = columns.reshape(-1, count)
+        scaled = flat * np.repeat(w, 2)[:, None]
+        matrix += scaled.T @ flat
+        right += scaled.T @ error.reshape(-1)
+    identity = np.clip(shot.identity + np.linalg.solve(matrix, right), -3.0, 3.0)
+    return with_person(head, shot, identity, shot.bias)
+
+
+def solve_bias(
+    head: Head, shot: Shot, keys: list[Points], fits: list[Fit], bias_std_cm: float = 0.25
+) -> Shot:
+    """The 3D offset of every point that best explains what is left, small by a prior."""
+    matrix = np.zeros((dense.SKIN_COUNT, 3, 3)) + np.eye(3) / bias_std_cm**2
+    right = -shot.bias[SKIN] / bias_std_cm**2
+    for found, fit in zip(keys, fits, strict=True):
+        camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
+        error = found.xy[SKIN] - project(camera, shot.lens)
+        turned = np.einsum("nij,jk->nik", _projection_jacobian(camera, shot.lens), fit.rotation)
+        w = _robust(error, _weights(found)[SKIN], shot.lens, fit)[:, None, None]
+        matrix += w * np.einsum("nij,nik->njk", turned, turned)
+        right += w[:, 0] * np.einsum("nij,ni->nj", turned, error)
+    bias = shot.bias.copy()
+    bias[SKIN] += np.linalg.solve(matrix, right[..., None])[..., 0]
+    return with_person(head, shot, shot.identity, bias)
+
+
+def with_person(head: Head, shot: Shot, identity: Array, bias: Array) -> Shot:
+    """The same shot with another person in it; keeps `rest` in step."""
+    rest = head.point_mean + np.tensordot(identity, head.point_identity, 1) + bias
+    return replace(shot, identity=identity, bias=bias, rest=rest)
+
+
+def skin_points(head: Head, shot: Shot, expression: Array) -> Array:
+    """The person's skin points (SKIN_COUNT, 3) in head space under an expression."""
+    out: Array = shot.rest[SKIN] + np.tensordot(expression, head.point_expression[:, SKIN], 1)
+    return out
+
+
+def solve_gaze(head: Head, shot: Shot, found: Points, fit: Fit) -> Array:
+    """Yaw and pitch of both eyes: the direction in which the found iris lies, seen from the eye's center."""
+    gaze = np.zeros((2, 2))
+    offset = np.tensordot(shot.identity, head.point_identity, 1)
+    for side, iris, rim in (
+        (0, dense.IRIS_LEFT, dense.RIM_LEFT),
+        (1, dense.IRIS_RIGHT, dense.RIM_RIGHT),
+    ):
+        center = head.eye_centers[side] + offset[iris]
+        radius = float(np.linalg.norm(head.point_mean[iris] - head.eye_centers[side]))
+        ids = np.r_[iris, rim]
+        weight = 1.0 / np.maximum(found.sigma_px[ids], 1e-3) ** 2
+        seen = np.average(found.xy[ids], axis=0, weights=weight)
+        toward = np.array([*((seen - shot.lens.center_px) / shot.lens.focal_px), 1.0])
+        ray = fit.rotation.T @ toward
+        origin = fit.rotation.T @ -fit.translation - center
+        a, b, c = ray @ ray, ray @ origin, origin @ origin - radius**2
+        root = b * b - a * c
+        distance = (-b - np.sqrt(root)) / a if root > 0 else -b / a
+        spot = origin + distance * ray
+        spot /= np.linalg.norm(spot)
+        angles = np.array([np.arctan2(spot[0], spot[2]), np.arcsin(np.clip(spot[1], -1, 1))])
+        gaze[side] = np.clip(angles, -EYE_LIMIT_RAD, EYE_LIMIT_RAD)
+    return gaze
+
+
+def residual(head: Head, shot: Shot, found: Points, fit: Fit) -> float:
+    """Mean distance of visible points from their projection, in inter-ocular distances."""
+    camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
+    error = np.linalg.norm(found.xy[SKIN] - project(camera, shot.lens), axis=1)
+    return float(np.average(error, weights=found.visible[SKIN] + 1e-3) / interocular(found.xy))
+
+
+def interocular(points_px: Array) -> float:
+    """Distance of the outer eye corners in pixels, never zero."""
+    return float(max(np.linalg.norm(points_px[36] - points_px[45]), 1e-3))
+
+
+def _weights(found: Points) -> Array:
+    """Inverse variance of every point, less for what is hidden."""
+    sigma = np.maximum(found.sigma_px, 0.004 * interocular(found.xy))
+    out: Array = (0.15 + 0.85 * found.visible) / sigma**2
+    return out
+
+
+def _robust(error: Array, weight: Array, lens: Lens, fit: Fit) -> Array:
+    """Down-weight outliers (Geman-McClure) beyond three deviations; scaled so that priors stay comparable."""
+    squared = weight * (error**2).sum(axis=1)
+    out: Array = weight / (1.0 + squared / 27.0) ** 2
+    return out * 0.1  # neighboring points err together: ten of them are about one measurement
+
+
+def _projection_jacobian(camera: Array, lens: Lens) -> Array:
+    """d pixel / d camera point, (N, 2, 3)."""
+    inverse = lens.focal_px / camera[:, 2]
+    out = np.zeros((len(camera), 2, 3))
+    out[:, 0, 0] = out[:, 1, 1] = inverse
+    out[:, 0, 2] = -inverse * camera[:, 0] / camera[:, 2]
+    out[:, 1, 2] = -inverse * camera[:, 1] / camera[:, 2]
+    return out
+
+
+def _cross(v: Array) -> Array:
+    return np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+
+
+def _cross_many(v: Array) -> Array:
+    out = np.zeros((len(v), 3, 3))
+    out[:, 0, 1], out[:, 0, 2] = -v[:, 2], v[:, 1]
+    out[:, 1, 0], out[:, 1, 2] = v[:, 2], -v[:, 0]
+    out[:, 2, 0], out[:, 2, 1] = -v[:, 1], v[:, 0]
+    return out

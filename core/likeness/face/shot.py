@@ -1,0 +1,148 @@
+"""Solves a whole shot: one person and lens, every frame's pose, expression and gaze, tied in time.
+
+The frames are first fitted one by one, then together: every frame keeps its own Gauss-Newton system and is
+tied to its neighbors by a random walk whose step is what a face can do in a frame. That block-tridiagonal
+system is solved exactly (the smoother of a Kalman filter), so what a frame cannot tell, its neighbors do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from likeness.face.fit import (
+    EYE_LIMIT_RAD,
+    POSE,
+    Array,
+    Fit,
+    Lens,
+    Shot,
+    _weights,
+    apply_step,
+    fit_shot_identity,
+    normal_equations,
+    refine,
+    residual,
+    rotation_vector,
+    solve_bounded,
+    start_pose,
+)
+from likeness.face.landmarks import Points
+from likeness.head.model import Head
+from likeness.performance import ARKIT
+
+KEY_FRAMES = 12
+_SPEED_RAD, _SPEED_CM, _SPEED_DEPTH_CM = np.radians(2.5), 0.5, 0.8
+_SPEED_WEIGHT = np.array([0.5 if name.startswith("eyeBlink") else 0.12 for name in ARKIT])
+STEP_STD: Array = np.r_[[_SPEED_RAD] * 3, _SPEED_CM, _SPEED_CM, _SPEED_DEPTH_CM, _SPEED_WEIGHT]
+GAZE_STEP_RAD = np.radians(4.0)
+
+
+def choose_keys(found: Sequence[Points], count: int = KEY_FRAMES) -> list[int]:
+    """Frames that differ most in pose and expression: farthest points of the aligned shape."""
+    shapes = np.stack([_aligned(points.xy) for points in found])
+    start = int(np.argmin(np.linalg.norm(shapes - np.median(shapes, axis=0), axis=(1, 2))))
+    keys = [start]
+    distance = np.linalg.norm(shapes - shapes[start], axis=(1, 2))
+    while len(keys) < min(count, len(found)):
+        keys.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(shapes - shapes[keys[-1]], axis=(1, 2)))
+    return sorted(set(keys))
+
+
+def solve_person(head: Head, found: Sequence[Points], lens: Lens) -> Shot:
+    """Identity and bias of the person from the most telling frames of a shot."""
+    keys = [found[i] for i in choose_keys(found)]
+    return fit_shot_identity(head, keys, lens)[0]
+
+
+def solve_frames(
+    head: Head,
+    shot: Shot,
+    found: Sequence[Points],
+    runs: Sequence[tuple[int, int]],
+    check: Callable[[], None] = lambda: None,
+) -> list[Fit]:
+    """Fit every frame, then every run of unbroken frames [start, end) together in time."""
+    fits: list[Fit] = []
+    starts = {start for start, _ in runs}
+    for i, points in enumerate(found):
+        check()
+        begin = start_pose(shot, points) if i in starts or not fits else fits[-1]
+        fits.append(refine(head, shot, points, begin, steps=6 if i in starts else 2))
+    for start, end in runs:
+        for _ in range(2):
+            fits[start:end] = solve_together(head, shot, found[start:end], fits[start:end])
+    return fits
+
+
+def solve_together(head: Head, shot: Shot, found: Sequence[Points], fits: Sequence[Fit]) -> list[Fit]:
+    """One step of all frames at once; returns the moved fits."""
+    if len(fits) < 2:
+        return list(fits)
+    tie = 1.0 / STEP_STD**2
+    systems = [
+        normal_equations(head, shot, points, fit, _weights(points))
+        for points, fit in zip(found, fits, strict=True)
+    ]
+    for t in range(1, len(fits)):
+        gap = tie * _difference(fits[t], fits[t - 1])
+        systems[t] = (systems[t][0] + np.diag(tie), systems[t][1] - gap)
+        systems[t - 1] = (systems[t - 1][0] + np.diag(tie), systems[t - 1][1] + gap)
+    moved = [
+        apply_step(fit, step)
+        for fit, step in zip(fits, _block_tridiagonal(systems, tie, fits), strict=True)
+    ]
+    gaze = _smooth_gaze(np.stack([fit.gaze for fit in moved]), found)
+    return [
+        replace(fit, gaze=g, residual=residual(head, shot, points, fit))
+        for fit, g, points in zip(moved, gaze, found, strict=True)
+    ]
+
+
+def _block_tridiagonal(
+    systems: Sequence[tuple[Array, Array]], tie: Array, fits: Sequence[Fit]
+) -> list[Array]:
+    """Forward elimination, then back substitution with the bounds of the weights kept."""
+    matrices, rights = [systems[0][0]], [systems[0][1]]
+    for matrix, right in systems[1:]:
+        solved = np.linalg.solve(matrices[-1], np.c_[np.diag(tie), rights[-1]])
+        matrices.append(matrix - tie[:, None] * solved[:, :-1])
+        rights.append(right + tie * solved[:, -1])
+    steps = [solve_bounded(matrices[-1], rights[-1], fits[-1].expression)]
+    for t in range(len(systems) - 2, -1, -1):
+        steps.append(solve_bounded(matrices[t], rights[t] + tie * steps[-1], fits[t].expression))
+    return steps[::-1]
+
+
+def _difference(later: Fit, earlier: Fit) -> Array:
+    turn = rotation_vector(later.rotation @ earlier.rotation.T)
+    return np.r_[
+        turn, later.translation - earlier.translation, later.expression - earlier.expression
+    ]
+
+
+def _smooth_gaze(gaze: Array, found: Sequence[Points]) -> Array:
+    """Random-walk smoothing of (F, 2, 2) gaze; saccades pass since a step beyond the noise is kept."""
+    frames = len(gaze)
+    noise = np.radians(1.0)
+    tie = np.full(frames - 1, (noise / GAZE_STEP_RAD) ** 2 * 4)
+    jump = np.abs(np.diff(gaze, axis=0)).max(axis=(1, 2))
+    tie /= 1.0 + (jump / np.radians(3.0)) ** 2
+    matrix = np.eye(frames)
+    i = np.arange(frames - 1)
+    matrix[i, i] += tie
+    matrix[i + 1, i + 1] += tie
+    matrix[i, i + 1] -= tie
+    matrix[i + 1, i] -= tie
+    out: Array = np.linalg.solve(matrix, gaze.reshape(frames, 4)).reshape(frames, 2, 2)
+    return np.clip(out, -EYE_LIMIT_RAD, EYE_LIMIT_RAD)
+
+
+def _aligned(points_px: Array) -> Array:
+    """Points centered and scaled, so that only turning and expression remain."""
+    centered = points_px - points_px.mean(axis=0)
+    out: Array = centered / np.sqrt((centered**2).mean())
+    return out
