@@ -40,7 +40,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Param:
-    """A typed field. `weights` is a table of names and numbers (`{"jawOpen": 0.4}`)."""
+    """A typed field. `weights` is a table of names and numbers (`{"jawOpen": 0.4}`).
+
+    `analyzed=False` says that `analyze` does not look at it, so a change of it reuses the findings.
+    """
 
     name: str
     type: ParamType
@@ -52,6 +55,7 @@ class Param:
     unit: str = ""
     choices: tuple[str, ...] = ()
     group: str = ""
+    analyzed: bool = True
 
     def validate(self, value: object) -> Value:
         """Return `value` in this parameter's type; raise `BadRequest` that names the remedy."""
@@ -128,6 +132,7 @@ class Effect:
     `analyze(job)` returns findings (arrays by name), which the job caches by content and gives back
     as `job.findings`. `render(job, frame)` returns the layers of one frame; frames are independent.
     `write(job)` writes results that are not pictures. At least one of `render` and `write` is there.
+    `frames(job)` gives the shot's frame numbers; without it they are those of the first picture input.
     """
 
     name: str
@@ -142,9 +147,12 @@ class Effect:
     analyze: Callable[[Job], Mapping[str, Any]] | None = None
     render: Callable[[Job, int], Layers] | None = None
     write: Callable[[Job], Sequence[Result]] | None = None
+    frames: Callable[[Job], Sequence[int]] | None = None
 
     def __post_init__(self) -> None:
-        for field in (self, *self.inputs, *self.params, *self.outputs, *self.layers):
+        fields: list[Effect | Input | Param | Output | Layer]
+        fields = [self, *self.inputs, *self.params, *self.outputs, *self.layers]
+        for field in fields:
             _check(self.name, field)
         for group in (self.inputs, self.params, self.outputs, self.layers):
             names = [field.name for field in group]

@@ -1,0 +1,60 @@
+"""Writing files so that they appear whole or not at all, and saying plainly when they cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from likeness.errors import BadOutput
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
+_ROOM_BYTES = 1 << 20
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, same suffix, that becomes `path` if the body succeeds."""
+    temporary = path.with_name(f".{path.stem[:100]}.{uuid.uuid4().hex[:12]}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into `BadOutput` that names the path."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL | _REFUSED:
+            raise
+        where = error.filename or path
+        hint = "Free some space and run it again." if error.errno in _FULL else "Choose another output."
+        raise BadOutput(f"Cannot write {where} ({error.strerror}).", hint) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and see that a file can be written there; raise `BadOutput` if not."""
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".likeness.{uuid.uuid4().hex[:12]}"
+        probe.touch()
+        probe.unlink()
+    if shutil.disk_usage(folder).free < _ROOM_BYTES:
+        raise BadOutput(f"There is no space left in {folder}.", "Free some space and run it again.")

@@ -1,0 +1,246 @@
+"""How rendered frames reach the disk: an EXR sequence frame by frame, or one movie."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import struct
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import likeness
+from likeness.errors import BadRequest
+from likeness.files import make_folder, output_errors, replacing
+from likeness.results import Result
+
+if TYPE_CHECKING:
+    from likeness.job import Job, Layers
+    from likeness.media.sequence import Pattern
+
+Delivery = Callable[["Job"], Result]
+
+MOVIES = {".mov": "prores4444", ".mp4": "h264", ".mkv": "h264", ".mxf": "dnxhr"}
+REQUEST, EFFECT, VERSION = "likeness:request", "likeness:effect", "likeness:version"
+# IPTC's word for a picture that is partly made by a model, as content credentials use it.
+SOURCE_TYPE = "Iptc4xmpExt:DigitalSourceType"
+SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_FILES = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".tif",
+        ".tiff",
+        ".dpx",
+        ".tga",
+        ".bmp",
+        ".gif",
+        ".webp",
+        ".avi",
+        ".webm",
+        ".wav",
+    ]
+)
+_EXR_MAGIC = b"\x76\x2f\x31\x01"
+
+
+def plan(job: Job) -> Delivery | None:
+    """How this job's frames will be written, None if it makes none; check that the output can be.
+
+    Raises `BadRequest` for an output that is neither a pattern, a movie nor a folder, and `BadOutput`
+    for one that cannot be written.
+    """
+    renders = job.effect.render is not None
+    suffix = job.output.suffix.lower()
+    if renders and suffix in _FILES:
+        kinds = ", ".join(MOVIES)
+        raise BadRequest(
+            f"Frames cannot be written to {job.output.name}.", f"Name .####.exr, a folder or {kinds}."
+        )
+    if not renders and suffix in _FILES | {".exr", *MOVIES}:
+        raise BadRequest(
+            f"Effect '{job.effect.name}' writes into a folder, not {job.output.name}.", "Name a folder."
+        )
+    make_folder(job.folder)
+    if not renders:
+        return None
+    _spare_inputs(job, str(job.output if suffix in MOVIES else pattern(job)))
+    return movie if suffix in MOVIES else sequence
+
+
+def pattern(job: Job) -> Pattern:
+    """Where the frames go; raise `BadRequest` if many frames would share a name."""
+    from likeness.media.sequence import parse_pattern
+
+    path = job.output / f"{job.effect.name}.####.exr" if job.folder == job.output else job.output
+    of = parse_pattern(path)
+    if of.is_still and len(job.shot) > 1:
+        raise BadRequest(
+            f"{path.name} is one file for {len(job.shot)} frames.", "Put #### where the number goes."
+        )
+    return of
+
+
+def _spare_inputs(job: Job, output: str) -> None:
+    from likeness.media.sequence import parse_pattern
+
+    for name, given in job.request.inputs.items():
+        if str(parse_pattern(Path(given).absolute())) == output:
+            raise BadRequest(f"The output would overwrite the input '{name}'.", "Choose another output.")
+
+
+def sequence(job: Job) -> Result:
+    """Render the frames that are not there yet, one being written while the next is made."""
+    of = pattern(job)
+    files = {frame: of.path(frame) for frame in job.chunk}
+    todo = [frame for frame, path in files.items() if not finished(path, job.hash)]
+    counter = _Counter(job, len(files) - len(todo))
+    with WriteBehind(counter.one_more) as writer:
+        for frame in todo:
+            # Asked again because another worker may have made it meanwhile.
+            if finished(files[frame], job.hash):
+                counter.one_more(files[frame])
+            else:
+                writer.put(files[frame], functools.partial(_write, job, files[frame], render(job, frame)))
+    return _result(job, str(of))
+
+
+def movie(job: Job) -> Result:
+    """Render all frames, in order, into one movie; it appears under its name when it is whole."""
+    from likeness.media import MovieWriter
+
+    counter = _Counter(job, 0)
+    with output_errors(job.output), replacing(job.output) as temporary, contextlib.ExitStack() as stack:
+        out: MovieWriter | None = None
+        for frame in job.chunk:
+            comp = render(job, frame)["comp"]
+            if out is None:
+                codec = MOVIES[job.output.suffix.lower()]
+                _, _, width, height = comp.display
+                out = MovieWriter(
+                    temporary, _fps(job), width, height, codec=codec, alpha="A" in comp.channels
+                )
+                writer = stack.enter_context(WriteBehind(counter.one_more))
+            writer.put(None, functools.partial(out.write, comp))
+        stack.close()
+        if out is not None:
+            out.close()
+    return _result(job, str(job.output))
+
+
+def render(job: Job, frame: int) -> Layers:
+    """The layers of one frame; raise `ValueError` if the effect returns others than it declares."""
+    job.check()
+    assert job.effect.render is not None
+    layers = job.effect.render(job, frame)
+    declared = {layer.name for layer in job.effect.layers}
+    if not layers or not set(layers) <= declared:
+        raise ValueError(f"{job.effect.name} declares the layers {sorted(declared)}, not {sorted(layers)}")
+    return layers
+
+
+def finished(path: Path, request: str) -> bool:
+    """Whether `path` is an EXR that was written for the job of that hash."""
+    return exr_text(path, REQUEST) == request
+
+
+def exr_text(path: Path, name: str) -> str | None:
+    """A text attribute of an EXR's first part, read from the header alone; None if it has none."""
+    try:
+        with path.open("rb") as file:
+            if file.read(4) != _EXR_MAGIC:
+                return None
+            file.seek(8)
+            while (key := _word(file)) != b"":
+                kind = _word(file)
+                (size,) = struct.unpack("<i", file.read(4))
+                if key == name.encode() and kind == b"string":
+                    return file.read(size).decode("utf-8", "replace")
+                file.seek(size, 1)
+    except (FileNotFoundError, struct.error):
+        return None
+    return None
+
+
+class WriteBehind:
+    """Writes one thing on a thread of its own while the next is made.
+
+    `put` waits for the one before it, so no more than two are in memory, and raises its error.
+    `written` is called, on the caller's thread, with the path of each that has been written.
+    """
+
+    def __init__(self, written: Callable[[Path | None], None]) -> None:
+        self._written = written
+        self._writer = ThreadPoolExecutor(1, "write-behind")
+        self._pending: tuple[Path | None, Future[None]] | None = None
+
+    def put(self, path: Path | None, write: Callable[[], None]) -> None:
+        """Wait for the write before, then begin this one."""
+        self._flush()
+        self._pending = path, self._writer.submit(write)
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending[1].result()
+            self._written(pending[0])
+
+    def __enter__(self) -> WriteBehind:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            self._writer.shutdown()
+
+
+class _Counter:
+    """Tells the job how many frames are done."""
+
+    def __init__(self, job: Job, done: int) -> None:
+        self._job = job
+        self._done = done
+        job.progress(done, len(job.chunk), "render")
+
+    def one_more(self, path: Path | None) -> None:
+        self._done += 1
+        self._job.progress(self._done, len(self._job.chunk), "render", None if path is None else str(path))
+
+
+def _write(job: Job, path: Path, layers: Layers) -> None:
+    from likeness.media import write_layers
+
+    marks = {REQUEST: job.hash, EFFECT: job.effect.name, VERSION: likeness.__version__}
+    with output_errors(path):
+        write_layers(path, layers, metadata=marks | {SOURCE_TYPE: SYNTHETIC})
+
+
+def _result(job: Job, path: str) -> Result:
+    name = next(output.name for output in job.effect.outputs if output.kind == "sequence")
+    meta: dict[str, Any] = {"frames": list(job.chunk), "layers": [layer.name for layer in job.effect.layers]}
+    plate = job.plate
+    if plate is not None:
+        fps = job.source(plate).fps
+        meta |= {
+            "fps": None if fps is None else float(fps),
+            "colorspace": job.source(plate).linear_colorspace,
+        }
+    return Result(name, "sequence", path, meta)
+
+
+def _fps(job: Job) -> Fraction:
+    rates = (job.source(i.name).fps for i in job.effect.inputs if job.kind(i.name) == "picture")
+    return next((rate for rate in rates if rate is not None), Fraction(24))
+
+
+def _word(file: BinaryIO) -> bytes:
+    """A name that ends with a zero byte; empty at the header's end."""
+    letters = bytearray()
+    while (letter := file.read(1)) not in (b"", b"\0"):
+        letters += letter
+    return bytes(letters)

@@ -1,0 +1,320 @@
+"""One run of one effect: check the request, analyze the shot once, render its frames, write the rest."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from likeness import frames
+from likeness.declare import Effect, Input, InputKind, Value
+from likeness.errors import BadInput, BadRequest, Cancelled
+from likeness.files import output_errors
+from likeness.registry import find
+from likeness.request import Request, digest, parse_frames
+from likeness.results import Event, Result
+
+if TYPE_CHECKING:
+    from likeness.media import Source
+    from likeness.media.image import Image
+
+__all__ = ["Event", "Job", "Layers", "Request", "Result", "run_job"]
+
+Layers: TypeAlias = "dict[str, Image]"
+
+PICTURES: frozenset[InputKind] = frozenset({"picture", "matte"})
+_SUFFIXES: dict[InputKind, set[str]] = {
+    "performance": {".csv", ".json"},
+    "audio": {".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff", ".m4a"},
+    "model": {".obj", ".ply", ".stl", ".gltf", ".glb", ".usd", ".usda", ".usdc", ".usdz", ".json"},
+    "text": {".txt", ".srt", ".vtt", ".md", ".json"},
+}
+_ROOT = Path(__file__).parent
+_EVENT_INTERVAL_S = 0.05
+
+
+class Job:
+    """A checked request, as the functions of its effect see it.
+
+    `params` are validated and complete; `findings` are what `analyze` returned, read-only.
+    `shot` are all frames of the shot and `frames` those to make now. Findings are shared by all chunks
+    and by all values of the parameters that are declared `analyzed=False`, so while `analyze` runs
+    `frames` is the whole shot and `params` lacks those.
+    `output` is the absolute output path. `memo` is the effect's own table for what it wants to keep
+    between the frames of this run.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        effect: Effect,
+        *,
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.request = request
+        self.effect = effect
+        self._params = effect.validate(request.params)
+        self._analyzing = False
+        self.output = _output(request)
+        self.device = request.device
+        self.findings: Mapping[str, Any] = MappingProxyType({})
+        self.memo: dict[str, Any] = {}
+        self._on_event = on_event
+        self._cancelled = cancelled
+        self._stage = ("", 0.0, 0)
+        self._sent = 0.0
+        self._sources: dict[str, Source] = {}
+        self._kinds = {name: _kind(effect, name, path) for name, path in request.inputs.items()}
+        for declared in effect.inputs:
+            if declared.required and declared.name not in self._kinds:
+                raise BadRequest(
+                    f"Effect '{effect.name}' needs the input '{declared.name}'.",
+                    f"Give {declared.name}=PATH ({declared.label}).",
+                )
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the sources that were opened."""
+        while self._sources:
+            self._sources.popitem()[1].close()
+
+    @property
+    def folder(self) -> Path:
+        """Where result files go: the output itself if it is a folder, else the folder it lies in."""
+        is_file = self.output.suffix.lower() in {".exr", *frames.MOVIES}
+        return self.output.parent if is_file else self.output
+
+    @property
+    def plate(self) -> str | None:
+        """The name of the first picture input that was given: the one the results belong to."""
+        return next((i.name for i in self.effect.inputs if self.kind(i.name) == "picture"), None)
+
+    def kind(self, name: str) -> InputKind | None:
+        """What the given input is ("picture", "performance", …), or None if it was not given."""
+        return self._kinds.get(name)
+
+    def path(self, name: str) -> Path | None:
+        """The input's path as it was given, or None. A picture's may be a pattern or a folder."""
+        given = self.request.inputs.get(name)
+        return Path(given) if given is not None else None
+
+    def source(self, name: str) -> Source:
+        """The pictures of an input, opened on first use; raise `BadInput` if they cannot be read."""
+        if self.kind(name) not in PICTURES:
+            raise BadInput(f"Input '{name}' has no pictures.", "Give an image, an image sequence or a clip.")
+        if name not in self._sources:
+            from likeness.ahead import ReadAhead
+            from likeness.media import open_source
+
+            colorspace = self.request.colorspace if name == self.plate else "auto"
+            opened = open_source(
+                self.request.inputs[name], colorspace=colorspace, missing=self.request.missing
+            )
+            self._sources[name] = ReadAhead.of(opened, self.check)
+        return self._sources[name]
+
+    @functools.cached_property
+    def shot(self) -> list[int]:
+        """All frames of the shot: what the effect says, else those of its first picture input."""
+        if self.effect.frames is not None:
+            return list(self.effect.frames(self))
+        plate = self.plate
+        if plate is not None and not self.source(plate).is_still:
+            return list(self.source(plate).frames)
+        if self.request.frames is not None:
+            first, last = parse_frames(self.request.frames)
+            return list(range(first, last + 1))
+        return [1] if plate is None else list(self.source(plate).frames)
+
+    @functools.cached_property
+    def chunk(self) -> list[int]:
+        """The frames of the shot that the request asks for; raise `BadRequest` if it has them not."""
+        if self.request.frames is None:
+            return self.shot
+        first, last = parse_frames(self.request.frames)
+        if not self.shot or first < self.shot[0] or last > self.shot[-1]:
+            has = f"has frames {self.shot[0]}-{self.shot[-1]}" if self.shot else "has no frames"
+            raise BadRequest(f"The shot {has}, not {self.request.frames}.", "Give a range inside it.")
+        chunk = [frame for frame in self.shot if first <= frame <= last]
+        if not chunk:
+            raise BadRequest(
+                f"The shot has no frame in {self.request.frames}.", "Give a range that has some."
+            )
+        return chunk
+
+    @property
+    def frames(self) -> list[int]:
+        """The frames to make now; the whole shot while it is being analyzed."""
+        return self.shot if self._analyzing else self.chunk
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """The parameters by name; those declared `analyzed=False` are not there during `analyze`."""
+        analyzed = {p.name for p in self.effect.params if p.analyzed or not self._analyzing}
+        return {name: value for name, value in self._params.items() if name in analyzed}
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """SHA-256 of all that decides the result's pixels.
+
+        That is effect, code, parameters, the inputs' content, color space and seed, and not where
+        inputs and output lie, which device works, or which frames this chunk makes.
+        """
+        return self._identity(self._kinds, self._params, self.effect.name)
+
+    def cached(
+        self,
+        name: str,
+        make: Callable[[], Mapping[str, Any]],
+        *,
+        inputs: Sequence[str],
+        params: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """What `make()` returns, made once for the named inputs' content and parameters' values.
+
+        It returns numpy arrays and JSON values by name. Every effect that gives the same `name` shares
+        the entry, so it must not look at anything that is not named here.
+        """
+        from likeness import cache
+
+        given = [i for i in inputs if i in self._kinds]
+        key = self._identity(given, {p: self._params[p] for p in params}, of=name)
+        return cache.kept(cache.folder() / "jobs" / key, make)
+
+    def _identity(self, inputs: Iterable[str], params: Mapping[str, Value], of: str) -> str:
+        return digest(
+            {
+                "of": of,
+                "code": code_hash(self.effect),
+                "params": dict(params),
+                "inputs": {name: self._fingerprint(name) for name in inputs},
+                "colorspace": self.request.colorspace,
+                "missing": self.request.missing,
+                "seed": self.request.seed,
+            }
+        )
+
+    def analyze(self) -> None:
+        """Fill `findings`, from the cache if the shot was analyzed before."""
+        if self.effect.analyze is None:
+            return
+        self._analyzing = True
+        try:
+            make = functools.partial(self.effect.analyze, self)
+            name = f"effect {self.effect.name}"
+            findings = self.cached(name, make, inputs=[*self._kinds], params=[*self.params])
+            self.findings = MappingProxyType(findings)
+        finally:
+            self._analyzing = False
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the user stopped the job; call it in every loop that takes long."""
+        if self._cancelled():
+            raise Cancelled("The job was stopped.", "Finished frames are kept; run it again to go on.")
+
+    def progress(self, done: int, total: int, stage: str, preview: str | None = None) -> None:
+        """Tell how far `stage` is, and raise `Cancelled` if the user stopped the job."""
+        self.check()
+        now = time.monotonic()
+        if self._stage[0] != stage:
+            self._stage, self._sent = (stage, now, done), 0.0
+        if now - self._sent < _EVENT_INTERVAL_S and done < total:
+            return
+        self._sent = now
+        _, start, at_start = self._stage
+        left = (now - start) / (done - at_start) * (total - done) if done > at_start else None
+        self._on_event(Event(stage, done, total, left, preview))
+
+    def _fingerprint(self, name: str) -> str:
+        if self._kinds[name] in PICTURES:
+            return str(self.source(name).fingerprint)
+        return _content(Path(self.request.inputs[name]))
+
+
+def run_job(
+    request: Request,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    effects: Sequence[Effect] | None = None,
+) -> list[Result]:
+    """Run a request to its end and return what was made, in the order of the effect's outputs.
+
+    `on_event` is told progress, `cancelled` is asked often whether to stop. `effects` are those to
+    choose from, by default the registry's. Raises a `LikenessError`; finished frames are kept.
+    """
+    effect = find(request.effect, effects)
+    with Job(request, effect, on_event=on_event, cancelled=cancelled) as job:
+        delivery = frames.plan(job)
+        job.chunk  # noqa: B018 - a wrong range is told before the work starts
+        results: list[Result] = []
+        job.analyze()
+        if delivery is not None:
+            results.append(delivery(job))
+        if effect.write is not None:
+            job.progress(0, 1, "write")
+            with output_errors(job.output):
+                results += effect.write(job)
+            job.progress(1, 1, "write")
+        order = [output.name for output in effect.outputs]
+        return sorted(results, key=lambda result: order.index(result.name))
+
+
+def code_hash(effect: Effect) -> str:
+    """SHA-256 of the code and data that make the effect's pixels: this package, and the effect's file.
+
+    Surfaces and training are left out. Findings and frames of older code are thus never reused.
+    """
+    own = filter(inspect.isfunction, (effect.frames, effect.analyze, effect.render, effect.write))
+    files = {Path(function.__code__.co_filename) for function in own}
+    outside = sorted(f for f in files if f.is_file() and not f.is_relative_to(_ROOT))
+    return digest([_package_hash(), [_content(file) for file in outside]])
+
+
+@functools.cache
+def _package_hash() -> str:
+    aside = {"cli.py", "worker.py", "doctor.py", "training"}
+    files = {p.relative_to(_ROOT) for p in _ROOT.rglob("*") if p.suffix in {".py", ".toml", ".json", ".csv"}}
+    names = sorted(file.as_posix() for file in files if file.parts[0] not in aside)
+    return digest([[name, _content(_ROOT / name)] for name in names])
+
+
+def _content(path: Path) -> str:
+    """SHA-256 of a file; raise `BadInput` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"Cannot read {path} ({error.strerror}).", "Check the file.") from error
+
+
+def _output(request: Request) -> Path:
+    if not request.output.strip():
+        raise BadRequest("The request has no output.", "Name a frame pattern, a movie or a folder.")
+    return Path(request.output).absolute()
+
+
+def _kind(effect: Effect, name: str, path: str) -> InputKind:
+    declared: Input | None = next((i for i in effect.inputs if i.name == name), None)
+    if declared is None:
+        names = ", ".join(i.name for i in effect.inputs) or "none"
+        raise BadRequest(f"Effect '{effect.name}' has no input '{name}'.", f"It has: {names}.")
+    suffix = Path(path).suffix.lower()
+    fitting = {kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes} or PICTURES
+    for kind in declared.kinds:
+        if kind in fitting:
+            if kind not in PICTURES and not Path(path).is_file():
+                raise BadInput(f"Input '{name}': there is no file {path}.", "Check the path.")
+            return kind
+    raise BadInput(f"Input '{name}' cannot be {path}.", f"Give a file of: {', '.join(declared.kinds)}.")
