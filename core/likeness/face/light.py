@@ -1,0 +1,57 @@
+"""The light on a face: spherical harmonics fitted to the plate's skin, for what is drawn anew.
+
+Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps", 2001: a diffuse
+surface sees an environment through nine coefficients. Normals are in camera space (x right, y down,
+z forward), so a surface that faces the camera has z = -1. Colors are scene-linear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
+SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
+
+
+@dataclass(frozen=True)
+class Light:
+    """`shape` (9,): irradiance by normal relative to its mean. `white` (3,): a white wall's radiance."""
+
+    shape: Float
+    white: Float
+
+    def at(self, normals: Float) -> Float:
+        """Radiance (N, 3) of a white diffuse surface with unit `normals` (N, 3)."""
+        level = np.clip(basis(normals) @ self.shape, 0.15, 2.5)
+        return (level[:, None] * self.white).astype(np.float32)
+
+
+def basis(normals: Float) -> Float:
+    """The nine real spherical harmonics up to order two, unnormalized (N, 9)."""
+    x, y, z = normals.T
+    one = np.ones_like(x)
+    terms = [one, x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1]
+    return np.stack(terms, axis=1).astype(np.float32)
+
+
+def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
+    """Fit the light to skin `colors` (N, 3) at `normals`; `eyeball` (3,) is a seen eyeball's color."""
+    luma = colors @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    mean = max(float(np.median(luma)), 1e-6)
+    terms = basis(normals)
+    ridge = np.diag([1e-3, 1, 1, 1, 4, 4, 4, 4, 4]).astype(np.float32) * len(luma) * 0.02
+    weight = 1.0 / (1.0 + ((luma / mean - 1.0) / 0.5) ** 2)
+    target = luma / mean
+    shape = np.linalg.solve(terms.T @ (terms * weight[:, None]) + ridge, terms.T @ (weight * target))
+    bright = np.quantile(colors, 0.8, axis=0)
+    gray = np.full(3, float(bright @ [0.2126, 0.7152, 0.0722]))
+    white = (0.35 * bright + 0.65 * gray) / SKIN_CEILING
+    if eyeball is not None:
+        seen = eyeball / EYEBALL_ALBEDO
+        white = np.clip(seen, 0.7 * white.max(), 2.2 * white.max())
+    return Light(shape.astype(np.float32), np.maximum(white, 1e-6).astype(np.float32))

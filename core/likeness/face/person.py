@@ -1,0 +1,162 @@
+"""One person's head as a mesh that can be posed: the house head with identity and bias built in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from likeness.face.fit import SKIN, Array, Fit, Lens, Shot, project, rotation_matrix
+from likeness.head import points as dense
+from likeness.head.model import Head
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+NECK_STILL_CM, NECK_FREE_CM = -14.0, -7.5  # heights between which the neck takes up the head's turn
+NEIGHBORS = 6
+
+OPENINGS = {
+    "mouth": ("lip_upper_inner", "lip_lower_inner"),
+    "eye_left": ("lid_left_upper", "lid_left_lower"),
+    "eye_right": ("lid_right_upper", "lid_right_lower"),
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """`rest` (V + POINTS, 3): mesh vertices, then the dense points, at rest; `expression` (52, ...) flat.
+
+    The points are carried along as vertices, so that lids and lips close exactly where they were found.
+    `eye_centers` (2, 3). `stiffness` (V + POINTS,): 1 where the head turns, 0 where the body holds.
+    """
+
+    head: Head
+    rest: Float
+    expression: Float
+    eye_centers: Array
+    stiffness: Float
+
+    @property
+    def vertex_count(self) -> int:
+        """How many vertices belong to the mesh; the points follow."""
+        return len(self.rest) - dense.COUNT
+
+    def posed(self, expression: Array) -> Float:
+        """Vertices and points in head space (V + POINTS, 3), gaze not applied."""
+        moved = expression.astype(np.float32) @ self.expression
+        return self.rest + moved.reshape(-1, 3)
+
+
+def build_person(head: Head, shot: Shot) -> Person:
+    """Identity on the mesh, and the found bias spread from the points to the vertices around them."""
+    identity = shot.identity.astype(np.float32)
+    mesh = head.mean + np.tensordot(identity, head.identity_basis, 1)
+    points = head.point_mean + np.tensordot(identity, head.point_identity, 1)
+    mesh = mesh + spread_bias(points[SKIN], shot.bias[SKIN], mesh)
+    points = points + shot.bias
+    eyes = np.stack(
+        [head.eye_centers[s] + np.tensordot(identity, head.point_identity[:, i], 1)
+         for s, i in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT))]
+    )
+    rest = np.concatenate([mesh, points]).astype(np.float32)
+    basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
+    height = np.concatenate([head.mean, head.point_mean])[:, 1]
+    ramp = np.clip((height - NECK_STILL_CM) / (NECK_FREE_CM - NECK_STILL_CM), 0, 1)
+    stiffness = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    return Person(head, rest, np.ascontiguousarray(basis.reshape(len(basis), -1)), eyes, stiffness)
+
+
+def spread_bias(points: Array, bias: Array, vertices: Float, reach_cm: float = 3.0) -> Float:
+    """Inverse-distance interpolation of the points' bias (exact at the points, zero far from all)."""
+    distance, near = cKDTree(points).query(vertices, k=NEIGHBORS)
+    weight = 1.0 / (distance + 1e-3) ** 3
+    fade = np.clip(1.0 - distance[:, :1] / reach_cm, 0, 1)
+    spread = (weight[..., None] * bias[near]).sum(1) / weight.sum(1, keepdims=True)
+    return (spread * fade).astype(np.float32)
+
+
+def to_camera(person: Person, vertices: Float, fit: Fit, still: Fit) -> Float:
+    """Posed vertices (N, 3) in camera space (cm); the neck's foot stays as `still` has it."""
+    turned = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
+    if fit is still:
+        return turned
+    held = vertices @ still.rotation.T.astype(np.float32) + still.translation.astype(np.float32)
+    share = person.stiffness[:, None]
+    return turned * share + held * (1 - share)
+
+
+def to_pixels(camera: Float, lens: Lens) -> Float:
+    """Camera points (N, 3) to pixels and depth (N, 3)."""
+    out = np.empty_like(camera)
+    out[:, :2] = project(camera, lens)
+    out[:, 2] = camera[:, 2]
+    return out
+
+
+def opening(person: Person, pixels: Float, name: str) -> Float:
+    """The outline (N, 2) of an eye or of the mouth, smooth, from the posed points in pixels."""
+    upper, lower = (dense.GROUPS[g] for g in OPENINGS[name])
+    loop = np.concatenate([upper, lower[::-1][1:-1]]) + person.vertex_count
+    return smooth_loop(pixels[loop, :2])
+
+
+def smooth_loop(corners: Float, parts: int = 4) -> Float:
+    """A closed Catmull-Rom curve through `corners` (N, 2), `parts` samples from each to the next."""
+    before, after = np.roll(corners, 1, 0), np.roll(corners, -1, 0)
+    beyond = np.roll(corners, -2, 0)
+    pieces = []
+    for i in range(parts):
+        t = i / parts
+        pieces.append(
+            0.5
+            * (
+                2 * corners
+                + (after - before) * t
+                + (2 * before - 5 * corners + 4 * after - beyond) * t**2
+                + (3 * corners - before - 3 * after + beyond) * t**3
+            )
+        )
+    return np.stack(pieces, 1).reshape(-1, 2).astype(np.float32)
+
+
+def caps(person: Person) -> Int:
+    """Triangles (T, 3) that span each opening between its upper and lower outline."""
+    triangles: list[tuple[int, int, int]] = []
+    for upper_name, lower_name in OPENINGS.values():
+        upper = dense.GROUPS[upper_name] + person.vertex_count
+        lower = dense.GROUPS[lower_name] + person.vertex_count
+        triangles += zip_strip(person.rest, upper, lower)
+    return np.array(triangles, np.int32)
+
+
+def zip_strip(rest: Float, upper: Int, lower: Int) -> list[tuple[int, int, int]]:
+    """Triangulate between two polylines that share their first and last vertex."""
+    i = j = 0
+    out: list[tuple[int, int, int]] = []
+    while i + 1 < len(upper) or j + 1 < len(lower):
+        ahead_upper = rest[upper[i + 1], 0] if i + 1 < len(upper) else None
+        ahead_lower = rest[lower[j + 1], 0] if j + 1 < len(lower) else None
+        direction = np.sign(rest[upper[-1], 0] - rest[upper[0], 0])
+        take_upper = ahead_lower is None or (
+            ahead_upper is not None and ahead_upper * direction <= ahead_lower * direction
+        )
+        if take_upper:
+            out.append((int(upper[i]), int(upper[i + 1]), int(lower[j])))
+            i += 1
+        else:
+            out.append((int(upper[i]), int(lower[j + 1]), int(lower[j])))
+            j += 1
+    return [t for t in out if len(set(t)) == 3]
+
+
+def eye_axes(person: Person, side: int, fit: Fit, radius_cm: float, depth_cm: float) -> Array:
+    """Iris center and the ends of its two radii in camera space (3, 3), cm."""
+    yaw, pitch = fit.gaze[side]
+    turn = rotation_matrix(np.array([0.0, yaw, 0.0])) @ rotation_matrix(np.array([-pitch, 0.0, 0.0]))
+    local = np.array([[0, 0, depth_cm], [radius_cm, 0, depth_cm], [0, radius_cm, depth_cm]])
+    in_head = local @ turn.T + person.eye_centers[side]
+    out: Array = in_head @ fit.rotation.T + fit.translation
+    return out

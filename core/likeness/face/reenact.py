@@ -1,0 +1,381 @@
+"""Re-renders a face: what is taken from one plate frame, drawn in another pose and expression.
+
+`take` measures a plate frame once: its mesh in pixels, its light, eyeballs, irises and the inside of its
+mouth. `redraw` moves the mesh and draws skin, eyes and mouth into a region around the face; outside that
+region, and wherever nothing moves, the plate is left as it is, bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face import eyes, mouth, warp
+from likeness.face.fit import Fit, Lens
+from likeness.face.light import Light, estimate
+from likeness.face.mouth import Inside, PlateMouth
+from likeness.face.person import Person, caps, eye_axes, opening, to_camera, to_pixels
+from likeness.head import points as dense
+from likeness.head.model import vertex_normals
+from likeness.render.raster import rasterize
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
+HEAD_REACH = 0.55  # how far, in face widths, the surroundings follow a turning head
+FACE_REACH = 0.12  # the same when only the face moves
+FULL_MATTE_PX = 0.35  # displacement from which the matte is 1
+GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
+RELIGHT = 0.7  # how much of the computed change of light is applied
+EYES = ("eye_left", "eye_right")
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`."""
+
+    person: Person
+    skin: Int
+    surface: Int
+    inside: Inside
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One plate frame taken apart. `pixels` (V, 3) holds x, y and depth of vertices and points."""
+
+    plate: Float
+    fit: Fit
+    pixels: Float
+    light: Light
+    level: Float
+    facing: Float
+    eyes: tuple[eyes.Eye | None, eyes.Eye | None]
+    mouth: PlateMouth
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A region at `origin`: `color` (h, w, C) to lay over the plate by `matte` (h, w), and layers."""
+
+    origin: tuple[int, int]
+    color: Float
+    matte: Float
+    layers: dict[str, Float]
+
+
+def build_rig(person: Person) -> Rig:
+    """Collect the triangles that are drawn."""
+    surface = person.head.part("skin")
+    return Rig(person, np.concatenate([surface, caps(person)]), surface, mouth.inside_of(person.head))
+
+
+def take(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Taken:
+    """Take apart a plate frame (H, W, C>=3), scene-linear, in which the head lies as `fit` says."""
+    person = rig.person
+    camera = to_camera(person, person.posed(fit.expression), fit, fit)
+    pixels = to_pixels(camera, lens)
+    normals = vertex_normals(camera, rig.surface)
+    outlines = [opening(person, pixels, name) for name in EYES]
+    axes = [_iris(person, side, fit, lens) for side in (0, 1)]
+    eyeball = _eyeball_color(plate, outlines, axes)
+    light = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball)
+    fallback = light.white * eyes_albedo()
+    taken_eyes = tuple(
+        eyes.take_eye(plate, outline, axis, fallback)
+        for outline, axis in zip(outlines, axes, strict=True)
+    )
+    inside_normals = vertex_normals(camera, rig.inside.triangles)
+    shade = light.at(inside_normals)
+    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, opening(person, pixels, "mouth"), shade)
+    level = np.log(np.maximum(light.at(normals).mean(axis=1) / light.white.mean(), 0.2))
+    return Taken(plate, fit, pixels, light, level, _facing(camera, normals), (taken_eyes[0], taken_eyes[1]), plate_mouth)
+
+
+def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True) -> Drawn | None:
+    """Draw the taken face as `target`; None when nothing moves or the face is out of the picture."""
+    person = rig.person
+    camera = to_camera(person, person.posed(target.expression), target, taken.fit)
+    pixels = to_pixels(camera, lens)
+    if _unmoved(taken.fit, target):
+        return None
+    shift = taken.pixels[:, :2] - pixels[:, :2]
+    turned = not np.allclose(taken.fit.head_pose, target.head_pose, atol=1e-6)
+    box = _region(rig, taken, pixels, shift, turned)
+    if box is None:
+        return None
+    x0, y0, width, height = box
+    normals = vertex_normals(camera, rig.surface)
+    level = np.log(np.maximum(taken.light.at(normals).mean(axis=1) / taken.light.white.mean(), 0.2))
+    moved = np.concatenate([shift, (RELIGHT * (level - taken.level))[:, None]], 1).astype(np.float32)
+    local = pixels - np.array([x0, y0, 0], np.float32)
+    index, bary, depth = rasterize(local, rig.skin, width, height)
+    trust = np.minimum(taken.facing, _facing(camera, normals)) / (2 * GRAZING)
+    field, known = warp.displacement(index, bary, rig.skin, moved, np.minimum(trust, 1).astype(np.float32))
+    reach = _face_width(taken.pixels[person.vertex_count :]) * (HEAD_REACH if turned else FACE_REACH)
+    warp.surround(field, known, reach)
+    color = np.empty((height, width, taken.plate.shape[2]), np.float32)
+    warp.sample(taken.plate, field, x0, y0, color)
+    matte = np.empty((height, width), np.float32)
+    _relight(taken.plate, field, x0, y0, color, matte)
+    eye_cover = _lay_eyes(rig, taken, target, pixels, lens, (x0, y0), color, matte)
+    mouth_cover = _lay_mouth(rig, taken, camera, pixels, (x0, y0), color, matte)
+    out: dict[str, Float] = {}
+    if layers:
+        out = _layers(rig, camera, normals, field, index, bary, depth, rig.skin, (x0, y0))
+        out["eyes"], out["mouth"] = eye_cover, mouth_cover
+    return Drawn((x0, y0), color, matte, out)
+
+
+def _lay_eyes(
+    rig: Rig,
+    taken: Taken,
+    target: Fit,
+    pixels: Float,
+    lens: Lens,
+    origin: tuple[int, int],
+    color: Float,
+    matte: Float,
+) -> Float:
+    """Draw both eyes into `color` and `matte` in place; returns the layer (h, w, 4), premultiplied."""
+    layer = np.zeros((*matte.shape, 4), np.float32)
+    for side, name in enumerate(EYES):
+        eye = taken.eyes[side]
+        if eye is None or _eye_unmoved(taken.fit, target, side, taken.pixels, pixels, rig.person):
+            continue
+        outline = opening(rig.person, pixels, name)
+        ball = _center(rig.person, side, target, lens) - _center(rig.person, side, taken.fit, lens)
+        box = _local_box(outline, origin, matte.shape)
+        if box is None:
+            continue
+        x, y, width, height = box
+        ink, cover = eyes.draw_eye(
+            eye,
+            _iris(rig.person, side, target, lens),
+            outline,
+            -ball,
+            x + origin[0],
+            y + origin[1],
+            width,
+            height,
+        )
+        _lay(ink, cover, color, matte, layer, x, y)
+    return layer
+
+
+def _lay_mouth(
+    rig: Rig,
+    taken: Taken,
+    camera: Float,
+    pixels: Float,
+    origin: tuple[int, int],
+    color: Float,
+    matte: Float,
+) -> Float:
+    """Draw the inside of the mouth into `color` and `matte` in place; returns its layer (h, w, 4)."""
+    layer = np.zeros((*matte.shape, 4), np.float32)
+    outline = opening(rig.person, pixels, "mouth")
+    box = _local_box(outline, origin, matte.shape)
+    if box is None:
+        return layer
+    x, y, width, height = box
+    shade = taken.light.at(vertex_normals(camera, rig.inside.triangles))
+    lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
+    lip_depth = float(camera[lips + rig.person.vertex_count, 2].mean())
+    ink, cover = mouth.draw_mouth(
+        taken.plate,
+        taken.mouth,
+        rig.inside,
+        pixels,
+        shade,
+        outline,
+        lip_depth,
+        (x + origin[0], y + origin[1], width, height),
+    )
+    _lay(ink, cover, color, matte, layer, x, y)
+    return layer
+
+
+def _lay(ink: Float, cover: Float, color: Float, matte: Float, layer: Float, x: int, y: int) -> None:
+    height, width = cover.shape
+    spot = (slice(y, y + height), slice(x, x + width))
+    color[spot][..., :3] += cover[..., None] * (ink - color[spot][..., :3])
+    matte[spot] = np.maximum(matte[spot], cover)
+    layer[spot][..., :3] = ink * cover[..., None]
+    layer[spot][..., 3] = cover
+
+
+@numba.njit(cache=True, parallel=True)
+def _relight(plate: Float, field: Float, x0: int, y0: int, color: Float, matte: Float) -> None:
+    """Apply the change of light and make the matte; where it is below 1 the plate shows through."""
+    height, width = matte.shape
+    channels = color.shape[2]
+    for y in numba.prange(height):
+        for x in range(width):
+            far = np.sqrt(field[y, x, 0] ** 2 + field[y, x, 1] ** 2) / FULL_MATTE_PX
+            far = max(far, abs(field[y, x, 2]) / 0.02)
+            share = min(max(far - 0.05, 0.0), 1.0)
+            share = share * share * (3 - 2 * share)
+            matte[y, x] = share
+            if share == 0.0:
+                continue
+            factor = np.exp(field[y, x, 2])
+            for k in range(channels):
+                if k < 3:
+                    color[y, x, k] *= factor
+                if share < 1.0:
+                    own = plate[y0 + y, x0 + x, k]
+                    if np.isfinite(own):
+                        color[y, x, k] = own + share * (color[y, x, k] - own)
+
+
+def _layers(
+    rig: Rig,
+    camera: Float,
+    normals: Float,
+    field: Float,
+    index: Int,
+    bary: Float,
+    depth: Float,
+    triangles: Int,
+    origin: tuple[int, int],
+) -> dict[str, Float]:
+    """Data layers of the region: uv of the plate's place, normal, depth, position, motion."""
+    corners = triangles[np.maximum(index, 0)]
+    there = (index >= 0)[..., None]
+
+    def spread(values: Float) -> Float:
+        mixed = np.einsum("hwc,hwck->hwk", bary, values[corners])
+        out: Float = np.where(there, mixed, 0).astype(np.float32)
+        return out
+
+    normal = spread(normals)
+    length = np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-6)
+    return {
+        "normal": normal / length,
+        "position": spread(camera),
+        "depth": np.where(index >= 0, depth, 0)[..., None].astype(np.float32),
+        "uv": spread(_uv(rig.person)),
+        "motion": -field[..., :2],
+    }
+
+
+def _uv(person: Person) -> Float:
+    uv = person.head.vertex_uv
+    points = np.zeros((len(person.rest) - len(uv), 2), np.float32)
+    return np.concatenate([uv, points]).astype(np.float32)
+
+
+def _iris(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
+    return to_pixels(
+        eye_axes(person, side, fit, IRIS_RADIUS_CM, IRIS_DEPTH_CM).astype(np.float32), lens
+    )
+
+
+def _center(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
+    """The eyeball's center in pixels, at its front surface's depth."""
+    front = person.eye_centers[side] + [0.0, 0.0, IRIS_DEPTH_CM]
+    camera = (fit.rotation @ front + fit.translation).astype(np.float32)
+    return to_pixels(camera[None], lens)[0, :2]
+
+
+def _facing(camera: Float, normals: Float) -> Float:
+    """Cosine between the normal and the way to the camera (V,); 1 for points, which have no normal."""
+    toward = -camera / np.linalg.norm(camera, axis=1, keepdims=True)
+    there = np.abs(normals).sum(axis=1) > 0
+    return np.where(there, (normals * toward).sum(axis=1), 1.0).astype(np.float32)
+
+
+def eyes_albedo() -> Float:
+    """What an eyeball reflects when the picture shows none."""
+    from likeness.face.light import EYEBALL_ALBEDO
+
+    return EYEBALL_ALBEDO
+
+
+def _eyeball_color(plate: Float, outlines: list[Float], axes: list[Float]) -> Float | None:
+    """The seen eyeballs' bright tone (3,), or None when next to nothing of them is seen."""
+    seen = []
+    for outline, axis in zip(outlines, axes, strict=True):
+        x0, y0, width, height = mouth.box_around(outline, 1, plate.shape)
+        cover = warp.polygon(outline, x0, y0, width, height)
+        frame = eyes.disk_frame(axis)
+        if abs(np.linalg.det(frame[:, :2])) < 1e-6:
+            continue
+        local = eyes._disk_coordinates(frame, x0, y0, width, height)
+        ball = (cover > 0.99) & (np.hypot(local[..., 0], local[..., 1]) > 1.2)
+        seen.append(plate[y0 : y0 + height, x0 : x0 + width, :3][ball])
+    colors = np.concatenate(seen) if seen else np.zeros((0, 3), np.float32)
+    colors = colors[np.isfinite(colors).all(axis=1)]
+    return np.quantile(colors, 0.75, axis=0).astype(np.float32) if len(colors) >= 12 else None
+
+
+def _skin_samples(rig: Rig, plate: Float, pixels: Float, normals: Float) -> tuple[Float, Float]:
+    """Colors and normals at the points of cheeks, nose and forehead that face the camera."""
+    ids = np.arange(17, dense.SKIN_COUNT) + rig.person.vertex_count
+    near = np.linalg.norm(
+        rig.person.rest[ids, None] - rig.person.rest[None, : rig.person.vertex_count : 1], axis=2
+    ).argmin(axis=1)
+    facing = normals[near, 2] < -0.2
+    x, y = pixels[ids, 0].astype(int), pixels[ids, 1].astype(int)
+    inside = facing & (x >= 0) & (y >= 0) & (x < plate.shape[1]) & (y < plate.shape[0])
+    if inside.sum() < 20:
+        gray = np.full((20, 3), 0.18, np.float32)
+        return gray, np.tile(np.array([0, 0, -1], np.float32), (20, 1))
+    colors = np.nan_to_num(plate[y[inside], x[inside], :3], posinf=0, neginf=0)
+    return colors.astype(np.float32), normals[near][inside]
+
+
+def _region(
+    rig: Rig, taken: Taken, pixels: Float, shift: Float, turned: bool
+) -> tuple[int, int, int, int] | None:
+    """The box (x0, y0, width, height) of the picture in which anything can change."""
+    used = np.unique(rig.skin)
+    moving = used[np.abs(shift[used]).max(axis=1) > 0.05]
+    if not len(moving):
+        moving = np.arange(rig.person.vertex_count, len(pixels))
+    both = np.concatenate([pixels[moving, :2], taken.pixels[moving, :2]])
+    width = _face_width(taken.pixels[rig.person.vertex_count :])
+    margin = width * (HEAD_REACH if turned else FACE_REACH) + 2 * warp.CELL_PX
+    rows, columns = taken.plate.shape[:2]
+    low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(both.max(axis=0) + margin), [columns, rows]).astype(int)
+    if (high - low < 2).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _local_box(
+    outline: Float, origin: tuple[int, int], shape: tuple[int, ...]
+) -> tuple[int, int, int, int] | None:
+    low = np.maximum(np.floor(outline.min(axis=0)) - origin, 0).astype(int)
+    high = np.minimum(np.ceil(outline.max(axis=0)) - origin + 1, [shape[1], shape[0]]).astype(int)
+    if (high - low < 1).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _face_width(points_px: Float) -> float:
+    return float(np.linalg.norm(points_px[0, :2] - points_px[16, :2])) + 1.0
+
+
+def _unmoved(a: Fit, b: Fit) -> bool:
+    return (
+        np.allclose(a.head_pose, b.head_pose, atol=1e-6)
+        and np.allclose(a.expression, b.expression, atol=1e-4)
+        and np.allclose(a.gaze, b.gaze, atol=1e-4)
+    )
+
+
+def _eye_unmoved(
+    a: Fit, b: Fit, side: int, before: Float, after: Float, person: Person
+) -> bool:
+    outline = [opening(person, pixels, EYES[side]) for pixels in (before, after)]
+    return bool(
+        np.allclose(a.gaze[side], b.gaze[side], atol=1e-3)
+        and np.abs(outline[0] - outline[1]).max() < 0.15
+    )

@@ -1,0 +1,203 @@
+"""Carries a plate's pixels along a moving mesh, and lets the surroundings follow smoothly.
+
+Every pixel of the result gets the place in the plate from which its color comes. Inside the mesh that
+place is exact (rasterized); outside, the displacement is the solution of a screened Laplace equation that
+starts from the mesh and fades to nothing at the border of the region, so that there is no seam. Where the
+displacement is zero, sampling returns the plate's own value, bit for bit.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+CELL_PX = 4  # the surroundings are solved on a coarse grid
+STILL_PX = 1e-3  # less displacement than this is none
+
+
+@numba.njit(cache=True, fastmath=True, parallel=True)
+def displacement(
+    index: Int, bary: Float, triangles: Int, moved: Float, trust: Float
+) -> tuple[Float, Float]:
+    """Exact displacement under the mesh.
+
+    `index`, `bary`: the rasterized target mesh of a region. `moved` (V, 3): plate place minus target place
+    of every vertex in pixels, and the logarithm of its change of light. `trust` (V,):
+    below 0.5 where the plate does not show the vertex; such places are left to `surround`. Returns both as a field (h, w, 3)
+    and its coverage (h, w): 1 where the mesh lies, else 0.
+    """
+    height, width = index.shape
+    field = np.zeros((height, width, 3), np.float32)
+    known = np.zeros((height, width), np.float32)
+    for y in numba.prange(height):
+        for x in range(width):
+            t = index[y, x]
+            if t < 0:
+                continue
+            shown = 0.0
+            for c in range(3):
+                shown += bary[y, x, c] * trust[triangles[t, c]]
+            if shown < 0.5:
+                continue
+            for c in range(3):
+                field[y, x, c] = (
+                    bary[y, x, 0] * moved[triangles[t, 0], c]
+                    + bary[y, x, 1] * moved[triangles[t, 1], c]
+                    + bary[y, x, 2] * moved[triangles[t, 2], c]
+                )
+            known[y, x] = 1.0
+    return field, known
+
+
+def surround(field: Float, known: Float, reach_px: float) -> None:
+    """Extend `field` (h, w, 3) in place to where `known` (h, w) is 0; it fades within `reach_px`."""
+    coarse, weight = _shrink(field, known)
+    _relax(coarse, weight, np.float32((CELL_PX / max(reach_px, 1.0)) ** 2), 120)
+    _fill(field, known, coarse)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _shrink(field: Float, known: Float) -> tuple[Float, Float]:
+    height, width = known.shape
+    rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
+    coarse = np.zeros((rows, columns, 3), np.float32)
+    weight = np.zeros((rows, columns), np.float32)
+    for y in range(height):
+        for x in range(width):
+            if known[y, x] > 0:
+                r, c = y // CELL_PX, x // CELL_PX
+                weight[r, c] += 1.0
+                for k in range(3):
+                    coarse[r, c, k] += field[y, x, k]
+    for r in range(rows):
+        for c in range(columns):
+            if weight[r, c] > 0:
+                for k in range(3):
+                    coarse[r, c, k] /= weight[r, c]
+    return coarse, weight
+
+
+@numba.njit(cache=True, fastmath=True)
+def _relax(coarse: Float, weight: Float, screen: float, rounds: int) -> None:
+    """Successive over-relaxation; cells outside the grid are zero, so the field ends at the border."""
+    rows, columns = weight.shape
+    for _ in range(rounds):
+        for r in range(rows):
+            for c in range(columns):
+                if weight[r, c] > 0:
+                    continue
+                for k in range(3):
+                    around = 0.0
+                    if r > 0:
+                        around += coarse[r - 1, c, k]
+                    if r + 1 < rows:
+                        around += coarse[r + 1, c, k]
+                    if c > 0:
+                        around += coarse[r, c - 1, k]
+                    if c + 1 < columns:
+                        around += coarse[r, c + 1, k]
+                    goal = around / (4.0 + screen)
+                    coarse[r, c, k] += 1.6 * (goal - coarse[r, c, k])
+
+
+@numba.njit(cache=True, fastmath=True, parallel=True)
+def _fill(field: Float, known: Float, coarse: Float) -> None:
+    height, width = known.shape
+    rows, columns = coarse.shape[0], coarse.shape[1]
+    for y in numba.prange(height):
+        fy = min(max((y + 0.5) / CELL_PX - 0.5, -0.5), rows - 0.5)
+        r = int(np.floor(fy))
+        wy = fy - r
+        for x in range(width):
+            if known[y, x] > 0:
+                continue
+            fx = min(max((x + 0.5) / CELL_PX - 0.5, -0.5), columns - 0.5)
+            c = int(np.floor(fx))
+            wx = fx - c
+            for k in range(3):
+                value = 0.0
+                for j in range(2):
+                    for i in range(2):
+                        if 0 <= r + j < rows and 0 <= c + i < columns:
+                            share = (wy if j else 1.0 - wy) * (wx if i else 1.0 - wx)
+                            value += share * coarse[r + j, c + i, k]
+                field[y, x, k] = value
+
+
+@numba.njit(cache=True, fastmath=False, parallel=True)
+def sample(plate: Float, field: Float, x0: int, y0: int, out: Float) -> None:
+    """Fill `out` (h, w, C) from `plate` (H, W, C) at each pixel plus its displacement `field` (h, w, 3).
+
+    Catmull-Rom interpolation, borders repeated; its overshoot is held within the four nearest pixels. A
+    pixel that does not move is copied. Non-finite values stay where they are and do not spread.
+    """
+    height, width, channels = out.shape
+    rows, columns = plate.shape[0], plate.shape[1]
+    for y in numba.prange(height):
+        wx = np.empty(4, np.float32)
+        wy = np.empty(4, np.float32)
+        for x in range(width):
+            dx, dy = field[y, x, 0], field[y, x, 1]
+            if abs(dx) < STILL_PX and abs(dy) < STILL_PX:
+                for k in range(channels):
+                    out[y, x, k] = plate[
+                        min(max(y0 + y, 0), rows - 1), min(max(x0 + x, 0), columns - 1), k
+                    ]
+                continue
+            px, py = x0 + x + dx, y0 + y + dy
+            ix, iy = int(np.floor(px)), int(np.floor(py))
+            _catmull_rom(px - ix, wx)
+            _catmull_rom(py - iy, wy)
+            for k in range(channels):
+                total, low, high = 0.0, np.inf, -np.inf
+                for j in range(4):
+                    row = min(max(iy + j - 1, 0), rows - 1)
+                    for i in range(4):
+                        value = plate[row, min(max(ix + i - 1, 0), columns - 1), k]
+                        if not np.isfinite(value):
+                            value = 0.0
+                        total += wy[j] * wx[i] * value
+                        if 1 <= j <= 2 and 1 <= i <= 2:
+                            low = min(low, value)
+                            high = max(high, value)
+                out[y, x, k] = min(max(total, low), high)
+
+
+@numba.njit(cache=True, fastmath=True, inline="always")
+def _catmull_rom(t: float, weights: Float) -> None:
+    weights[0] = ((-0.5 * t + 1.0) * t - 0.5) * t
+    weights[1] = (1.5 * t - 2.5) * t * t + 1.0
+    weights[2] = ((-1.5 * t + 2.0) * t + 0.5) * t
+    weights[3] = (0.5 * t - 0.5) * t * t
+
+
+@numba.njit(cache=True, fastmath=True, parallel=True)
+def polygon(corners: Float, x0: int, y0: int, width: int, height: int) -> Float:
+    """Area coverage (h, w) of a closed polygon (N, 2) in pixels, from 4 x 8 samples (even-odd rule)."""
+    cover = np.zeros((height, width), np.float32)
+    count = corners.shape[0]
+    for y in numba.prange(height):
+        crossing = np.empty(count, np.float32)
+        for sub in range(8):
+            py = y0 + y + (sub + 0.5) / 8
+            hits = 0
+            for i in range(count):
+                j = (i + 1) % count
+                ya, yb = corners[i, 1], corners[j, 1]
+                if (ya <= py) != (yb <= py):
+                    share = (py - ya) / (yb - ya)
+                    crossing[hits] = corners[i, 0] + share * (corners[j, 0] - corners[i, 0])
+                    hits += 1
+            crossing[:hits].sort()
+            for h in range(0, hits - 1, 2):
+                a = max(crossing[h] - x0, 0.0)
+                b = min(crossing[h + 1] - x0, float(width))
+                if b <= a:
+                    continue
+                for x in range(int(a), min(int(np.ceil(b)), width)):
+                    cover[y, x] += max(min(b, x + 1.0) - max(a, float(x)), 0.0) / 8
+    return cover
