@@ -54,3 +54,11 @@ class BadOutput(LikenessError):
 
     code = "bad_output"
     exit_code = 1
+
+
+def unexpected(error: BaseException) -> LikenessError:
+    """An error that nobody foresaw, as one line for people; the log has the rest."""
+    text = " ".join(str(error).split()).rstrip(".") or "no message"
+    return LikenessError(
+        f"{type(error).__name__}: {text}.", "This is a fault in the program; please report it."
+    )

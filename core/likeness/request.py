@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, get_args
 
 from likeness.errors import BadRequest
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "tensorrt", "directml", "coreml"]
 Missing = Literal["error", "hold", "skip"]
 
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+))?")
@@ -51,9 +51,9 @@ class Request:
         if not isinstance(self.params, Mapping) or not all(isinstance(k, str) for k in self.params):
             raise _wrong("params", self.params, 'Give a table such as {"strength": 0.5}.')
         if self.device not in get_args(Device):
-            raise _wrong("device", self.device, "Choose one of: auto, cpu, cuda.")
+            raise _wrong("device", self.device, f"Choose one of: {', '.join(get_args(Device))}.")
         if self.missing not in get_args(Missing):
-            raise _wrong("missing", self.missing, "Choose one of: error, hold, skip.")
+            raise _wrong("missing", self.missing, f"Choose one of: {', '.join(get_args(Missing))}.")
         if type(self.seed) is not int or self.seed < 0:
             raise _wrong("seed", self.seed, "Give a whole number of 0 or more.")
         if self.frames is not None:
