@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, TextIO, get_args
 
 import likeness
 from likeness.declare import Effect, Param
@@ -25,6 +25,7 @@ from likeness.job import Event, Result, run_job
 from likeness.registry import effects
 from likeness.request import Device, Missing, Request
 from likeness.stop import Stop, on_signals
+from likeness.streams import own_stdout
 
 log = logging.getLogger(__name__)
 
@@ -235,8 +236,7 @@ def _job(arguments: argparse.Namespace) -> int:
 
 def _perform(request: Request, machine: bool) -> int:
     stop = Stop()
-    show = _lines if machine else _bar if sys.stderr.isatty() else _nothing
-    with on_signals(stop), show() as tell, stop.watching():
+    with own_stdout() as out, on_signals(stop), _display(out if machine else None) as tell, stop.watching():
         results = run_job(request, on_event=tell, cancelled=stop)
     for result in results:
         _say({"event": "result", **result.to_dict()}) if machine else print(_line(result))
@@ -248,18 +248,20 @@ def _line(result: Result) -> str:
     return f"{result.path} ({result.kind}{f', {len(frames)} frames' if frames else ''})"
 
 
-@contextlib.contextmanager
-def _nothing() -> Iterator[Callable[[Event], None]]:
-    yield lambda event: None
+def _say(message: dict[str, Any], out: TextIO | None = None) -> None:
+    print(json.dumps(message, allow_nan=False), file=out or sys.stdout, flush=True)
 
 
 @contextlib.contextmanager
-def _lines() -> Iterator[Callable[[Event], None]]:
-    yield lambda event: _say({"event": "progress", **event.to_dict()})
-
-
-def _say(message: dict[str, Any]) -> None:
-    print(json.dumps(message, allow_nan=False), flush=True)
+def _display(out: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
+    """Something to tell events to: one JSON line each on `out`, or a bar if a person looks on."""
+    if out is not None:
+        yield lambda event: _say({"event": "progress", **event.to_dict()}, out)
+    elif sys.stderr.isatty():
+        with _bar() as tell:
+            yield tell
+    else:
+        yield lambda event: None
 
 
 @contextlib.contextmanager
@@ -316,7 +318,7 @@ def _models_list(arguments: argparse.Namespace) -> int:
 def _models_get(arguments: argparse.Namespace) -> int:
     from likeness import catalog
 
-    with _bar() if sys.stderr.isatty() else _nothing() as tell:
+    with _display() as tell:
         path = catalog.get(
             arguments.name,
             accept_license=arguments.accept_license,

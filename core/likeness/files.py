@@ -44,17 +44,23 @@ def output_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL | _REFUSED:
             raise
-        where = error.filename or path
-        hint = "Free some space and run it again." if error.errno in _FULL else "Choose another output."
-        raise BadOutput(f"Cannot write {where} ({error.strerror}).", hint) from error
+        raise refused(error, path) from error
+
+
+def refused(error: OSError, path: Path) -> BadOutput:
+    """The operating system's refusal to write `path`, as a sentence."""
+    hint = "Free some space and run it again." if error.errno in _FULL else "Choose another output."
+    return BadOutput(f"Cannot write {error.filename or path} ({error.strerror}).", hint)
 
 
 def make_folder(folder: Path) -> None:
     """Make the folder and see that a file can be written there; raise `BadOutput` if not."""
-    with output_errors(folder):
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".likeness.{uuid.uuid4().hex[:12]}"
         probe.touch()
         probe.unlink()
+    except OSError as error:
+        raise refused(error, folder) from error
     if shutil.disk_usage(folder).free < _ROOM_BYTES:
         raise BadOutput(f"There is no space left in {folder}.", "Free some space and run it again.")

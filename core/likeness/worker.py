@@ -26,6 +26,7 @@ from likeness.job import Event, run_job
 from likeness.registry import effects
 from likeness.request import Request
 from likeness.stop import Stop
+from likeness.streams import take_standard_streams
 
 log = logging.getLogger(__name__)
 
@@ -230,11 +231,7 @@ def _warm_up() -> None:
 
 def main() -> int:
     """Serve on the process's own stdin and stdout; stray prints of libraries go to stderr."""
-    stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
+    stdin, stdout = take_standard_streams()
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     Worker(stdin, stdout).serve()
     return 0
