@@ -9,6 +9,7 @@ with the face direction not mirrored; held sideways, the phone's yaw and pitch c
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
@@ -271,20 +272,22 @@ def _times(
             )
         hours, minutes, secs, frames[k] = (float(part) for part in match.groups())
         seconds[k] = hours * 3600 + minutes * 60 + secs
-    stamps = seconds + frames / _timecode_rate(seconds, frames)
+    stamps = seconds + frames / _timecode_rate(seconds, frames, fps)
     # A take may pass midnight.
     stamps += _DAY_S * np.cumsum(np.concatenate([[0], np.diff(stamps) < -_DAY_S / 2]))
     times = stamps - stamps.min()
     return float(stamps.min() % _DAY_S), times, fps or _frame_rate(np.unique(times))
 
 
-def _timecode_rate(seconds: Doubles, frames: Doubles) -> int:
+def _timecode_rate(seconds: Doubles, frames: Doubles, fps: float | None) -> int:
     """Frames a second that the timecode counts in: the least usual rate that holds all its frames.
 
-    A take shorter than a second may not show its last frames; it is taken as 30 or 60.
+    A take of a second or two may not show its last frames; it is taken to count in `fps`, or in 30 or 60.
     """
     top = int(frames.max()) + 1
-    rates = _TIMECODE_RATES if len(np.unique(seconds)) > 2 else (30, 60, 120, 240)
+    rates: tuple[int, ...] = _TIMECODE_RATES
+    if len(np.unique(seconds)) <= 2:
+        rates = tuple(r for r in rates if r >= fps - 0.5) if fps else (30, 60, 120, 240)
     return next((rate for rate in rates if rate >= top), top)
 
 
@@ -332,7 +335,8 @@ def write_csv(path: str | Path, performance: Performance) -> None:
         part.write_text(text.getvalue(), encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise BadOutput(f"{path} cannot be written: {error.strerror}.", "Choose another place.") from None
 
 
