@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -42,7 +42,7 @@ def find(name: str, among: Sequence[Effect] | None = None) -> Effect:
     raise BadRequest(f"There is no effect '{name}'.", f"There are: {', '.join(e.name for e in known)}.")
 
 
-def _load(entry: str) -> Iterable[Effect]:
+def _load(entry: str) -> list[Effect]:
     place, _, name = entry.rpartition(":")
     try:
         found = getattr(_module(place), name)
@@ -52,7 +52,7 @@ def _load(entry: str) -> Iterable[Effect]:
             f"{VARIABLE} names '{entry}', which cannot be loaded ({reason}).",
             "Give MODULE:NAME or FILE.py:NAME.",
         ) from error
-    declared = [found] if isinstance(found, Effect) else list(found)
+    declared = list(found) if isinstance(found, (tuple, list)) else [found]
     if not all(isinstance(effect, Effect) for effect in declared):
         raise BadRequest(
             f"{VARIABLE} names '{entry}', which is not an effect.", "Name an Effect or a tuple of them."
