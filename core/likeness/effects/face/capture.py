@@ -1,0 +1,193 @@
+"""Capture: a clip to a performance, a track and an animated head."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from likeness.declare import Effect, Input, Output, Param
+from likeness.errors import BadRequest
+from likeness.face import findings as faces
+from likeness.face import retarget
+from likeness.face.overlay import draw_overlay, plot_residual, unwrap_texture
+from likeness.face.track import CHOICES, rgb
+from likeness.files import replacing
+from likeness.head.model import load_head
+from likeness.head.usd import write_head_usd
+from likeness.media import MovieWriter, write_image
+from likeness.media.color import display_view
+from likeness.media.image import Image
+from likeness.performance import ARKIT, Performance, relative_to_neutral, write_csv
+from likeness.results import Result
+
+if TYPE_CHECKING:
+    from likeness.job import Job
+
+
+def analyze(job: Job) -> dict[str, Any]:
+    """Follow the face and fit person, lens and every frame."""
+    plate = job.source("plate")
+    return faces.find(
+        plate,
+        job.frames,
+        (plate.width, plate.height),
+        choose=str(job.params["face"]),
+        index=int(job.params["face_index"]),  # type: ignore[arg-type]
+        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
+        device=job.device,
+        check=job.check,
+        tell=lambda done, total: job.progress(done, total, "track plate"),
+    )
+
+
+def write(job: Job) -> Sequence[Result]:
+    """Write performance, track, head and the pictures to check them by."""
+    folder = job.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {name: np.asarray(value) for name, value in job.findings.items()}
+    fps = float(job.source("plate").fps or 25)
+    performance = _performance(job, found, fps)
+    write_csv(folder / "performance.csv", performance)
+    _write_json(folder / "track.json", track_of(found, fps))
+    write_head_usd(
+        folder / "head.usdc",
+        load_head(),
+        identity=found["identity"],
+        expressions=found["expression"],
+        gaze=found["gaze"],
+        head_pose=poses(found),
+        focal_px=float(found["focal_px"]),
+        size=(int(found["size"][0]), int(found["size"][1])),
+        fps=fps,
+        frames=[int(f) for f in found["frames"]],
+    )
+    results = [
+        Result("performance", "performance", str(folder / "performance.csv")),
+        Result("track", "track", str(folder / "track.json")),
+        Result("head", "model", str(folder / "head.usdc")),
+    ]
+    if job.params["check"]:
+        results.append(_write_check(job, found, fps, folder))
+    return results
+
+
+def _performance(job: Job, found: dict[str, Any], fps: float) -> Performance:
+    driver = retarget.from_fits(
+        found["rotation"], found["translation"], found["expression"], found["gaze"], fps
+    )
+    neutral = int(job.params["neutral_frame"])  # type: ignore[arg-type]
+    if not neutral:
+        return driver.performance
+    places = np.flatnonzero(found["frames"] == neutral)
+    if not len(places):
+        raise BadRequest(f"Neutral frame {neutral} is not in the shot.", "Choose one of its frames.")
+    return relative_to_neutral(driver.performance, [int(places[0])])
+
+
+def poses(found: dict[str, Any]) -> Any:
+    """Camera-from-head matrices (F, 4, 4), cm."""
+    out = np.tile(np.eye(4), (len(found["frames"]), 1, 1))
+    out[:, :3, :3], out[:, :3, 3] = found["rotation"], found["translation"]
+    return out
+
+
+def track_of(found: dict[str, Any], fps: float) -> dict[str, Any]:
+    """The track as plain data: per shot the lens, per frame one entry for each face seen."""
+    head_pose = poses(found)
+    frames = []
+    for i, frame in enumerate(found["frames"].tolist()):
+        faces_here = []
+        if found["confidence"][i] > 0:
+            points = found["points"][i]
+            low, high = points.min(axis=0), points.max(axis=0)
+            faces_here.append(
+                {
+                    "box_px": [round(float(v), 2) for v in (*low, *high)],
+                    "points68_px": np.round(points[:68].astype(float), 3).tolist(),
+                    "head_pose": np.round(head_pose[i], 6).tolist(),
+                    "expression": {
+                        n: round(float(w), 4) for n, w in zip(ARKIT, found["expression"][i], strict=True)
+                    },
+                    "gaze_rad": np.round(found["gaze"][i], 5).tolist(),
+                    "confidence": round(float(found["confidence"][i]), 4),
+                }
+            )
+        frames.append({"frame": frame, "faces": faces_here})
+    return {
+        "version": 1,
+        "fps": fps,
+        "size_px": found["size"].tolist(),
+        "lens": {"focal_px": float(found["focal_px"]), "center_px": found["center_px"].tolist()},
+        "cuts": found["frames"][found["cuts"]].tolist(),
+        "frames": frames,
+    }
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(data, indent=1) + "\n")
+
+
+def _write_check(job: Job, found: dict[str, Any], fps: float, folder: Path) -> Result:
+    """An overlay clip, the residual plot and the unwrapped texture of the best frame."""
+    head, source = load_head(), job.source("plate")
+    size = (source.width // 2 * 2, source.height // 2 * 2)
+    best = int(np.argmax(found["confidence"]))
+    with MovieWriter(folder / "overlay.mp4", fps, *size, codec="h264") as movie:
+        for i, frame in enumerate(found["frames"].tolist()):
+            job.progress(i, len(found["frames"]), "overlay")
+            image = source.read(frame)
+            view = display_view(rgb(image), source.linear_colorspace)
+            if i == best:
+                texture = unwrap_texture(head, found, i, view)
+            movie.write(draw_overlay(head, found, i, view)[: size[1], : size[0]])
+    write_image(folder / "texture.png", Image(texture, ("R", "G", "B", "A")), colorspace=None)
+    write_image(folder / "residual.png", Image(plot_residual(found)), colorspace=None)
+    return Result(
+        "check", "report", str(folder / "overlay.mp4"), {"pictures": ["texture.png", "residual.png"]}
+    )
+
+
+CAPTURE = Effect(
+    name="capture",
+    pillar="face",
+    label="Capture Performance",
+    help="Turns a clip or picture of a face into a performance, a track and an animated head.",
+    inputs=(Input("plate", ("picture",), "Plate", "The clip or picture of the actor."),),
+    params=(
+        Param("face", "choice", "largest", "Face", "Which face of the plate.", choices=CHOICES),
+        Param("face_index", "int", 0, "Face index", "Counts on from the chosen face: 1 is the next one.", 0, 99),
+        Param("focal_mm", "float", 50.0, "Focal length", "The lens, as on a 36 mm wide film back.", 8, 1000, "mm"),
+        Param(
+            "neutral_frame",
+            "int",
+            0,
+            "Neutral frame",
+            "The frame in which the actor rests becomes zero in the performance; 0 leaves it as it is.",
+            0,
+            1_000_000,
+            analyzed=False,
+        ),
+        Param(
+            "check",
+            "bool",
+            True,
+            "Write checks",
+            "Also writes an overlay clip, a residual plot and the unwrapped texture.",
+            analyzed=False,
+        ),
+    ),
+    outputs=(
+        Output("performance", "performance", "Live Link Face CSV: 52 ARKit shapes, head and eyes."),
+        Output("track", "track", "JSON: box, 68 points, head pose and expression of every frame, and the lens."),
+        Output("head", "model", "USD: the camera and the animated head mesh."),
+        Output("check", "report", "An overlay clip with texture and residual plot beside it."),
+    ),
+    models=("face_detector", "face_points", "head"),
+    analyze=analyze,
+    write=write,
+)

@@ -1,0 +1,379 @@
+"""Reanimate: a plate takes a performance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from likeness.declare import Effect, Input, Layer, Output, Param
+from likeness.errors import BadRequest
+from likeness.face import findings as faces
+from likeness.face import reenact, retarget
+from likeness.face.fit import Fit
+from likeness.face.person import build_person
+from likeness.face.track import CHOICES, rgb
+from likeness.head.model import load_head
+from likeness.media.image import Image
+from likeness.performance import Performance, read_csv, resample, retime, smooth
+
+if TYPE_CHECKING:
+    from likeness.job import Job, Layers
+
+
+def frames(job: Job) -> Sequence[int]:
+    """The plate's frames if it moves, else as many as the driver has."""
+    plate = job.source("plate")
+    if not plate.is_still:
+        return list(plate.frames)
+    kind = job.kind("driver")
+    if kind == "picture" and not job.source("driver").is_still:
+        return list(range(1, len(job.source("driver").frames) + 1))
+    if kind == "performance":
+        return list(range(1, len(_performance(job)) + 1))
+    if job.request.frames is not None:
+        first, _, last = job.request.frames.partition("-")
+        return list(range(int(first), int(last or first) + 1))
+    return [1]
+
+
+def analyze(job: Job) -> dict[str, Any]:
+    """Find and fit the face in the plate, and in the driver if it is a picture or a clip."""
+    if job.kind("driver") is None and not job.request.params.get("weights"):
+        raise BadRequest("There is nothing to perform.", "Give a driver, or set weights.")
+    plate = job.source("plate")
+    shot = [plate.frames[0]] if plate.is_still else list(plate.frames)
+    found = faces.prefixed("plate", _find(job, "plate", shot, "face", "face_index"))
+    if job.kind("driver") == "picture":
+        driver = job.source("driver")
+        shot = [driver.frames[0]] if driver.is_still else list(driver.frames)
+        found |= faces.prefixed("driver", _find(job, "driver", shot, "driver_face", "driver_face_index"))
+    return found
+
+
+def _find(job: Job, name: str, shot: list[int], choose: str, index: str) -> dict[str, Any]:
+    source = job.source(name)
+    return faces.find(
+        source,
+        shot,
+        (source.width, source.height),
+        choose=str(job.params[choose]),
+        index=int(job.params[index]),  # type: ignore[arg-type]
+        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
+        device=job.device,
+        check=job.check,
+        tell=lambda done, total: job.progress(done, total, f"track {name}"),
+    )
+
+
+def render(job: Job, frame: int) -> Layers:
+    """One frame: pose the plate's head as the driver says, redraw it, lay it over the plate."""
+    plate_source = job.source("plate")
+    image = plate_source.read(frame)
+    found = faces.under("plate", job.findings)
+    index = 0 if plate_source.is_still else int(np.flatnonzero(found["frames"] == frame)[0])
+    if not found["found"][index]:
+        return _untouched(image)
+    fit = faces.fit_of(found, index)
+    wanted = _target(job, fit, job.shot.index(frame))
+    rig, lens = _rig(job, found), faces.lens_of(found)
+    taken = _taken(job, rig, image, fit, lens, plate_source.is_still)
+    drawn = reenact.redraw(rig, taken, wanted, lens)
+    if drawn is None:
+        return _untouched(image)
+    return _layers(job, image, drawn, frame)
+
+
+def _rig(job: Job, found: dict[str, Any]) -> reenact.Rig:
+    if "rig" not in job.memo:
+        job.memo["rig"] = reenact.build_rig(build_person(load_head(), faces.shot_of(found)))
+    rig: reenact.Rig = job.memo["rig"]
+    return rig
+
+
+def _taken(
+    job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, still: bool
+) -> reenact.Taken:
+    """The plate taken apart; a still is taken apart once."""
+    if still and "taken" in job.memo:
+        kept: reenact.Taken = job.memo["taken"]
+        return kept
+    taken = reenact.take(rig, np.ascontiguousarray(rgb(image)), fit, lens)
+    if still:
+        job.memo["taken"] = taken
+    return taken
+
+
+def _performance(job: Job) -> Performance:
+    path = job.path("driver")
+    assert path is not None
+    performance = read_csv(path)
+    plate = job.source("plate")
+    if plate.fps and not plate.is_still:
+        performance = resample(performance, float(plate.fps))
+    return performance
+
+
+def _driver(job: Job) -> tuple[retarget.Driver | None, int | None]:
+    """The driver in the shot's timing, and the index of its neutral frame (None: absolute)."""
+    if "driver" in job.memo:
+        kept: tuple[retarget.Driver | None, int | None] = job.memo["driver"]
+        return kept
+    kind = job.kind("driver")
+    driver: retarget.Driver | None = None
+    if kind == "performance":
+        driver = retarget.from_performance(_performance(job))
+    elif kind == "picture":
+        found = faces.under("driver", job.findings)
+        fps = float(job.source("driver").fps or 25)
+        driver = retarget.from_fits(
+            found["rotation"], found["translation"], found["expression"], found["gaze"], fps
+        )
+    neutral: int | None = None
+    if driver is not None:
+        neutral = _neutral(job, driver, kind)
+        driver = _timed(job, driver)
+        if neutral is not None:
+            neutral = len(driver.position) - 1  # `_timed` puts the neutral frame last
+    job.memo["driver"] = (driver, neutral)
+    return driver, neutral
+
+
+def _neutral(job: Job, driver: retarget.Driver, kind: str | None) -> int | None:
+    if job.params["mode"] == "absolute":
+        return None
+    asked = int(job.params["neutral_frame"])  # type: ignore[arg-type]
+    count = len(driver.position)
+    if asked > count:
+        raise BadRequest(f"Neutral frame {asked} is past the driver's {count} frames.", "Choose another.")
+    chosen = asked - 1 if asked else retarget.neutral_frame(driver)
+    job.memo["neutral"] = chosen
+    return chosen
+
+
+def _timed(job: Job, driver: retarget.Driver) -> retarget.Driver:
+    """Smooth and retime; in relative mode the neutral frame is appended."""
+    performance, position = driver.performance, driver.position
+    seconds = float(job.params["smoothing_s"])  # type: ignore[arg-type]
+    if seconds > 0:
+        performance = smooth(performance, seconds)
+    plate = job.source("plate")
+    if not plate.is_still:
+        count = len(performance)
+        if job.params["timing"] == "plate":
+            performance = retime(performance, len(job.shot))
+        elif plate.fps:
+            performance = resample(performance, float(plate.fps))
+        if len(performance) != count:
+            at = np.linspace(0, count - 1, len(performance))
+            position = np.stack(
+                [np.interp(at, np.arange(count), position[:, k]) for k in range(3)], axis=1
+            )
+    if "neutral" in job.memo:
+        k = job.memo["neutral"]
+        calm = driver.performance
+        performance = Performance(
+            performance.fps,
+            np.concatenate([performance.weights, calm.weights[k : k + 1]]),
+            np.concatenate([performance.head, calm.head[k : k + 1]]),
+            np.concatenate([performance.eyes, calm.eyes[k : k + 1]]),
+            np.r_[performance.time_s, performance.time_s[-1] + 1 / performance.fps],
+        )
+        position = np.concatenate([position, driver.position[k : k + 1]])
+    return replace(driver, performance=performance, position=position)
+
+
+def _target(job: Job, fit: Fit, index: int) -> Fit:
+    driver, neutral = _driver(job)
+    count = 0 if driver is None else len(driver.position) - (neutral is not None)
+    return retarget.target(fit, driver, min(index, count - 1), neutral, job.params)
+
+
+def _untouched(image: Image) -> Layers:
+    """The plate as it is, and empty layers."""
+    layers: Layers = {"comp": image}
+    for layer in LAYERS[1:]:
+        layers[layer.name] = _image(np.zeros((1, 1, len(layer.channels)), np.float32), layer, image, (0, 0))
+    return layers
+
+
+def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
+    """Lay the drawn region over a copy of the plate and give every layer its data window."""
+    x, y = drawn.origin
+    height, width = drawn.matte.shape
+    spot = (slice(y, y + height), slice(x, x + width))
+    plate = rgb(image)[spot]
+    matte = drawn.matte
+    if job.kind("holdout") is not None:
+        holdout = job.source("holdout")
+        in_front = rgb(holdout.read(frame))[spot][..., 0]
+        if in_front.shape != matte.shape:
+            raise BadRequest("The holdout matte has another size than the plate.", "Give one of its size.")
+        matte = matte * (1 - np.clip(in_front, 0, 1))
+    face = np.where(matte[..., None] > 0, drawn.color, 0)
+    if matte is not drawn.matte:
+        face = face * (matte / np.maximum(drawn.matte, 1e-6))[..., None]
+        color = np.where(matte[..., None] > 0, plate + (drawn.color - plate) * (matte / np.maximum(drawn.matte, 1e-6))[..., None], plate)
+    else:
+        color = np.where(matte[..., None] > 0, drawn.color, plate)
+    comp = _with_color(image, color.astype(np.float32), spot)
+    isolated = color - plate * (1 - matte[..., None])
+    values = drawn.layers | {
+        "face": np.dstack([np.where(matte[..., None] > 0, isolated, 0), matte]),
+        "matte": matte[..., None],
+    }
+    layers: Layers = {"comp": comp}
+    for layer in LAYERS[1:]:
+        layers[layer.name] = _image(values[layer.name], layer, image, (x, y))
+    return layers
+
+
+def _with_color(image: Image, color: Any, spot: tuple[slice, slice]) -> Image:
+    """A copy of the plate in which the region's color is replaced; all other channels stay."""
+    pixels = image.pixels.copy()
+    names = image.channels
+    if all(n in names for n in "RGB"):
+        for k, n in enumerate("RGB"):
+            pixels[..., names.index(n)][spot] = color[..., k]
+    else:
+        changed = (color != np.repeat(pixels[spot][..., :1], 3, axis=2)).any(axis=2)
+        pixels[..., 0][spot] = np.where(changed, color.mean(axis=2), pixels[..., 0][spot])
+    return replace(image, pixels=pixels)
+
+
+def _image(values: Any, layer: Layer, image: Image, corner: tuple[int, int]) -> Image:
+    values = np.ascontiguousarray(values, np.float32)
+    kind = "float" if layer.name in ("uv", "depth", "position", "motion") else "half"
+    return Image(
+        values,
+        layer.channels,
+        (image.origin[0] + corner[0], image.origin[1] + corner[1]),
+        image.display,
+        image.pixel_aspect,
+        formats=(kind,) * len(layer.channels),
+    )
+
+
+def _strength(region: str, what: str) -> Param:
+    return Param(
+        f"strength_{region}",
+        "float",
+        1.0,
+        f"{region.capitalize()} strength",
+        f"How much of the driver's {what} is taken over.",
+        0.0,
+        2.0,
+        group="Strength",
+        analyzed=False,
+    )
+
+
+LAYERS = (
+    Layer("comp", ("R", "G", "B", "A"), "The finished picture; the plate's other channels come with it."),
+    Layer("face", ("R", "G", "B", "A"), "What was drawn, alone and premultiplied: over the plate it is the comp."),
+    Layer("matte", ("A",), "Where the picture changed: 0 keeps the plate's own pixel."),
+    Layer("mouth", ("R", "G", "B", "A"), "The inside of the mouth alone, premultiplied."),
+    Layer("eyes", ("R", "G", "B", "A"), "Eyeballs and irises alone, premultiplied."),
+    Layer("uv", ("u", "v"), "Texture coordinates of the house head, 0 to 1."),
+    Layer("normal", ("x", "y", "z"), "Unit normals in camera space: x right, y down, z away."),
+    Layer("depth", ("Z",), "Distance from the camera along its axis, centimeters; 0 where there is no head."),
+    Layer("position", ("x", "y", "z"), "Points in camera space, centimeters: x right, y down, z away."),
+    Layer("motion", ("x", "y"), "Where the plate's pixel went: displacement from plate to comp, pixels, y down."),
+)
+
+REANIMATE = Effect(
+    name="reanimate",
+    pillar="face",
+    label="Reanimate Face",
+    help="A portrait, painting or clip takes the performance of an actor, of a file or of sliders.",
+    inputs=(
+        Input("plate", ("picture",), "Plate", "The picture or clip whose face shall move."),
+        Input(
+            "driver",
+            ("performance", "picture"),
+            "Driver",
+            "Who performs: a clip or still of a face, or a Live Link Face CSV.",
+            required=False,
+        ),
+        Input(
+            "holdout",
+            ("matte",),
+            "Holdout matte",
+            "White where the plate is in front of the face and must stay as it is.",
+            required=False,
+        ),
+    ),
+    params=(
+        Param(
+            "mode",
+            "choice",
+            "relative",
+            "Mode",
+            "Relative adds the driver's change from its neutral to the plate; absolute replaces its expression.",
+            choices=("relative", "absolute"),
+            analyzed=False,
+        ),
+        Param(
+            "neutral_frame",
+            "int",
+            0,
+            "Neutral frame",
+            "The driver's frame, counted from 1, in which the actor rests; 0 takes the calmest one.",
+            0,
+            1_000_000,
+            analyzed=False,
+        ),
+        Param(
+            "timing",
+            "choice",
+            "driver",
+            "Timing",
+            "On a clip: keep the driver's own timing, or stretch it to the plate's length.",
+            choices=("driver", "plate"),
+            analyzed=False,
+        ),
+        Param("smoothing_s", "float", 0.0, "Smoothing", "Smooths the performance over this time.", 0, 2, "s", analyzed=False),
+        Param("strength", "float", 1.0, "Strength", "How much of the whole performance is taken over.", 0, 2, group="Strength", analyzed=False),
+        _strength("mouth", "mouth"),
+        _strength("eyes", "blinks, squints and wide eyes"),
+        _strength("brows", "brows"),
+        _strength("cheeks", "cheeks and nose"),
+        _strength("jaw", "jaw"),
+        _strength("gaze", "gaze"),
+        _strength("head", "head turns; 0 holds the head still"),
+        Param(
+            "head_position",
+            "float",
+            0.0,
+            "Head position",
+            "How much of the driver's head travel is taken over; 0 turns the head on its neck.",
+            0,
+            1,
+            group="Strength",
+            analyzed=False,
+        ),
+        Param(
+            "weights",
+            "weights",
+            {},
+            "Sliders",
+            "Values added to the shapes by ARKit name, such as jawOpen.",
+            -1,
+            1,
+            analyzed=False,
+        ),
+        Param("face", "choice", "largest", "Face", "Which face of the plate.", choices=CHOICES, group="Faces"),
+        Param("face_index", "int", 0, "Face index", "Counts on from the chosen face: 1 is the next one.", 0, 99, group="Faces"),
+        Param("driver_face", "choice", "largest", "Driver's face", "Which face of the driver.", choices=CHOICES, group="Faces"),
+        Param("driver_face_index", "int", 0, "Driver's face index", "Counts on from the driver's chosen face.", 0, 99, group="Faces"),
+        Param("focal_mm", "float", 50.0, "Focal length", "The lens, as on a 36 mm wide film back.", 8, 1000, "mm", group="Camera"),
+    ),
+    outputs=(Output("comp", "sequence", "The plate with its face reanimated, and the layers."),),
+    layers=LAYERS,
+    models=("face_detector", "face_points", "head"),
+    frames=frames,
+    analyze=analyze,
+    render=render,
+)

@@ -1,0 +1,121 @@
+"""From a driver's performance to the poses a plate's head shall take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.errors import BadRequest
+from likeness.face.fit import EYE_LIMIT_RAD, HEAD_TO_CAMERA, Array, Fit
+from likeness.performance import ARKIT, REGIONS, Performance, angles, make, rotations
+
+PIVOT = np.array([0.0, -7.0, 0.0])  # where the head turns on the neck, head space, cm
+LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
+_INDEX = {name: i for i, name in enumerate(ARKIT)}
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A performance and the head's way in the camera: `position` (F, 3), cm."""
+
+    performance: Performance
+    position: Array
+
+
+def from_fits(
+    rotation: Array, translation: Array, expression: Array, gaze: Array, fps: float
+) -> Driver:
+    """A driver from fitted frames: `rotation` (F, 3, 3), `translation` (F, 3), `expression` (F, 52),
+    `gaze` (F, 2, 2) yaw and pitch with up positive."""
+    head = angles(HEAD_TO_CAMERA @ rotation)
+    eyes = np.concatenate([gaze * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
+    return Driver(make(expression, fps=fps, head=head, eyes=eyes), translation)
+
+
+def from_performance(performance: Performance) -> Driver:
+    """A driver from a performance file; gaze comes from its shapes where it has no eye rotations."""
+    if not np.abs(performance.eyes).max() > 0:
+        performance = replace(performance, eyes=_eyes_from_shapes(performance))
+    return Driver(performance, np.zeros((len(performance), 3)))
+
+
+def _eyes_from_shapes(performance: Performance) -> NDArray[np.float32]:
+    def curve(name: str) -> NDArray[np.float32]:
+        return performance[name]
+
+    eyes = np.zeros((len(performance), 2, 3), np.float32)
+    for side, (name, outward) in enumerate((("Left", 1.0), ("Right", -1.0))):
+        eyes[:, side, 0] = outward * LOOK_YAW_RAD * (curve(f"eyeLookOut{name}") - curve(f"eyeLookIn{name}"))
+        eyes[:, side, 1] = LOOK_PITCH_RAD * (curve(f"eyeLookDown{name}") - curve(f"eyeLookUp{name}"))
+    return eyes
+
+
+def neutral_frame(driver: Driver) -> int:
+    """The calmest frame: the one with the least expression, its eyes open and its head most usual."""
+    weights = driver.performance.weights
+    energy = (weights**2).sum(axis=1) + 2 * weights[:, [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]].sum(1)
+    head = driver.performance.head
+    energy = energy + ((head - np.median(head, axis=0)) ** 2).sum(axis=1) * 10
+    return int(np.argmin(energy))
+
+
+def region_gains(params: Mapping[str, Any]) -> Array:
+    """One factor a shape (52,) from the strength parameters `strength` and `strength_REGION`."""
+    gains = np.ones(len(ARKIT))
+    for region, names in REGIONS.items():
+        for name in names:
+            gains[_INDEX[name]] = params["strength"] * params.get(f"strength_{region}", 1.0)
+    return gains
+
+
+def sliders(table: Mapping[str, float]) -> Array:
+    """Slider values by ARKit name (52,); a foreign name raises `BadRequest`."""
+    out = np.zeros(len(ARKIT))
+    for name, value in table.items():
+        if name not in _INDEX:
+            raise BadRequest(f"There is no facial shape '{name}'.", "Use ARKit's names, such as jawOpen.")
+        out[_INDEX[name]] = value
+    return out
+
+
+def target(
+    plate: Fit, driver: Driver | None, frame: int, neutral: int | None, params: Mapping[str, Any]
+) -> Fit:
+    """The plate's fit under frame `frame` (an index) of the driver.
+
+    With `neutral` (an index) the driver's change from that frame is added to the plate's own expression;
+    without it, the driver's expression replaces the plate's.
+    """
+    extra = sliders(params["weights"])
+    if driver is None:
+        return replace(plate, expression=np.clip(plate.expression + extra, 0, 1))
+    gains = region_gains(params)
+    weights = driver.performance.weights.astype(np.float64)
+    head = driver.performance.head.astype(np.float64)
+    eyes = driver.performance.eyes[:, :, :2].astype(np.float64) * [1.0, -1.0]
+    gaze_gain = params["strength"] * params["strength_gaze"]
+    if neutral is None:
+        expression = weights[frame] * gains + plate.expression * (1 - np.clip(gains, 0, 1))
+        gaze = eyes[frame] * gaze_gain + plate.gaze * (1 - np.clip(gaze_gain, 0, 1))
+        turn = rotations(head[frame] * params["strength_head"])
+        rotation = HEAD_TO_CAMERA @ turn if params["strength_head"] > 0 else plate.rotation
+        way = np.zeros(3)
+    else:
+        expression = plate.expression + (weights[frame] - weights[neutral]) * gains
+        gaze = plate.gaze + (eyes[frame] - eyes[neutral]) * gaze_gain
+        change = rotations(head[neutral]).T @ rotations(head[frame])
+        turn = rotations(angles(change) * params["strength_head"])
+        rotation = plate.rotation @ turn
+        way = (driver.position[frame] - driver.position[neutral]) * params["head_position"]
+    anchor = (1 - params["head_position"]) * (plate.rotation @ PIVOT - rotation @ PIVOT)
+    return replace(
+        plate,
+        rotation=rotation,
+        translation=plate.translation + anchor + way,
+        expression=np.clip(expression + extra, 0, 1),
+        gaze=np.clip(gaze, -EYE_LIMIT_RAD, EYE_LIMIT_RAD),
+    )

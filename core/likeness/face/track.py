@@ -1,0 +1,199 @@
+"""Follows one face through a clip: dense points for every frame, cuts found, short losses bridged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.errors import BadInput
+from likeness.face.detect import Faces, detect
+from likeness.face.landmarks import Crop, Points, crop_from_detection, crop_from_points, find_points
+from likeness.media.color import display_view
+from likeness.media.image import Image
+
+Array = NDArray[np.float64]
+
+LOST_BELOW = 0.5  # presence under which the face counts as lost
+BRIDGE_FRAMES = 8  # losses up to this long are filled from both sides
+CUT_CHANGE = 0.16  # mean change of a small picture, of full range, that makes a cut
+CUT_CONTRAST = 3.0  # and how many times the change around it
+STARTS = 3  # refinements of the crop after a detection
+
+CHOICES = ("largest", "left", "right", "center")
+
+
+class Pictures(Protocol):
+    """What this needs of a source: `likeness.media.Source` is one."""
+
+    @property
+    def frames(self) -> Sequence[int]: ...
+    @property
+    def linear_colorspace(self) -> str: ...
+    def read(self, frame: int) -> Image: ...
+
+
+@dataclass(frozen=True)
+class Track:
+    """One face: `points` per frame (bridged where lost), `found` (F,) whether it was really seen,
+    `cuts`: indices at which a new shot begins, `runs`: unbroken stretches [start, end)."""
+
+    frames: list[int]
+    points: list[Points]
+    found: NDArray[np.bool_]
+    cuts: list[int]
+
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """Stretches between cuts and long losses, as [start, end)."""
+        breaks = {0, len(self.frames), *self.cuts}
+        lost = _long_losses(self.found)
+        for start, end in lost:
+            breaks |= {start, end}
+        edges = sorted(breaks)
+        return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if (a, b) not in lost]
+
+
+def rgb(image: Image) -> NDArray[np.float32]:
+    """The picture's color (H, W, 3): its R, G and B, or its first channel three times."""
+    names = image.channels
+    if all(n in names for n in "RGB"):
+        order = [names.index(n) for n in "RGB"]
+        return image.pixels[..., order] if order != [0, 1, 2] else image.pixels[..., :3]
+    return np.repeat(image.pixels[..., :1], 3, axis=2)
+
+
+def follow(
+    source: Pictures,
+    frames: Sequence[int],
+    *,
+    choose: str = "largest",
+    index: int = 0,
+    device: str = "auto",
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Track:
+    """Follow the chosen face through `frames`; raises `BadInput` when no frame shows one.
+
+    `choose` is one of `CHOICES`, `index` counts on from the best of it. `tell(done, total)` is called
+    for every frame.
+    """
+    points: list[Points | None] = []
+    cuts: list[int] = []
+    changes: list[float] = []
+    small_before: Array | None = None
+    for i, frame in enumerate(frames):
+        tell(i, len(frames))
+        image = source.read(frame)
+        view = display_view(rgb(image), source.linear_colorspace)
+        small = _thumbnail(view)
+        cut = False
+        if small_before is not None:
+            changes.append(float(np.abs(small - small_before).mean()))
+            usual = float(np.median(changes[-12:-1])) if len(changes) > 1 else changes[0]
+            cut = changes[-1] > CUT_CHANGE and changes[-1] > CUT_CONTRAST * usual
+        small_before = small
+        if cut:
+            cuts.append(i)
+        last = None if cut or not points else points[-1]
+        points.append(_next(view, last, choose, index, device))
+    tell(len(frames), len(frames))
+    found = np.array([p is not None for p in points])
+    if not found.any():
+        where = "the picture" if len(frames) == 1 else f"any of the {len(frames)} frames"
+        raise BadInput(f"No face was found in {where}.", "Give one that shows a face of 24 pixels or more.")
+    return Track(list(frames), _bridge(points, found), found, cuts)
+
+
+def _next(
+    view: NDArray[np.float32], last: Points | None, choose: str, index: int, device: str
+) -> Points | None:
+    if last is not None:
+        points = find_points(view, crop_from_points(last.xy), device)
+        if points.presence >= LOST_BELOW:
+            return points
+    faces = detect(view, device)
+    if not len(faces.scores):
+        return None
+    if last is not None:
+        order = _by_overlap(faces, last)
+    else:
+        order = _by_choice(faces, choose, view.shape)[index : index + 1]
+    for i in order[:2]:
+        crop = crop_from_detection(faces.boxes[i], faces.points5[i])
+        points = _settle(view, crop, device)
+        if points.presence >= LOST_BELOW:
+            return points
+    return None
+
+
+def _settle(view: NDArray[np.float32], crop: Crop, device: str) -> Points:
+    points = find_points(view, crop, device)
+    for _ in range(STARTS - 1):
+        if points.presence < LOST_BELOW:
+            break
+        points = find_points(view, crop_from_points(points.xy), device)
+    return points
+
+
+def _by_choice(faces: Faces, choose: str, shape: tuple[int, ...]) -> list[int]:
+    boxes = np.asarray(faces.boxes)
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    key = {
+        "largest": -(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
+        "left": middle[:, 0],
+        "right": -middle[:, 0],
+        "center": np.linalg.norm(middle - np.array([shape[1], shape[0]]) / 2, axis=1),
+    }[choose]
+    return [int(i) for i in np.argsort(key)]
+
+
+def _by_overlap(faces: Faces, last: Points) -> list[int]:
+    box = np.r_[last.xy.min(axis=0), last.xy.max(axis=0)]
+    boxes = np.asarray(faces.boxes)
+    low = np.maximum(boxes[:, :2], box[:2])
+    high = np.minimum(boxes[:, 2:], box[2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    return [int(i) for i in np.argsort(-shared) if shared[i] > 0]
+
+
+def _bridge(points: list[Points | None], found: NDArray[np.bool_]) -> list[Points]:
+    """Fill lost frames between (or beside) found ones; their uncertainty is large."""
+    known = np.flatnonzero(found)
+    out: list[Points] = []
+    for i, point in enumerate(points):
+        if point is not None:
+            out.append(point)
+            continue
+        after = int(np.searchsorted(known, i))
+        right = points[known[min(after, len(known) - 1)]]
+        left = points[known[max(after - 1, 0)]]
+        assert left is not None and right is not None
+        a, b = known[max(after - 1, 0)], known[min(after, len(known) - 1)]
+        share = 0.0 if b == a else (i - a) / (b - a)
+        out.append(
+            Points(
+                xy=left.xy * (1 - share) + right.xy * share,
+                z=left.z * (1 - share) + right.z * share,
+                sigma_px=np.maximum(left.sigma_px, right.sigma_px) * 8,
+                visible=np.minimum(left.visible, right.visible),
+                presence=0.0,
+            )
+        )
+    return out
+
+
+def _long_losses(found: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.r_[True, found, True].astype(int)))
+    spans = [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    ends = {0, len(found)}
+    return [(a, b) for a, b in spans if b - a > BRIDGE_FRAMES or a in ends or b in ends]
+
+
+def _thumbnail(view: NDArray[np.float32]) -> Array:
+    rows = np.linspace(0, view.shape[0] - 1, 36).astype(int)
+    columns = np.linspace(0, view.shape[1] - 1, 64).astype(int)
+    out: Array = view[np.ix_(rows, columns)].astype(np.float64).mean(axis=2)
+    return out
