@@ -92,7 +92,7 @@ class Param:
         high = math.inf if self.max is None else self.max
         if not math.isfinite(number) or not low <= number <= high:
             raise self._wrong(value, f"Give a number from {low:g} to {high:g}.")
-        if self.type == "float":
+        if self.type != "int":
             return number
         if number != int(number):
             raise self._wrong(value, "Give a whole number.")
