@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,3 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"shared", "real"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("shared")
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> bytes:
+    """A real ONNX model in 129 bytes: x, one row of floats, to y = 2 x + 1."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    row = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in "xy"]
+    nodes = [helper.make_node("Add", ["x", "x"], ["t"]), helper.make_node("Add", ["t", "b"], ["y"])]
+    one = numpy_helper.from_array(np.float32([1]), "b")
+    graph = helper.make_graph(nodes, "g", row[:1], row[1:], [one])
+    model = helper.make_model(
+        graph,
+        producer_name="likeness tests, written by hand",
+        ir_version=8,
+        opset_imports=[helper.make_opsetid("", 17)],
+    )
+    return bytes(model.SerializeToString())
