@@ -267,7 +267,7 @@ class _Link:
             answer = self._answers.get(timeout=HELLO_S)
         except queue.Empty:
             raise WorkerError(
-                "The Likeness worker does not answer.", "Start it by hand.", self.tail
+                "The Likeness worker does not answer.", "Run likeness doctor.", list(self.tail)
             ) from None
         if "error" in answer:
             told = answer["error"]
@@ -307,7 +307,9 @@ class _Link:
         self.process.wait()
         self._stderr.join(1.0)
         self.ended.set()
-        self._answers.put({"error": {"message": self._death(), "data": {"hint": "See what it said."}}})
+        self._answers.put(
+            {"error": {"message": self._death(), "data": {"hint": "Check that Likeness is installed there."}}}
+        )
         self._bury()
 
     def _take(self, message: dict[str, Any]) -> None:
