@@ -130,6 +130,22 @@ class TestSessions:
         assert runtime.session("tiny.onnx", "cpu") is first
         assert runtime.session(tiny, "cpu", threads=1) is runtime.session(tiny, "cpu", threads=1)
 
+    def test_a_relative_path_means_the_folder_one_is_in(
+        self, tmp_path: Path, tiny_model: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = []
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "m.onnx").write_bytes(tiny_model)
+            monkeypatch.chdir(tmp_path / folder)
+            opened.append(runtime.session("m.onnx", "cpu"))
+        assert [m.path.parent.name for m in opened] == ["a", "b"]
+
+    def test_asking_again_costs_next_to_nothing(self, house: Path) -> None:
+        first = runtime.session("double", "cpu")
+        (house / "house.toml").unlink()
+        assert runtime.session("double", "cpu") is first
+
     def test_threads_that_open_it_together_get_the_same(self, tiny: Path) -> None:
         opened: list[runtime.Model] = []
         threads = [threading.Thread(target=lambda: opened.append(runtime.session(tiny))) for _ in range(8)]

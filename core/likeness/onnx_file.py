@@ -2,8 +2,8 @@
 
 The runtime opens files that strangers made, so the file is looked at first: the operators it calls, the
 files it points at. The `onnx` package could read it too, but it copies every weight and brings protobuf
-with it, whose versions collide inside hosts; the fields that matter are few and the wire format is simple,
-so this walks over them and steps across the weights.
+with it; the fields that matter are few and the wire format is simple, so this walks over them and steps
+across the weights.
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 

@@ -40,6 +40,7 @@ PROVIDERS = {
 _ON_CARD = ("tensorrt", "cuda")
 
 _sessions: dict[tuple[Path, str, int], Model] = {}
+_asked: dict[tuple[str | Path, str, int], Model] = {}
 _verified: set[tuple[Path, int]] = set()
 _lock = threading.RLock()
 
@@ -122,11 +123,17 @@ def session(model: str | Path, device: str = "auto", threads: int | None = None)
     """
     if device != "auto" and device not in PROVIDERS:
         raise BadRequest(f"There is no device '{device}'.", f"Choose one of: auto, {', '.join(PROVIDERS)}.")
+    count = default_threads() if threads is None else threads
+    asked = (model, device, count)
+    if known := _asked.get(asked):
+        return known
     record, path = _locate(model)
-    key = (path, device, threads if threads is not None else default_threads())
+    key = (path, device, count)
     with _lock:
         if key not in _sessions:
-            _sessions[key] = _open(path, record, device, key[2])
+            _sessions[key] = _open(path, record, device, count)
+        if _is_name(model) or Path(model).is_absolute():
+            _asked[asked] = _sessions[key]
         return _sessions[key]
 
 
@@ -134,6 +141,7 @@ def close_all() -> None:
     """Let go of every open model and its memory."""
     with _lock:
         _sessions.clear()
+        _asked.clear()
 
 
 def house_model(name: str) -> Path:
@@ -187,10 +195,14 @@ def default_threads() -> int:
 # ---- opening ----------------------------------------------------------------------------------------
 
 
+def _is_name(model: str | Path) -> bool:
+    return isinstance(model, str) and not model.endswith(".onnx") and not set(model) & set("/\\")
+
+
 def _locate(model: str | Path) -> tuple[catalog.HouseModel | catalog.Entry | None, Path]:
     """The record that pins a model, if there is one, and the model's path."""
-    if isinstance(model, str) and not model.endswith(".onnx") and not set(model) & set("/\\"):
-        record = catalog.find(model)
+    if _is_name(model):
+        record = catalog.find(str(model))
         return record, record.path.resolve()
     path = Path(model).resolve()
     for pinned in catalog.house_models().values():
