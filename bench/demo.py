@@ -1,0 +1,137 @@
+"""`build.py demo`: a portrait takes a performance, through the command line as a user would."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from rich.console import Console
+from rich.progress import track
+
+from bench.pictures import ROOT, to_srgb
+from likeness.demo import PERFORMANCE
+from likeness.face.track import rgb
+from likeness.media import MovieWriter, open_source
+
+Bytes = NDArray[np.uint8]
+SHEET_FRAMES, SHEET_COLUMNS, SHEET_CELL_PX = 20, 5, 320
+
+
+def main(words: list[str]) -> int:
+    """Make everything in the folder and say where it is; the status of the first command that failed."""
+    parser = argparse.ArgumentParser(prog="build.py demo")
+    parser.add_argument("--plate", type=Path, help="a portrait or clip; by default the astronaut")
+    parser.add_argument("--driver", type=Path, default=PERFORMANCE, help="a clip or Live Link Face CSV")
+    parser.add_argument("--out", type=Path, default=ROOT / "demo", help="the folder for results")
+    args = parser.parse_args(words)
+    console = Console()
+    start = time.perf_counter()
+    args.out.mkdir(parents=True, exist_ok=True)
+    plate = args.plate or _portrait(args.out)
+    frames = args.out / "frames" / f"{plate.stem.split('.')[0].rstrip('#%0d')}.####.exr"
+    inputs = ["--input", f"plate={plate}", "--input", f"driver={args.driver}"]
+    console.print(f"Reanimating {plate.name} with {args.driver.name}")
+    status = _likeness("run", "reanimate", *inputs, "--out", frames)
+    if status:
+        return status
+    movie = args.out / "demo.mp4"
+    pictures = _movie(frames, movie, _fps(plate, args.driver))
+    sheet = args.out / "contact_sheet.png"
+    contact_sheet(pictures).save(sheet)
+    clip = args.driver if args.driver.suffix.lower() != ".csv" else movie
+    console.print(f"Capturing {clip.name}")
+    status = _likeness("run", "capture", "--input", f"plate={clip}", "--out", args.out / "capture")
+    if status:
+        return status
+    console.print(f"\nDone in {time.perf_counter() - start:.0f} s. Look at:")
+    made = {
+        "EXR frames with layers": frames,
+        "movie": movie,
+        "contact sheet": sheet,
+        "captured performance": args.out / "capture" / "performance.csv",
+    }
+    for what, path in made.items():
+        console.print(f"  {what:<24}{path}", soft_wrap=True)
+    return 0
+
+
+def _likeness(*words: object) -> int:
+    command = [sys.executable, "-m", "likeness.cli", *(str(word) for word in words)]
+    return subprocess.run(command, check=False).returncode
+
+
+def _portrait(folder: Path) -> Path:
+    from skimage import data
+
+    path = folder / "portrait.png"
+    Pillow.fromarray(data.astronaut()).save(path)
+    return path
+
+
+def _fps(plate: Path, driver: Path) -> float:
+    """The plate's rate if it moves, else the driver's."""
+    for path in (plate, driver):
+        if path.suffix.lower() == ".csv":
+            from likeness.performance import read_csv
+
+            return read_csv(path).fps
+        with open_source(path) as source:
+            if source.fps and not source.is_still:
+                return float(source.fps)
+    return 25.0
+
+
+def _movie(frames: Path, movie: Path, fps: float) -> list[Bytes]:
+    """Write the comp of every frame into an MP4; return what was shown, small enough to keep."""
+    shown = []
+    with open_source(frames) as source:
+        # H.264 wants even sides.
+        width, height = source.width // 2 * 2, source.height // 2 * 2
+        with MovieWriter(movie, fps, width, height, codec="h264") as writer:
+            for number in track(source.frames, "Writing the movie", transient=True):
+                picture = to_srgb(rgb(source.read(number)))[:height, :width]
+                writer.write(picture)
+                shown.append(np.round(picture * 255).astype(np.uint8))
+    return shown
+
+
+def contact_sheet(pictures: list[Bytes]) -> Pillow.Image:
+    """Twenty frames over the whole range, cut to the part of the picture that moves."""
+    chosen = [pictures[i] for i in np.linspace(0, len(pictures) - 1, SHEET_FRAMES).round().astype(int)]
+    moved = np.max([np.abs(p.astype(np.int16) - chosen[0]).max(axis=2) for p in chosen], axis=0) > 12
+    spot = _square(moved)
+    rows = -(-SHEET_FRAMES // SHEET_COLUMNS)
+    sheet = Pillow.new("RGB", (SHEET_COLUMNS * SHEET_CELL_PX, rows * SHEET_CELL_PX))
+    for k, picture in enumerate(chosen):
+        cell = Pillow.fromarray(picture[spot])
+        cell.thumbnail((SHEET_CELL_PX, SHEET_CELL_PX), Pillow.Resampling.LANCZOS)
+        if max(cell.size) < SHEET_CELL_PX:
+            scale = SHEET_CELL_PX / max(cell.size)
+            cell = cell.resize(
+                (round(cell.width * scale), round(cell.height * scale)), Pillow.Resampling.BICUBIC
+            )
+        y, x = divmod(k, SHEET_COLUMNS)
+        sheet.paste(cell, (x * SHEET_CELL_PX, y * SHEET_CELL_PX))
+    return sheet
+
+
+def _square(moved: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """A square around where something moves, with room to see; the whole picture if nothing does."""
+    height, width = moved.shape
+    rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
+    if not len(rows):
+        return slice(0, height), slice(0, width)
+    side = min(int(1.25 * max(np.ptp(rows), np.ptp(columns))) + 8, height, width)
+    y = int(np.clip((rows[0] + rows[-1] - side) // 2, 0, height - side))
+    x = int(np.clip((columns[0] + columns[-1] - side) // 2, 0, width - side))
+    return slice(y, y + side), slice(x, x + side)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

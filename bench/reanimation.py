@@ -1,0 +1,139 @@
+"""Reanimation: a clip's first frame driven by that clip, and people driven by other people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.transform import AffineTransform, warp
+
+from bench import faces
+from bench.pictures import Bytes, Clip, mediapipe
+from bench.runs import read_srgb, reanimate
+from bench.table import Row
+
+Array = NDArray[np.float64]
+
+LAST = 200
+SELF = {"mode": "absolute", "head_position": 1}
+# PSNR in dB and SSIM asked of a clip driving itself.
+ASKED = {"clip_talking_man_512": (27.3, 0.83), "clip_talking_glasses_512": (21.0, 0.785)}
+GAINS = {
+    "mouth opening": (0.85, 1.15),
+    "mouth width": (0.75, None),
+    "eye opening": (0.75, None),
+    "brows": (0.75, None),
+    "gaze": (0.7, None),
+}
+CLOSENESS = {"inner points": 2.5, "mouth opening": 4.0, "eye opening": 2.0, "gaze": 2.0}
+PLATE_SIDE = 640
+DRIVER_FRAMES = 120
+
+
+def rows(clips: list[Clip], stills: list[Clip], python: Path, work: Path) -> list[Row]:
+    """Self-driven quality of every clip, then the gains from person to person."""
+    out = []
+    for clip in clips:
+        out += self_driven(clip, python, work)
+    return [*out, *person_to_person(stills, clips, python, work)]
+
+
+def self_driven(clip: Clip, python: Path, work: Path) -> list[Row]:
+    """Frame 0 driven by the clip, against the real frames, the frozen frame and the frozen frame moved."""
+    real = clip.frames[:LAST]
+    plate = work / f"{clip.name}_plate.png"
+    Pillow.fromarray(real[0]).save(plate)
+    folder = work / clip.name
+    reanimate(plate, clip.path, folder / "own.####.exr", frames=f"1-{len(real)}", params=SELF)
+    made = read_srgb(folder / "own.####.exr")
+    truth = mediapipe(python, work, {"real": (real, True), "made": (made, True)})
+    seen = truth["real"]["found"]
+    frozen = np.repeat(real[:1], len(real), axis=0)
+    moved = _moved(real[0], truth["real"]["points"], seen)
+    scores = {name: _quality(f, real, truth["real"]) for name, f in
+              {"own": made, "frozen": frozen, "moved": moved}.items()}  # fmt: skip
+    asked = ASKED.get(clip.name, (None, None))
+    out = []
+    for k, unit in enumerate(("dB", "SSIM")):
+        best = max(scores["frozen"][k], scores["moved"][k])
+        limit = best if asked[k] is None else max(best, asked[k])
+        for other in ("frozen", "moved"):
+            name = f"self-driven, {clip.name}, {unit}"
+            out.append(
+                Row("reanimate", name, scores["own"][k], unit, scores[other][k], other, at_least=limit)
+            )
+    return [*out, *_closeness(clip.name, truth)]
+
+
+def _moved(frame: Bytes, mesh: Array, seen: NDArray[np.bool_]) -> Bytes:
+    """The frozen frame under the similarity that best moves its face onto each real frame's."""
+    first = mesh[0, faces.MEDIAPIPE_68][faces.INNER].astype(float)
+    out = np.repeat(frame[None], len(mesh), axis=0)
+    for i in np.flatnonzero(seen) if seen[0] else ():
+        matrix = faces.similarity(first, mesh[i, faces.MEDIAPIPE_68][faces.INNER].astype(float))
+        image = warp(frame / 255, AffineTransform(matrix).inverse, order=1, mode="edge")
+        out[i] = np.round(image * 255).astype(np.uint8)
+    return out
+
+
+def _quality(made: Bytes, real: Bytes, truth: dict[str, NDArray]) -> tuple[float, float]:
+    """Mean PSNR and SSIM inside the face box, of frames after the first."""
+    psnr, ssim = [], []
+    for i in np.flatnonzero(truth["found"])[1:]:
+        spot = faces.box(truth["points"][i], real.shape[1:])
+        a, b = made[i][spot], real[i][spot]
+        psnr.append(peak_signal_noise_ratio(b, a, data_range=255))
+        ssim.append(structural_similarity(b, a, channel_axis=2, data_range=255))
+    return float(np.mean(psnr)), float(np.mean(ssim))
+
+
+def _closeness(name: str, truth: dict[str, dict[str, NDArray]]) -> list[Row]:
+    """What MediaPipe measures on our frames against the real ones, median of frames."""
+    both = truth["real"]["found"] & truth["made"]["found"]
+    real, made = (truth[k]["points"][both].astype(float) for k in ("real", "made"))
+    if not len(real):
+        return []
+    inner = faces.disagreement(made[:, faces.MEDIAPIPE_68], real[:, faces.MEDIAPIPE_68])[0]
+    apart = {"inner points": inner}
+    of_real, of_made = faces.measures(real), faces.measures(made)
+    apart |= {k: np.abs(of_made[k] - of_real[k]) for k in CLOSENESS if k in of_real}
+    return [
+        Row("reanimate", f"self-driven, {name}, {k}", 100 * float(np.median(v)), "% io", at_most=CLOSENESS[k])
+        for k, v in apart.items()
+    ]
+
+
+def person_to_person(stills: list[Clip], clips: list[Clip], python: Path, work: Path) -> list[Row]:
+    """Median gain over all pairs of a still and a driver: how much of the driver's motion arrives."""
+    drivers = [c for c in clips if c.name in ("clip_expressions_480", "clip_talking_man_512")]
+    plates = {still.name: _plate(still, work) for still in stills}
+    theirs = mediapipe(python, work, {d.name: (d.frames[:DRIVER_FRAMES], True) for d in drivers})
+    gains: dict[str, list[float]] = {name: [] for name in GAINS}
+    for name, plate in plates.items():
+        for driver in drivers:
+            count = min(DRIVER_FRAMES, len(driver.frames))
+            movie = work / f"{name}_{driver.name}.mov"
+            reanimate(plate, driver.path, movie, frames=f"1-{count}")
+            made = mediapipe(python, work, {"made": (read_srgb(movie), True)})["made"]
+            both = theirs[driver.name]["found"] & made["found"]
+            before = faces.measures(theirs[driver.name]["points"][both].astype(float))
+            after = faces.measures(made["points"][both].astype(float))
+            for what, values in gains.items():
+                values.append(faces.gain(before[what], after[what]))
+    return [
+        Row("reanimate", f"gain from person to person, {what}", float(np.nanmedian(gains[what])), "x",
+            at_least=low, at_most=high)
+        for what, (low, high) in GAINS.items()
+    ]  # fmt: skip
+
+
+def _plate(still: Clip, work: Path) -> Path:
+    picture = Pillow.fromarray(still.frames[0])
+    picture.thumbnail((PLATE_SIDE, PLATE_SIDE), Pillow.Resampling.LANCZOS)
+    path = work / f"{still.name}_plate.png"
+    # H.264 and ProRes want even sides.
+    picture.crop((0, 0, picture.width // 2 * 2, picture.height // 2 * 2)).save(path)
+    return path

@@ -1,0 +1,62 @@
+"""Runs of the product as a user starts it, with their time and peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.pictures import to_srgb
+from likeness.face.track import rgb
+from likeness.media import open_source
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one command took."""
+
+    seconds: float
+    peak_mb: float
+
+
+def likeness(*words: str | Path) -> Ran:
+    """Run `likeness WORDS` in a process of its own; a failure is raised with what it said."""
+    command = [sys.executable, "-m", "likeness.cli", *(str(word) for word in words)]
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - start
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command[2:])}:\n{said.read().decode()[-2000:]}")
+    # Linux counts in KiB, macOS in bytes.
+    return Ran(seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2))
+
+
+def reanimate(
+    plate: Path, driver: Path, out: Path, *, frames: str | None = None, params: Mapping[str, object] = {}
+) -> Ran:
+    """Run `likeness run reanimate`."""
+    words: list[str | Path] = ["run", "reanimate", "--input", f"plate={plate}", "--input", f"driver={driver}"]
+    words += ["--out", out]
+    words += ["--frames", frames] if frames else []
+    for name, value in params.items():
+        words += ["--set", f"{name}={value}"]
+    return likeness(*words)
+
+
+def read_srgb(pattern: Path, last: int | None = None) -> NDArray[np.uint8]:
+    """The frames of a sequence or movie as sRGB bytes (F, H, W, 3)."""
+    with open_source(pattern) as source:
+        numbers = list(source.frames)[:last]
+        return np.stack([np.round(to_srgb(rgb(source.read(n))) * 255).astype(np.uint8) for n in numbers])

@@ -1,0 +1,138 @@
+"""How fast and how heavy: rendering after analysis, files, whole runs, the worker, memory."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from bench.pictures import Bytes, Clip
+from bench.runs import likeness, reanimate
+from bench.table import Row
+from likeness import performance as perf
+from likeness.demo import PERFORMANCE
+from likeness.job import Job
+from likeness.media import write_layers
+from likeness.registry import find
+from likeness.request import Request
+from likeness_client import Client, command
+
+RENDERED = 60
+LONG, SHORT = 1000, 10
+SIZES = {"512": (512, 512), "1080p medium": (1920, 1080), "1080p close-up": (1920, 1080), "4K": (3840, 2160)}
+CLOSE_UP = (0.18, 0.08, 0.7, 0.373)  # of the portrait: left, top, right, bottom
+ASKED_FPS = {"512": 60.0, "1080p medium": 45.0, "1080p close-up": 25.0}
+
+
+def rows(portrait: Clip, other: Clip, work: Path) -> list[Row]:
+    """All numbers of speed and memory, on `portrait`; `other` is a second still for the warm worker."""
+    plates = {name: _framed(portrait.frames[0], name, work) for name in SIZES}
+    out: list[Row] = []
+    for name in ASKED_FPS:
+        out += _render(name, plates[name], work)
+    return [*out, *_whole(plates["512"], work), *_worker(plates["512"], other, work), *_memory(plates, work)]
+
+
+def _framed(picture: Bytes, name: str, work: Path) -> Path:
+    """The portrait as a plate of that name: the whole picture in a medium shot, its face in a close-up."""
+    width, height = SIZES[name]
+    image = Pillow.fromarray(picture)
+    if name in ("1080p close-up", "4K"):
+        # The face of the portrait is a fifth of its height; here it is three quarters.
+        left, top, right, bottom = (round(share * image.width) for share in CLOSE_UP)
+        image = image.crop((left, top, right, bottom))
+    image = image.resize((round(image.width * height / image.height), height), Pillow.Resampling.BICUBIC)
+    canvas = Pillow.new("RGB", (width, height), (96, 96, 104))
+    canvas.paste(image, ((width - image.width) // 2, 0))
+    path = work / f"plate_{name.replace(' ', '_')}.png"
+    canvas.save(path)
+    return path
+
+
+def _render(name: str, plate: Path, work: Path) -> list[Row]:
+    """Frames a second of rendering all layers once the shot is analyzed, and of writing them."""
+    request = Request(
+        effect="reanimate",
+        inputs={"plate": str(plate), "driver": str(PERFORMANCE)},
+        output=str(work / "render.####.exr"),
+    )
+    effect = find("reanimate")
+    render_s, write_s = [], []
+    with Job(request, effect) as job:
+        job.analyze()
+        assert effect.render is not None
+        for frame in job.frames[:RENDERED]:
+            start = time.perf_counter()
+            layers = effect.render(job, frame)
+            middle = time.perf_counter()
+            write_layers(work / "render.exr", layers, metadata={})
+            render_s.append(middle - start)
+            write_s.append(time.perf_counter() - middle)
+    # The first frames compile and warm caches.
+    fps = 1 / float(np.median(render_s[5:]))
+    limit = ASKED_FPS[name]
+    return [
+        Row("speed", f"reanimate after analysis, all layers, {name}", fps, "frames/s", at_least=limit),
+        Row("speed", f"writing its EXR, {name}", 1 / float(np.median(write_s[5:])), "frames/s"),
+    ]
+
+
+def _whole(plate: Path, work: Path) -> list[Row]:
+    """The whole command, from start to the last file, analysis included."""
+    frames = len(perf.read_csv(PERFORMANCE))
+    ran = reanimate(plate, PERFORMANCE, work / "whole" / "f.####.exr")
+    return [Row("speed", "reanimate end to end, 512, EXR", frames / ran.seconds, "frames/s")]
+
+
+def _worker(plate: Path, other: Clip, work: Path) -> list[Row]:
+    start = time.perf_counter()
+    with Client(command(sys.executable)) as client:
+        client.hello()
+        ready = time.perf_counter() - start
+
+        def first_frame(path: Path, out: str) -> float:
+            begin = time.perf_counter()
+            request = {
+                "effect": "reanimate",
+                "inputs": {"plate": str(path), "driver": str(PERFORMANCE)},
+                "output": str(work / out / "f.####.exr"),
+                "frames": "40-40",
+            }
+            last = list(client.run(request).wait_events(120))[-1]
+            if last.kind != "result":
+                raise RuntimeError(f"the worker said: {last}")
+            return time.perf_counter() - begin
+
+        first_frame(plate, "warm")
+        warm = first_frame(other.path, "warm2")
+    return [
+        Row("speed", "worker start to its first answer", ready, "s", at_most=1.5),
+        Row("speed", "first frame of a new still, warm worker", warm, "s", at_most=2.0),
+    ]
+
+
+def _memory(plates: dict[str, Path], work: Path) -> list[Row]:
+    take = perf.read_csv(PERFORMANCE)
+    peaks = {}
+    for count in (SHORT, LONG):
+        path = work / f"take_{count}.csv"
+        perf.write_csv(path, perf.retime(take, count))
+        peaks[count] = reanimate(plates["512"], path, work / f"long_{count}" / "f.####.exr").peak_mb
+    wide = reanimate(plates["4K"], PERFORMANCE, work / "wide" / "f.####.exr", frames="38-43").peak_mb
+    return [
+        Row("memory", f"peak, 512, {LONG} frames", peaks[LONG], "MB", peaks[SHORT], f"at {SHORT} frames",
+            at_most=1.1 * peaks[SHORT]),
+        Row("memory", "peak at 4K", wide, "MB", at_most=1536.0),
+    ]  # fmt: skip
+
+
+def capture_whole(clip: Clip, work: Path) -> Row:
+    """`likeness run capture` on a clip, without the pictures to check by."""
+    ran = likeness(
+        *("run", "capture", "--input", f"plate={clip.path}", "--out", work / f"capture_{clip.name}"),
+        *("--set", "check=false"),
+    )
+    return Row("speed", f"capture end to end, {clip.name}", len(clip.frames) / ran.seconds, "frames/s")
