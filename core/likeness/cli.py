@@ -114,10 +114,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 def _add_effect(each: Any, effect: Effect) -> None:
     plain = argparse.RawDescriptionHelpFormatter
-    about = _percent(f"{effect.label}. {effect.help}"), _percent(describe(effect))
-    parser = each.add_parser(
-        effect.name, help=_percent(effect.label), description=about[0], epilog=about[1], formatter_class=plain
-    )
+    about = {"description": f"{effect.label}. {effect.help}", "epilog": describe(effect)}
+    label = effect.label.replace("%", "%%")
+    parser = each.add_parser(effect.name, help=label, formatter_class=plain, **about)
     parser.add_argument("--input", action="append", default=[], metavar="NAME=PATH", help=INPUT_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="PARAM=VALUE", help=SET_HELP)
     parser.add_argument("--out", required=True, metavar="PATH", help=OUT_HELP)
@@ -135,10 +134,6 @@ def _add_effect(each: Any, effect: Effect) -> None:
 
 def _add_progress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--progress", choices=("auto", "json"), default="auto", help="json: one event a line")
-
-
-def _percent(text: str) -> str:
-    return text.replace("%", "%%")
 
 
 def describe(effect: Effect) -> str:

@@ -28,19 +28,19 @@ def take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
 def own_stdout() -> Iterator[TextIO]:
     """The same for stdout alone, and only while the body runs; what is given writes to the real one."""
     before = sys.stdout
-    try:
-        descriptor = before.fileno()
-    except (OSError, io.UnsupportedOperation):
-        with contextlib.redirect_stdout(sys.stderr):
-            yield before
-        return
     before.flush()
-    kept = os.dup(descriptor)
-    os.dup2(2, descriptor)
+    kept = os.dup(1)
+    os.dup2(2, 1)
     try:
         with contextlib.redirect_stdout(sys.stderr), open(kept, "w", encoding="utf-8", closefd=False) as real:
-            yield real
+            yield real if _is_standard(before) else before
     finally:
-        before.flush()
-        os.dup2(kept, descriptor)
+        os.dup2(kept, 1)
         os.close(kept)
+
+
+def _is_standard(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 1
+    except (OSError, io.UnsupportedOperation):
+        return False
