@@ -44,6 +44,7 @@ _FILES = frozenset(
         ".wav",
     ]
 )
+_NAME_BYTES = 256
 _EXR_MAGIC = b"\x76\x2f\x31\x01"
 
 
@@ -148,21 +149,34 @@ def finished(path: Path, request: str) -> bool:
 
 
 def exr_text(path: Path, name: str) -> str | None:
-    """A text attribute of an EXR's first part, read from the header alone; None if it has none."""
+    """A text attribute of an EXR's first part, read from the header alone; None if there is none."""
     try:
         with path.open("rb") as file:
             if file.read(4) != _EXR_MAGIC:
                 return None
             file.seek(8)
-            while (key := _word(file)) != b"":
+            while key := _word(file):
                 kind = _word(file)
                 (size,) = struct.unpack("<i", file.read(4))
+                if size < 0:
+                    return None
                 if key == name.encode() and kind == b"string":
                     return file.read(size).decode("utf-8", "replace")
                 file.seek(size, 1)
-    except (FileNotFoundError, struct.error):
+    except (OSError, struct.error):
         return None
     return None
+
+
+def _word(file: BinaryIO) -> bytes:
+    """A name that ends with a zero byte; empty at the header's end and where there is no name."""
+    letters = bytearray()
+    while len(letters) < _NAME_BYTES:
+        letter = file.read(1)
+        if letter in (b"", b"\0"):
+            break
+        letters += letter
+    return bytes(letters)
 
 
 class WriteBehind:
@@ -236,11 +250,3 @@ def _result(job: Job, path: str) -> Result:
 def _fps(job: Job) -> Fraction:
     rates = (job.source(i.name).fps for i in job.effect.inputs if job.kind(i.name) == "picture")
     return next((rate for rate in rates if rate is not None), Fraction(24))
-
-
-def _word(file: BinaryIO) -> bytes:
-    """A name that ends with a zero byte; empty at the header's end."""
-    letters = bytearray()
-    while (letter := file.read(1)) not in (b"", b"\0"):
-        letters += letter
-    return bytes(letters)
