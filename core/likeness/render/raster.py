@@ -36,29 +36,53 @@ def _fill(points: Float, triangles: Int, index: Int, bary: Float, depth: Float) 
     height, width = index.shape
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
-        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
-        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
+        az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
         if az <= 0 or bz <= 0 or cz <= 0:
+            continue
+        ax, ay = points[a, 0], points[a, 1]
+        bx, by = points[b, 0], points[b, 1]
+        cx, cy = points[c, 0], points[c, 1]
+        y0 = max(0, int(np.ceil(min(ay, by, cy) - 0.5)))
+        y1 = min(height - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        if y1 < y0:
+            continue
+        x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
+        x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
+        if x1 < x0:
             continue
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if abs(area) < 1e-9:
             continue
-        x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
-        x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
-        y0 = max(0, int(np.ceil(min(ay, by, cy) - 0.5)))
-        y1 = min(height - 1, int(np.floor(max(ay, by, cy) - 0.5)))
         inv = 1.0 / area
+        ia, ib, ic = 1.0 / az, 1.0 / bz, 1.0 / cz
+        # both weights grow by a constant from pixel to pixel
+        step0, step1 = -(cy - by) * inv, -(ay - cy) * inv
+        step2 = -step0 - step1
+        per0 = 1.0 / step0 if abs(step0) > 1e-12 else 0.0
+        per1 = 1.0 / step1 if abs(step1) > 1e-12 else 0.0
+        per2 = 1.0 / step2 if abs(step2) > 1e-12 else 0.0
         for y in range(y0, y1 + 1):
             py = y + 0.5
-            for x in range(x0, x1 + 1):
-                px = x + 0.5
-                w0 = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inv
-                w1 = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inv
+            start0 = ((bx - x0 - 0.5) * (cy - py) - (by - py) * (cx - x0 - 0.5)) * inv
+            start1 = ((cx - x0 - 0.5) * (ay - py) - (cy - py) * (ax - x0 - 0.5)) * inv
+            start2 = 1.0 - start0 - start1
+            # the part of the row where all three weights are positive
+            low, high = 0.0, float(x1 - x0)
+            empty = False
+            for start, step, per in ((start0, step0, per0), (start1, step1, per1), (start2, step2, per2)):
+                if per == 0.0:
+                    empty = empty or start < -1e-6
+                elif step > 0:
+                    low = max(low, (-1e-6 - start) * per)
+                else:
+                    high = min(high, (-1e-6 - start) * per)
+            if empty or low > high:
+                continue
+            for x in range(x0 + int(np.ceil(low)), x0 + int(np.floor(high)) + 1):
+                w0 = start0 + (x - x0) * step0
+                w1 = start1 + (x - x0) * step1
                 w2 = 1.0 - w0 - w1
-                if w0 < -1e-6 or w1 < -1e-6 or w2 < -1e-6:
-                    continue
-                u0, u1, u2 = w0 / az, w1 / bz, w2 / cz
+                u0, u1, u2 = w0 * ia, w1 * ib, w2 * ic
                 z = 1.0 / (u0 + u1 + u2)
                 if z < depth[y, x]:
                     depth[y, x] = z

@@ -1,0 +1,360 @@
+"""What the picture renderer knows about the head data before it draws: parts, fields on the skin, places for hair.
+
+Everything is derived from ICT-FaceKit once per process, in head space (centimeters, Y up, +Z out of the
+face). "Rest" is the mean neutral head: procedural color is a function of the rest place, so that it
+stays on the skin whatever the identity and the expression are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from likeness.head.points import GROUPS, SOURCE_VERTEX
+from likeness.render.raster import rasterize
+from likeness.training import facekit
+from likeness.training.facekit import FaceKit, load_facekit
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+# Materials, as the shader tells them apart.
+SKIN, MOUTH, GUM, TEETH, EYE_LEFT, EYE_RIGHT, STRAND, CLOTH, HARD, FLESH, LASH = range(11)
+# Regions: the classes of the label map, in the order of the files.
+REGIONS = (
+    "background",
+    "skin",
+    "brow",
+    "eye",
+    "lips",
+    "mouth_inside",
+    "teeth",
+    "hair",
+    "ears",
+    "neck",
+    "glasses",
+    "occluder",
+)
+R_BACK, R_SKIN, R_BROW, R_EYE, R_LIPS, R_MOUTH, R_TEETH, R_HAIR, R_EARS, R_NECK, R_GLASSES, R_OCCLUDER = range(12)
+
+HEAD_CENTER = np.array([0.0, 4.0, 1.5], np.float32)  # of the map of radii
+MAP_ROWS, MAP_COLUMNS = 40, 80
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Places on the skin: `triangle` (N, 3) vertices, `bary` (N, 3), `rest` (N, 3)."""
+
+    triangle: Int
+    bary: Float
+    rest: Float
+
+    def at(self, values: Float, chosen: NDArray[np.intp]) -> Float:
+        """Interpolate vertex `values` (V, C) at the chosen places (n, C)."""
+        corner = values[self.triangle[chosen]]
+        return np.einsum("nkc,nk->nc", corner, self.bary[chosen]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The head data, laid out for drawing.
+
+    `identity` (100, 3V) and `expression` (57, 3V) float32; `triangles` (T, 3) with `material` and `region`
+    (T,); per vertex: `occlusion` (2, V) (mouth closed, mouth open; 1 is unoccluded), `lip` (V,) signed
+    distance to the lips' outer contour in cm (inside positive), `inside` (V,) part of the mouth's inside.
+    `ray_*` give the outermost surface in each direction of the map of radii.
+    """
+
+    kit: FaceKit
+    rest: Float
+    identity: Float
+    expression: Float
+    triangles: Int
+    material: NDArray[np.uint8]
+    region: NDArray[np.uint8]
+    occlusion: Float
+    lip: Float
+    inside: NDArray[np.bool_]
+    tongue: NDArray[np.intp]
+    scalp: Roots
+    brow: Roots
+    beard: Roots
+    ray_triangle: Int
+    ray_bary: Float
+    ray_direction: Float
+
+    def shape(self, identity: Float, expression: Float) -> tuple[Float, Float]:
+        """Vertices (V, 3) of the neutral identity, and of the identity with the expression."""
+        neutral = self.rest + (identity @ self.identity).reshape(-1, 3)
+        active = np.flatnonzero(expression)
+        moved = neutral + (expression[active] @ self.expression[active]).reshape(-1, 3)
+        return neutral, moved
+
+    def radii(self, vertices: Float) -> Float:
+        """Distance of the outermost skin from `HEAD_CENTER` for each direction (rows, columns)."""
+        place = np.einsum("nkc,nk->nc", vertices[self.ray_triangle], self.ray_bary)
+        return np.linalg.norm(place - HEAD_CENTER, axis=1).reshape(MAP_ROWS, MAP_COLUMNS).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def load_anatomy(folder: Path) -> Anatomy:
+    """Prepare the head data in `folder` (about four seconds)."""
+    kit = load_facekit(folder)
+    rest = kit.vertices.astype(np.float32)
+    triangles, material, region = _parts(kit)
+    skin = triangles[material == SKIN]
+    skin = skin[(skin < facekit.SKIN[1]).all(1)]
+    names = list(kit.expression_names)
+    expression = kit.expression.astype(np.float32)
+    for eye in (facekit.EYE_LEFT, facekit.EYE_RIGHT):
+        expression[:, eye[0] : eye[1]] = 0.0
+    opened = rest + 0.6 * expression[names.index("jawOpen")]
+    for side in "LR":
+        opened = opened + 0.4 * expression[names.index(f"mouthUpperUp_{side}")]
+        opened = opened + 0.4 * expression[names.index(f"mouthLowerDown_{side}")]
+    occlusion = np.stack([_occlusion(v, triangles) for v in (rest, opened)])
+    lip = _lip_distance(kit)
+    inside = np.zeros(len(rest), bool)
+    inside[11248:13294] = True
+    inside[14062:21451] = True
+    direction = _map_directions()
+    hit_triangle, hit_bary = _outermost(rest, skin, direction.reshape(-1, 3), HEAD_CENTER)
+    rng = np.random.default_rng(7)
+    places = _scatter(rest, skin, 90_000, rng)
+    return Anatomy(
+        kit=kit,
+        rest=rest,
+        identity=np.ascontiguousarray(kit.identity.astype(np.float32).reshape(len(kit.identity), -1)),
+        expression=np.ascontiguousarray(expression.reshape(len(expression), -1)),
+        triangles=triangles,
+        material=material,
+        region=region,
+        occlusion=occlusion,
+        lip=lip,
+        inside=inside,
+        tongue=_tongue(rest),
+        scalp=_pick(places, scalp_margin(places.rest, 0.8, 0.0) > -0.6, 9000),
+        brow=_pick(places, brow_density(places.rest, 1.6, 0.0) > 0.02, 4000),
+        beard=_pick(places, beard_density(places.rest) > 0.05, 9000),
+        ray_triangle=skin[hit_triangle],
+        ray_bary=hit_bary,
+        ray_direction=direction,
+    )
+
+
+def _parts(kit: FaceKit) -> tuple[Int, NDArray[np.uint8], NDArray[np.uint8]]:
+    """Triangles that are drawn, their materials and regions. Irises and occlusion shells are left out."""
+    tri = kit.triangles
+    first = tri.min(1)
+    center = kit.vertices[tri].mean(1)
+    material = np.full(len(tri), 255, np.uint8)
+    region = np.full(len(tri), R_SKIN, np.uint8)
+    material[first < 14062] = SKIN
+    mouth = (first >= 11248) & (first < 13294)
+    material[mouth] = MOUTH
+    region[mouth] = R_MOUTH
+    region[(first >= 13294) & (first < 14062)] = R_SKIN
+    for low, high, kind, label in (
+        (*facekit.GUMS_TONGUE, GUM, R_MOUTH),
+        (*facekit.TEETH, TEETH, R_TEETH),
+        (*facekit.SCLERA_LEFT, EYE_LEFT, R_EYE),
+        (*facekit.SCLERA_RIGHT, EYE_RIGHT, R_EYE),
+        (*facekit.LASHES, LASH, R_SKIN),
+    ):
+        part = (first >= low) & (first < high)
+        material[part] = kind
+        region[part] = label
+    skin = material == SKIN
+    lateral = np.abs(center[:, 0])
+    ear = skin & (lateral > 7.2) & (center[:, 1] > -2.1) & (center[:, 1] < 4.7)
+    ear &= (center[:, 2] < 2.7) & (center[:, 2] > -2.4)
+    region[ear] = R_EARS
+    jaw_y = np.interp(center[:, 2], [-4.0, 2.0, 4.5, 6.0, 7.5, 9.0, 10.5], [-1.5, -2.2, -3.6, -5.4, -6.9, -7.5, -8.2])
+    region[skin & (center[:, 1] < jaw_y)] = R_NECK
+    keep = material != 255
+    return np.ascontiguousarray(tri[keep]), material[keep], region[keep]
+
+
+def _occlusion(vertices: Float, triangles: Int, count: int = 96, size: int = 256) -> Float:
+    """Share of the sky that each vertex sees, weighted by nothing: depth maps from `count` directions."""
+    golden = np.pi * (3 - np.sqrt(5))
+    i = np.arange(count) + 0.5
+    z = 1 - 2 * i / count
+    directions = np.stack([np.sqrt(1 - z * z) * np.cos(golden * i), np.sqrt(1 - z * z) * np.sin(golden * i), z], 1)
+    normal = vertex_normals(vertices, triangles)
+    seen = np.zeros(len(vertices), np.float32)
+    total = np.zeros(len(vertices), np.float32)
+    for axis in directions.astype(np.float32):
+        side = np.cross(axis, [0.31, 0.9, 0.2]).astype(np.float32)
+        side /= np.linalg.norm(side)
+        frame = np.stack([side, np.cross(axis, side), -axis]).astype(np.float32)
+        local = vertices @ frame.T
+        points = np.empty_like(local)
+        points[:, :2] = local[:, :2] * (size / 44.0) + size / 2
+        points[:, 2] = local[:, 2] + 1000.0
+        _, _, depth = rasterize(points, triangles, size, size)
+        x = np.clip(points[:, 0].astype(int), 0, size - 1)
+        y = np.clip(points[:, 1].astype(int), 0, size - 1)
+        weight = np.maximum(normal @ axis, 0.0)
+        total += weight
+        seen += weight * (points[:, 2] < depth[y, x] + 0.35)
+    return (seen / np.maximum(total, 1e-3)).astype(np.float32)
+
+
+def _lip_distance(kit: FaceKit) -> Float:
+    """Signed distance in the frontal plane to the outer lip contour; deep negative away from the mouth."""
+    outline = kit.vertices[SOURCE_VERTEX[GROUPS["lip_outer"]]][:, :2].astype(np.float64)
+    place = kit.vertices[:, :2].astype(np.float64)
+    distance = np.full(len(place), np.inf)
+    inside = np.zeros(len(place), bool)
+    for a, b in zip(outline, np.roll(outline, -1, 0), strict=True):
+        edge = b - a
+        t = np.clip((place - a) @ edge / max(edge @ edge, 1e-12), 0, 1)
+        distance = np.minimum(distance, np.linalg.norm(place - a - t[:, None] * edge, axis=1))
+        crosses = (a[1] > place[:, 1]) != (b[1] > place[:, 1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = a[0] + (place[:, 1] - a[1]) / (b[1] - a[1]) * edge[0]
+        inside ^= crosses & (place[:, 0] < x)
+    signed = np.where(inside, distance, -distance)
+    signed[kit.vertices[:, 2] < 8.6] = -2.0
+    return signed.astype(np.float32)
+
+
+def _tongue(rest: Float) -> NDArray[np.intp]:
+    """The tongue's vertices: what among gums and tongue lies away from every tooth and below."""
+    soft = np.arange(*facekit.GUMS_TONGUE)
+    distance, _ = cKDTree(rest[slice(*facekit.TEETH)]).query(rest[soft])
+    center = np.abs(rest[soft, 0]) < 2.0
+    return soft[(distance > 0.35) & center & (rest[soft, 1] < -2.6) & (rest[soft, 1] > -4.9)]
+
+
+def _map_directions() -> Float:
+    """Unit directions (rows, columns, 3): rows from above to below, columns by azimuth from +Z toward +X."""
+    polar = (np.arange(MAP_ROWS) + 0.5) / MAP_ROWS * np.pi
+    azimuth = (np.arange(MAP_COLUMNS)) / MAP_COLUMNS * 2 * np.pi
+    p, a = np.meshgrid(polar, azimuth, indexing="ij")
+    return np.stack([np.sin(p) * np.sin(a), np.cos(p), np.sin(p) * np.cos(a)], -1).astype(np.float32)
+
+
+@numba.njit(cache=True)
+def _outermost(vertices: Float, triangles: Int, directions: Float, center: Float) -> tuple[Int, Float]:
+    count = len(directions)
+    found = np.zeros(count, np.int32)
+    bary = np.zeros((count, 3), np.float32)
+    bary[:, 0] = 1.0
+    for n in range(count):
+        d = directions[n]
+        best = 0.0
+        for t in range(len(triangles)):
+            a = vertices[triangles[t, 0]] - center
+            if a[0] * d[0] + a[1] * d[1] + a[2] * d[2] < 0:
+                continue
+            e = vertices[triangles[t, 1]] - center - a
+            f = vertices[triangles[t, 2]] - center - a
+            px = d[1] * f[2] - d[2] * f[1]
+            py = d[2] * f[0] - d[0] * f[2]
+            pz = d[0] * f[1] - d[1] * f[0]
+            det = e[0] * px + e[1] * py + e[2] * pz
+            if abs(det) < 1e-9:
+                continue
+            u = -(a[0] * px + a[1] * py + a[2] * pz) / det
+            if u < 0 or u > 1:
+                continue
+            qx = -(a[1] * e[2] - a[2] * e[1])
+            qy = -(a[2] * e[0] - a[0] * e[2])
+            qz = -(a[0] * e[1] - a[1] * e[0])
+            v = (d[0] * qx + d[1] * qy + d[2] * qz) / det
+            if v < 0 or u + v > 1:
+                continue
+            r = (f[0] * qx + f[1] * qy + f[2] * qz) / det
+            if r > best:
+                best = r
+                found[n] = t
+                bary[n, 0] = 1 - u - v
+                bary[n, 1] = u
+                bary[n, 2] = v
+    return found, bary
+
+
+def _scatter(vertices: Float, triangles: Int, count: int, rng: np.random.Generator) -> Roots:
+    """Places spread evenly by area."""
+    a, b, c = (vertices[triangles[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    chosen = rng.choice(len(triangles), count, p=area / area.sum())
+    u, v = np.sqrt(rng.random(count)), rng.random(count)
+    bary = np.stack([1 - u, u * (1 - v), u * v], 1).astype(np.float32)
+    rest = np.einsum("nkc,nk->nc", vertices[triangles[chosen]], bary)
+    return Roots(triangles[chosen], bary, rest.astype(np.float32))
+
+
+def _pick(places: Roots, mask: NDArray[np.bool_], limit: int) -> Roots:
+    chosen = np.flatnonzero(mask)[:limit]
+    return Roots(places.triangle[chosen], places.bary[chosen], places.rest[chosen])
+
+
+def scalp_margin(rest: Float, forehead: float, recession: float) -> Float:
+    """How far (cm) above the hairline a rest place lies; `forehead` raises the front, `recession` the temples."""
+    z = rest[:, 2]
+    line = np.interp(z, [-9.0, -6.0, -2.0, -0.5, 2.2, 3.6, 4.2, 6.0, 7.5, 9.0], [-4.0, -4.5, -3.0, 1.0, 5.8, 3.2, 5.0, 7.6, 9.6, 10.2])
+    line = line + forehead * np.clip((z - 4.0) / 4.0, 0, 1)
+    corner = np.exp(-(((np.abs(rest[:, 0]) - 5.0) / 2.0) ** 2)) * np.clip((z - 2.5) / 3.0, 0, 1)
+    ear = (np.abs(rest[:, 0]) > 7.6) & (z > -2.4) & (z < 2.7) & (rest[:, 1] < 4.8)
+    return np.where(ear, -3.0, rest[:, 1] - line - recession * corner).astype(np.float32)
+
+
+# The middle of the right and left brow at rest: |x| and y.
+_BROW_X = np.array([0.9, 1.6, 2.6, 3.7, 4.8, 5.9, 6.4], np.float32)
+_BROW_Y = np.array([5.75, 5.95, 6.2, 6.35, 6.1, 5.3, 4.8], np.float32)
+_BROW_HALF = np.array([0.30, 0.46, 0.46, 0.40, 0.30, 0.16, 0.05], np.float32)
+
+
+def brow_density(rest: Float, thickness: float, lift: float) -> Float:
+    """Soft 0..1 density of the brow's hair; `thickness` scales its height, `lift` moves it up (cm)."""
+    x = np.abs(rest[:, 0])
+    middle = np.interp(x, _BROW_X, _BROW_Y) + lift
+    half = np.interp(x, _BROW_X, _BROW_HALF, left=0.01, right=0.01) * thickness
+    across = np.abs(rest[:, 1] - middle) / np.maximum(half, 0.02)
+    ends = np.clip((x - 0.8) / 0.5, 0, 1) * np.clip((6.4 - x) / 0.8, 0, 1)
+    front = rest[:, 2] > 6.0
+    return (np.clip(1.35 - across, 0, 1) * ends * front).astype(np.float32)
+
+
+def beard_density(rest: Float) -> Float:
+    """Soft 0..1 density of a full beard with moustache, by rest place."""
+    x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
+    top = np.interp(x, [0.0, 2.2, 3.2, 4.2, 5.5, 6.5, 7.2], [-1.55, -2.4, -3.3, -3.2, -2.0, 0.5, 3.2])
+    jaw = np.clip((top - y) / 0.7, 0, 1) * np.clip((y + 9.0) / 1.5, 0, 1) * np.clip((z - 2.4) / 1.0, 0, 1)
+    lips = ((x / 2.75) ** 2 + ((y + 3.45) / 1.15) ** 2) < 1.0
+    return np.where(lips, 0.0, jaw).astype(np.float32)
+
+
+def vertex_normals(vertices: Float, triangles: Int) -> Float:
+    """Area-weighted unit normals (V, 3); vertices without a triangle get zero."""
+    return _vertex_normals(np.ascontiguousarray(vertices, np.float32), triangles)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _vertex_normals(vertices: Float, triangles: Int) -> Float:
+    normal = np.zeros_like(vertices)
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            normal[k, 0] += nx
+            normal[k, 1] += ny
+            normal[k, 2] += nz
+    for v in range(len(normal)):
+        s = np.sqrt(normal[v, 0] ** 2 + normal[v, 1] ** 2 + normal[v, 2] ** 2)
+        if s > 1e-12:
+            normal[v, 0] /= s
+            normal[v, 1] /= s
+            normal[v, 2] /= s
+    return normal
