@@ -37,20 +37,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write into `BadOutput` that names the path."""
+def output_errors(path: Path | None = None) -> Iterator[None]:
+    """Turn the operating system's refusal to write into `BadOutput`.
+
+    It names `path`, or without one the file that the system names.
+    """
     try:
         yield
     except OSError as error:
         if error.errno not in _FULL | _REFUSED:
             raise
-        raise refused(error, path) from error
+        raise refused(error, path or error.filename) from error
 
 
-def refused(error: OSError, path: Path) -> BadOutput:
+def refused(error: OSError, path: Path | str) -> BadOutput:
     """The operating system's refusal to write `path`, as a sentence."""
     hint = "Free some space and run it again." if error.errno in _FULL else "Choose another output."
-    return BadOutput(f"Cannot write {error.filename or path} ({error.strerror}).", hint)
+    return BadOutput(f"Cannot write {path} ({error.strerror}).", hint)
 
 
 def make_folder(folder: Path) -> None:

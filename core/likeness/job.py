@@ -264,7 +264,7 @@ def run_job(
             results.append(delivery(job))
         if effect.write is not None:
             job.progress(0, 1, "write")
-            with output_errors(job.output):
+            with output_errors():
                 results += effect.write(job)
             job.progress(1, 1, "write")
         order = [output.name for output in effect.outputs]
