@@ -49,6 +49,9 @@ _FREEDOM = {
 EXPRESSION_STD: Array = np.array([_FREEDOM.get(name, 0.5) for name in ARKIT])
 
 
+_BY_POINT: dict[int, Array] = {}
+
+
 @dataclass(frozen=True)
 class Lens:
     """A pinhole: focal length and principal point, in pixels."""
@@ -181,10 +184,9 @@ def normal_equations(
     jacobian = _projection_jacobian(camera, shot.lens)
     size = POSE + len(ARKIT)
     columns = np.empty((len(camera), 2, size))
-    columns[:, :, :3] = -np.einsum("nij,njk->nik", jacobian, _cross_many(rotated))
+    columns[:, :, :3] = -jacobian @ _cross_many(rotated)
     columns[:, :, 3:6] = jacobian
-    turned = np.einsum("nij,jk->nik", jacobian, fit.rotation)
-    columns[:, :, POSE:] = np.einsum("nik,enk->nie", turned, head.point_expression[:, SKIN], optimize=True)
+    columns[:, :, POSE:] = jacobian @ fit.rotation @ _by_point(head)
     w = _robust(error, weight[SKIN], shot.lens, fit)
     flat = columns.reshape(-1, size)
     scaled = flat * np.repeat(w, 2)[:, None]
@@ -271,8 +273,17 @@ def with_person(head: Head, shot: Shot, identity: Array, bias: Array) -> Shot:
 
 def skin_points(head: Head, shot: Shot, expression: Array) -> Array:
     """The person's skin points (SKIN_COUNT, 3) in head space under an expression."""
-    out: Array = shot.rest[SKIN] + np.tensordot(expression, head.point_expression[:, SKIN], 1)
+    out: Array = shot.rest[SKIN] + _by_point(head) @ expression
     return out
+
+
+def _by_point(head: Head) -> Array:
+    """Expression shapes of the skin points as (SKIN_COUNT, 3, 52), made once a head."""
+    made = _BY_POINT.get(id(head))
+    if made is None:
+        made = np.ascontiguousarray(head.point_expression[:, SKIN].transpose(1, 2, 0).astype(np.float64))
+        _BY_POINT[id(head)] = made
+    return made
 
 
 def solve_gaze(head: Head, shot: Shot, found: Points, fit: Fit) -> Array:

@@ -24,12 +24,15 @@ Int = NDArray[np.int32]
 ALBEDO = {
     "socket": (0.20, 0.055, 0.045),
     "gums": (0.42, 0.15, 0.13),
-    "tongue": (0.42, 0.16, 0.14),
+    "tongue": (0.32, 0.11, 0.10),
     "teeth_upper": (0.62, 0.57, 0.47),
     "teeth_lower": (0.58, 0.53, 0.43),
 }
+CAVITY = np.array([0.05, 0.014, 0.011], np.float32)  # where even the model shows nothing
+FINE = 2  # samples a pixel in x and in y: teeth have hard edges
 FADE_CM = 1.4  # light falls to a third this far behind the lips
 UPPER_TEETH = list(ALBEDO).index("teeth_upper")
+OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 
 
@@ -67,11 +70,14 @@ def take_mouth(plate: Float, inside: Inside, pixels: Float, outline: Float, shad
     """
     x0, y0, width, height = box_around(outline, 2, plate.shape)
     own = polygon(outline, x0, y0, width, height)
+    if own.sum() < OPEN_SHARE * float(np.ptp(outline[:, 0])) ** 2:
+        own[:] = 0  # lips that barely part show shadow, not teeth
     local = pixels - np.array([x0, y0, 0], np.float32)
     index, bary, _ = rasterize(local, inside.triangles, width, height)
     part = np.where(index >= 0, inside.part[index], -1).astype(np.int32)
-    open_ = _shrink(own, OWN_BORDER_PX)
-    shown = np.stack([_shrink(own * (part == p), OWN_BORDER_PX) for p in range(len(ALBEDO))])
+    border = max(OWN_BORDER_PX, 0.02 * float(np.ptp(outline[:, 0])))
+    open_ = _shrink(own, border)
+    shown = np.stack([_shrink(own * (part == p), border) for p in range(len(ALBEDO))])
     # Upper teeth and gums stand still behind the upper lip: all that is seen can be taken for them.
     shown[UPPER_TEETH] = open_
     gain = np.ones(3, np.float32)
@@ -100,12 +106,13 @@ def draw_mouth(
     color = np.zeros((height, width, 3), np.float32)
     if cover.max() <= 0:
         return color, cover
-    local = pixels - np.array([x0, y0, 0], np.float32)
-    index, bary, depth = rasterize(local, inside.triangles, width, height)
+    fine = (pixels - np.array([x0, y0, 0], np.float32)) * np.array([FINE, FINE, 1], np.float32)
+    index, bary, depth = rasterize(fine, inside.triangles, FINE * width, FINE * height)
+    cavity = (shade.mean(axis=0) * CAVITY).astype(np.float32)
     _shade(
         cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, shade,
         source.pixels, source.own, np.array(source.origin, np.int32),
-        np.nan_to_num(source.gain), plate, np.float32(lip_depth_cm), color,
+        source.gain, plate, np.float32(lip_depth_cm), cavity, color,
     )  # fmt: skip
     return color, cover
 
@@ -126,10 +133,14 @@ def _shade(
     gain: Float,
     plate: Float,
     lip_depth: float,
+    cavity: Float,
     color: Float,
 ) -> None:
     height, width = cover.shape
-    rows, columns = plate.shape[0], plate.shape[1]
+    ink = np.zeros(3, np.float32)
+    widest = 1.0
+    for x in range(width):
+        widest = max(widest, cover[:, x].sum())
     for x in range(width):
         top, bottom = -1.0, -1.0
         for y in range(height):
@@ -139,45 +150,59 @@ def _shade(
                 bottom = float(y)
         span = max(bottom - top, 1.0)
         for y in range(height):
-            if cover[y, x] <= 0 or index[y, x] < 0:
+            if cover[y, x] <= 0:
                 continue
-            t = index[y, x]
-            behind = max(depth[y, x] - lip_depth - 0.35, 0.0)
-            light = np.exp(-behind / FADE_CM)
+            shadow = 1.0
             if top >= 0:
                 below = min(max((y - top) / (0.4 * span), 0.0), 1.0)
                 above = min(max((bottom - y) / (0.25 * span), 0.0), 1.0)
-                light *= (0.45 + 0.55 * below) * (0.7 + 0.3 * above)
-            sx, sy = 0.0, 0.0
-            white0, white1, white2 = 0.0, 0.0, 0.0
-            for c in range(3):
-                v, b = triangles[t, c], bary[y, x, c]
-                sx += b * place[v, 0]
-                sy += b * place[v, 1]
-                white0 += b * shade[v, 0]
-                white1 += b * shade[v, 1]
-                white2 += b * shade[v, 2]
-            color[y, x, 0] = white0 * albedo[t, 0] * light * gain[0]
-            color[y, x, 1] = white1 * albedo[t, 1] * light * gain[1]
-            color[y, x, 2] = white2 * albedo[t, 2] * light * gain[2]
-            fx, fy = sx - 0.5, sy - 0.5
-            ix, iy = int(np.floor(fx)), int(np.floor(fy))
-            if not (0 <= ix < columns - 1 and 0 <= iy < rows - 1):
-                continue
-            qx, qy = ix - origin[0], iy - origin[1]
-            if not (0 <= qx < own.shape[2] - 1 and 0 <= qy < own.shape[1] - 1):
-                continue
-            wx, wy = fx - ix, fy - iy
-            p = part[t]
-            trust = (own[p, qy, qx] * (1 - wx) + own[p, qy, qx + 1] * wx) * (1 - wy) + (
-                own[p, qy + 1, qx] * (1 - wx) + own[p, qy + 1, qx + 1] * wx
-            ) * wy
-            for k in range(3):
-                seen = (plate[iy, ix, k] * (1 - wx) + plate[iy, ix + 1, k] * wx) * (1 - wy) + (
-                    plate[iy + 1, ix, k] * (1 - wx) + plate[iy + 1, ix + 1, k] * wx
-                ) * wy
-                if np.isfinite(seen):
-                    color[y, x, k] += trust * (seen - color[y, x, k])
+                corner = min(span / (0.7 * widest), 1.0)
+                shadow = (0.45 + 0.55 * below) * (0.7 + 0.3 * above) * (0.25 + 0.75 * corner)
+            for sy in range(FINE * y, FINE * y + FINE):
+                for sx in range(FINE * x, FINE * x + FINE):
+                    t = index[sy, sx]
+                    if t < 0:
+                        for k in range(3):
+                            color[y, x, k] += cavity[k] / FINE**2
+                        continue
+                    behind = max(depth[sy, sx] - lip_depth - 0.35, 0.0)
+                    light = shadow * np.exp(-behind / FADE_CM)
+                    px, py = 0.0, 0.0
+                    for k in range(3):
+                        ink[k] = 0.0
+                    for c in range(3):
+                        v, b = triangles[t, c], bary[sy, sx, c]
+                        px += b * place[v, 0]
+                        py += b * place[v, 1]
+                        for k in range(3):
+                            ink[k] += b * shade[v, k]
+                    for k in range(3):
+                        # Light deep in a mouth has met more red walls on its way.
+                        ink[k] *= albedo[t, k] * light ** (1.0 + 0.2 * k) * gain[k]
+                    _own(plate, own[part[t]], origin, px - 0.5, py - 0.5, ink)
+                    for k in range(3):
+                        color[y, x, k] += ink[k] / FINE**2
+
+
+@numba.njit(cache=True, fastmath=True)
+def _own(plate: Float, own: Float, origin: Int, fx: float, fy: float, ink: Float) -> None:
+    """Replace `ink` by the plate's color at pixel (fx, fy) as far as `own` trusts it."""
+    ix, iy = int(np.floor(fx)), int(np.floor(fy))
+    qx, qy = ix - origin[0], iy - origin[1]
+    if not (0 <= qx < own.shape[1] - 1 and 0 <= qy < own.shape[0] - 1):
+        return
+    wx, wy = fx - ix, fy - iy
+    trust = (own[qy, qx] * (1 - wx) + own[qy, qx + 1] * wx) * (1 - wy) + (
+        own[qy + 1, qx] * (1 - wx) + own[qy + 1, qx + 1] * wx
+    ) * wy
+    if trust <= 0:
+        return
+    for k in range(3):
+        seen = (plate[iy, ix, k] * (1 - wx) + plate[iy, ix + 1, k] * wx) * (1 - wy) + (
+            plate[iy + 1, ix, k] * (1 - wx) + plate[iy + 1, ix + 1, k] * wx
+        ) * wy
+        if np.isfinite(seen):
+            ink[k] += trust * (seen - ink[k])
 
 
 def white_at_vertices(light: Light, camera: Float, triangles: Int) -> Float:

@@ -17,6 +17,10 @@ Int = NDArray[np.int32]
 
 NECK_STILL_CM, NECK_FREE_CM = -14.0, -7.5  # heights between which the neck takes up the head's turn
 NEIGHBORS = 6
+LASH_CM = 0.07
+LID_REACH, LID_SLIDE = 0.85, 0.38  # of the distance from lid to brow
+LID_WIDTH_CM = 0.5  # around a lid's margin, how far its bias is its own
+SEALED = 0.06  # an opening below this share of its rest height is closed
 
 OPENINGS = {
     "mouth": ("lip_upper_inner", "lip_lower_inner"),
@@ -31,6 +35,8 @@ class Person:
 
     The points are carried along as vertices, so that lids and lips close exactly where they were found.
     `eye_centers` (2, 3). `stiffness` (V + POINTS,): 1 where the head turns, 0 where the body holds.
+    `lid_slide` (2, V + POINTS): by how many cm up the skin above each lid a closing lid takes its texture. `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
+    `lid_gap` (2,): the openings' height at rest without bias, cm.
     """
 
     head: Head
@@ -38,6 +44,9 @@ class Person:
     expression: Float
     eye_centers: Array
     stiffness: Float
+    lid_slide: Float
+    lid_bias: Float
+    lid_gap: Float
 
     @property
     def vertex_count(self) -> int:
@@ -47,7 +56,13 @@ class Person:
     def posed(self, expression: Array) -> Float:
         """Vertices and points in head space (V + POINTS, 3), gaze not applied."""
         moved = expression.astype(np.float32) @ self.expression
-        return self.rest + moved.reshape(-1, 3)
+        out = self.rest + moved.reshape(-1, 3)
+        for side in (0, 1):
+            height = _lid_height(out - self.lid_bias[side], self.vertex_count, side)
+            open_ = float(np.clip((height / self.lid_gap[side] - SEALED) / (1 - SEALED), 0, 1))
+            if open_ < 1:
+                out -= (1 - open_) * self.lid_bias[side]
+        return out
 
 
 def build_person(head: Head, shot: Shot) -> Person:
@@ -55,18 +70,65 @@ def build_person(head: Head, shot: Shot) -> Person:
     identity = shot.identity.astype(np.float32)
     mesh = head.mean + np.tensordot(identity, head.identity_basis, 1)
     points = head.point_mean + np.tensordot(identity, head.point_identity, 1)
-    mesh = mesh + spread_bias(points[SKIN], shot.bias[SKIN], mesh)
-    points = points + shot.bias
+    bias = np.concatenate([spread_bias(points[SKIN], shot.bias[SKIN], mesh), shot.bias]).astype(np.float32)
     eyes = np.stack(
         [head.eye_centers[s] + np.tensordot(identity, head.point_identity[:, i], 1)
          for s, i in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT))]
     )
-    rest = np.concatenate([mesh, points]).astype(np.float32)
+    plain = np.concatenate([mesh, points]).astype(np.float32)
+    rest = plain + bias
     basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
     height = np.concatenate([head.mean, head.point_mean])[:, 1]
     ramp = np.clip((height - NECK_STILL_CM) / (NECK_FREE_CM - NECK_STILL_CM), 0, 1)
     stiffness = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-    return Person(head, rest, np.ascontiguousarray(basis.reshape(len(basis), -1)), eyes, stiffness)
+    slide = np.stack([lid_slide(rest, rest[len(mesh) :], side) for side in ("left", "right")])
+    lid_bias = np.stack([lid_part(plain, bias, len(mesh), side) for side in (0, 1)])
+    gap = np.array([_lid_height(plain, len(mesh), side) for side in (0, 1)], np.float32)
+    flat = np.ascontiguousarray(basis.reshape(len(basis), -1))
+    return Person(head, rest, flat, eyes, stiffness, slide, lid_bias, gap)
+
+
+SIDES = ("left", "right")
+
+
+def lid_part(plain: Float, bias: Float, first: int, side: int) -> Float:
+    """The part of the bias (V, 3) that changes how far an eye is open.
+
+    A closed eye has no gap, whatever was added to its lids when they were open: this part goes to zero with
+    the opening. What both lids share is where the eye lies, and stays.
+    """
+    margins = [dense.GROUPS[f"lid_{SIDES[side]}_{edge}"] + first for edge in ("upper", "lower")]
+    loop = np.concatenate(margins)
+    shared = bias[loop].mean(axis=0)
+    distance, _ = cKDTree(plain[loop]).query(plain)
+    near = np.exp(-((distance / LID_WIDTH_CM) ** 2))[:, None]
+    return (near * (bias - shared)).astype(np.float32)
+
+
+def _lid_height(vertices: Float, first: int, side: int) -> float:
+    upper, lower = (dense.GROUPS[f"lid_{SIDES[side]}_{e}"][3:-3] + first for e in ("upper", "lower"))
+    return float(vertices[upper, 1].mean() - vertices[lower, 1].mean())
+
+
+def lid_slide(rest: Float, points: Float, side: str) -> Float:
+    """How far up (V,), cm, each vertex above the `side` upper lid looks for skin when the lid closes.
+
+    An open eye shows next to nothing of the lid that a blink needs. The lashes stay with the margin; what
+    comes above them is taken from the skin below the brow.
+    """
+    margin = points[dense.GROUPS[f"lid_{side}_upper"]]
+    line = smooth_loop(margin)[: 4 * (len(margin) - 1)]
+    brow = points[dense.GROUPS[f"brow_{side}"]]
+    gap = float(np.linalg.norm(brow.mean(axis=0) - margin.mean(axis=0)))
+    reach = LID_REACH * gap
+    distance, near = cKDTree(line).query(rest, distance_upper_bound=reach)
+    found = np.isfinite(distance)
+    above = np.zeros(len(rest), bool)
+    above[found] = rest[found, 1] >= line[near[found], 1] - 0.02
+    d = np.where(found & above, distance, reach)
+    rise = np.clip(d / LASH_CM, 0.25, 1)
+    fall = np.clip(1 - d / reach, 0, 1)
+    return (LID_SLIDE * gap * rise * fall).astype(np.float32)
 
 
 def spread_bias(points: Array, bias: Array, vertices: Float, reach_cm: float = 3.0) -> Float:
@@ -104,7 +166,7 @@ def opening(person: Person, pixels: Float, name: str) -> Float:
 
 
 def smooth_loop(corners: Float, parts: int = 4) -> Float:
-    """A closed Catmull-Rom curve through `corners` (N, 2), `parts` samples from each to the next."""
+    """A closed Catmull-Rom curve through `corners` (N, D), `parts` samples from each to the next."""
     before, after = np.roll(corners, 1, 0), np.roll(corners, -1, 0)
     beyond = np.roll(corners, -2, 0)
     pieces = []
@@ -119,7 +181,7 @@ def smooth_loop(corners: Float, parts: int = 4) -> Float:
                 + (3 * corners - before - 3 * after + beyond) * t**3
             )
         )
-    return np.stack(pieces, 1).reshape(-1, 2).astype(np.float32)
+    return np.stack(pieces, 1).reshape(-1, corners.shape[1]).astype(np.float32)
 
 
 def caps(person: Person) -> Int:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from likeness.face import eyes, mouth, warp
 from likeness.face.fit import Fit, Lens
-from likeness.face.light import Light, estimate
+from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
 from likeness.face.mouth import Inside, PlateMouth
 from likeness.face.person import Person, caps, eye_axes, opening, to_camera, to_pixels
 from likeness.head import points as dense
@@ -30,18 +31,23 @@ HEAD_REACH = 0.55  # how far, in face widths, the surroundings follow a turning 
 FACE_REACH = 0.12  # the same when only the face moves
 FULL_MATTE_PX = 0.35  # displacement from which the matte is 1
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
+HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 RELIGHT = 0.7  # how much of the computed change of light is applied
 EYES = ("eye_left", "eye_right")
 
 
 @dataclass(frozen=True)
 class Rig:
-    """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`."""
+    """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`.
+
+    `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point.
+    """
 
     person: Person
     skin: Int
     surface: Int
     inside: Inside
+    nearest: Int
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,11 @@ class Drawn:
 def build_rig(person: Person) -> Rig:
     """Collect the triangles that are drawn."""
     surface = person.head.part("skin")
-    return Rig(person, np.concatenate([surface, caps(person)]), surface, mouth.inside_of(person.head))
+    vertices = np.unique(surface)
+    points = person.rest[person.vertex_count :][: dense.SKIN_COUNT]
+    nearest = vertices[cKDTree(person.rest[vertices]).query(points)[1]].astype(np.int32)
+    skin = np.concatenate([surface, caps(person)])
+    return Rig(person, skin, surface, mouth.inside_of(person.head), nearest)
 
 
 def take(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Taken:
@@ -84,7 +94,7 @@ def take(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Taken:
     axes = [_iris(person, side, fit, lens) for side in (0, 1)]
     eyeball = _eyeball_color(plate, outlines, axes)
     light = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball)
-    fallback = light.white * eyes_albedo()
+    fallback = light.white * EYEBALL_ALBEDO
     taken_eyes = tuple(
         eyes.take_eye(plate, outline, axis, fallback)
         for outline, axis in zip(outlines, axes, strict=True)
@@ -93,7 +103,8 @@ def take(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Taken:
     shade = light.at(inside_normals)
     plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, opening(person, pixels, "mouth"), shade)
     level = np.log(np.maximum(light.at(normals).mean(axis=1) / light.white.mean(), 0.2))
-    return Taken(plate, fit, pixels, light, level, _facing(camera, normals), (taken_eyes[0], taken_eyes[1]), plate_mouth)
+    shown = _facing(camera, normals) * _seen(rig, pixels)
+    return Taken(plate, fit, pixels, light, level, shown, (taken_eyes[0], taken_eyes[1]), plate_mouth)
 
 
 def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True) -> Drawn | None:
@@ -103,7 +114,7 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
     pixels = to_pixels(camera, lens)
     if _unmoved(taken.fit, target):
         return None
-    shift = taken.pixels[:, :2] - pixels[:, :2]
+    shift = taken.pixels[:, :2] - pixels[:, :2] + _lid_slide(person, taken, pixels, lens)
     turned = not np.allclose(taken.fit.head_pose, target.head_pose, atol=1e-6)
     box = _region(rig, taken, pixels, shift, turned)
     if box is None:
@@ -113,7 +124,7 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
     level = np.log(np.maximum(taken.light.at(normals).mean(axis=1) / taken.light.white.mean(), 0.2))
     moved = np.concatenate([shift, (RELIGHT * (level - taken.level))[:, None]], 1).astype(np.float32)
     local = pixels - np.array([x0, y0, 0], np.float32)
-    index, bary, depth = rasterize(local, rig.skin, width, height)
+    index, bary, _ = rasterize(local, rig.skin, width, height)
     trust = np.minimum(taken.facing, _facing(camera, normals)) / (2 * GRAZING)
     field, known = warp.displacement(index, bary, rig.skin, moved, np.minimum(trust, 1).astype(np.float32))
     reach = _face_width(taken.pixels[person.vertex_count :]) * (HEAD_REACH if turned else FACE_REACH)
@@ -126,9 +137,28 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
     mouth_cover = _lay_mouth(rig, taken, camera, pixels, (x0, y0), color, matte)
     out: dict[str, Float] = {}
     if layers:
-        out = _layers(rig, camera, normals, field, index, bary, depth, rig.skin, (x0, y0))
+        out = _layers(rig, camera, normals, field, index, bary, rig.skin)
         out["eyes"], out["mouth"] = eye_cover, mouth_cover
     return Drawn((x0, y0), color, matte, out)
+
+
+def _lid_slide(person: Person, taken: Taken, pixels: Float, lens: Lens) -> Float:
+    """Where a lid closes, the places (V, 2) in the plate from which its skin comes move up to the brow."""
+    up = taken.fit.rotation[:2, 1] * lens.focal_px
+    out = np.zeros((len(pixels), 2), np.float32)
+    for side, name in enumerate(EYES):
+        before, after = (_gap(opening(person, p, name)) for p in (taken.pixels, pixels))
+        closing = np.clip(1.15 * (1 - after / max(before, 1e-3)), 0, 1)
+        per_cm = up[None] / taken.pixels[:, 2:]
+        out += (closing * person.lid_slide[side])[:, None] * per_cm
+    return out
+
+
+def _gap(outline: Float) -> float:
+    """Mean height of an opening: its area over its width."""
+    x, y = outline.T
+    area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+    return area / max(float(np.ptp(x)), 1e-3)
 
 
 def _lay_eyes(
@@ -240,28 +270,48 @@ def _layers(
     field: Float,
     index: Int,
     bary: Float,
-    depth: Float,
     triangles: Int,
-    origin: tuple[int, int],
 ) -> dict[str, Float]:
     """Data layers of the region: uv of the plate's place, normal, depth, position, motion."""
-    corners = triangles[np.maximum(index, 0)]
-    there = (index >= 0)[..., None]
-
-    def spread(values: Float) -> Float:
-        mixed = np.einsum("hwc,hwck->hwk", bary, values[corners])
-        out: Float = np.where(there, mixed, 0).astype(np.float32)
-        return out
-
-    normal = spread(normals)
-    length = np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-6)
+    values = np.concatenate([_uv(rig.person), normals, camera], axis=1).astype(np.float32)
+    spread = _spread(index, bary, triangles, values)
+    _unit(spread[..., 2:5])
     return {
-        "normal": normal / length,
-        "position": spread(camera),
-        "depth": np.where(index >= 0, depth, 0)[..., None].astype(np.float32),
-        "uv": spread(_uv(rig.person)),
+        "uv": spread[..., :2],
+        "normal": spread[..., 2:5],
+        "position": spread[..., 5:8],
+        "depth": spread[..., 7:8],
         "motion": -field[..., :2],
     }
+
+
+@numba.njit(cache=True, fastmath=True, parallel=True)
+def _spread(index: Int, bary: Float, triangles: Int, values: Float) -> Float:
+    """Interpolate values (V, C) of the vertices over a rasterized region; 0 where it is empty."""
+    height, width = index.shape
+    channels = values.shape[1]
+    out = np.zeros((height, width, channels), np.float32)
+    for y in numba.prange(height):
+        for x in range(width):
+            t = index[y, x]
+            if t < 0:
+                continue
+            for c in range(3):
+                b, v = bary[y, x, c], triangles[t, c]
+                for k in range(channels):
+                    out[y, x, k] += b * values[v, k]
+    return out
+
+
+@numba.njit(cache=True, fastmath=True, parallel=True)
+def _unit(vectors: Float) -> None:
+    for y in numba.prange(vectors.shape[0]):
+        for x in range(vectors.shape[1]):
+            n = vectors[y, x]
+            length = np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
+            if length > 1e-6:
+                for k in range(3):
+                    n[k] /= length
 
 
 def _uv(person: Person) -> Float:
@@ -290,11 +340,16 @@ def _facing(camera: Float, normals: Float) -> Float:
     return np.where(there, (normals * toward).sum(axis=1), 1.0).astype(np.float32)
 
 
-def eyes_albedo() -> Float:
-    """What an eyeball reflects when the picture shows none."""
-    from likeness.face.light import EYEBALL_ALBEDO
-
-    return EYEBALL_ALBEDO
+def _seen(rig: Rig, pixels: Float) -> Float:
+    """1 where the picture shows a vertex (V,), 0 where a nearer part of the head hides it."""
+    used = np.unique(rig.surface)
+    low = np.floor(pixels[used, :2].min(axis=0)).astype(int) - 1
+    scale = min(1.0, 256 / float(np.ptp(pixels[used, :2], axis=0).max() + 1))
+    local = (pixels - np.array([*low, 0], np.float32)) * np.array([scale, scale, 1], np.float32)
+    size = np.ceil(local[used, :2].max(axis=0)).astype(int) + 2
+    _, _, depth = rasterize(local, rig.surface, int(size[0]), int(size[1]))
+    x, y = (np.clip(local[:, k].astype(int), 0, size[k] - 1) for k in (0, 1))
+    return (pixels[:, 2] < depth[y, x] + HIDDEN_CM).astype(np.float32)
 
 
 def _eyeball_color(plate: Float, outlines: list[Float], axes: list[Float]) -> Float | None:
@@ -317,9 +372,7 @@ def _eyeball_color(plate: Float, outlines: list[Float], axes: list[Float]) -> Fl
 def _skin_samples(rig: Rig, plate: Float, pixels: Float, normals: Float) -> tuple[Float, Float]:
     """Colors and normals at the points of cheeks, nose and forehead that face the camera."""
     ids = np.arange(17, dense.SKIN_COUNT) + rig.person.vertex_count
-    near = np.linalg.norm(
-        rig.person.rest[ids, None] - rig.person.rest[None, : rig.person.vertex_count : 1], axis=2
-    ).argmin(axis=1)
+    near = rig.nearest[17:]
     facing = normals[near, 2] < -0.2
     x, y = pixels[ids, 0].astype(int), pixels[ids, 1].astype(int)
     inside = facing & (x >= 0) & (y >= 0) & (x < plate.shape[1]) & (y < plate.shape[0])

@@ -55,21 +55,30 @@ def displacement(
 
 def surround(field: Float, known: Float, reach_px: float) -> None:
     """Extend `field` (h, w, 3) in place to where `known` (h, w) is 0; it fades within `reach_px`."""
-    coarse, weight = _shrink(field, known)
-    _relax(coarse, weight, np.float32((CELL_PX / max(reach_px, 1.0)) ** 2), 120)
+    coarse, weight = _shrink(field, known, CELL_PX)
+    _solve(coarse, weight, CELL_PX / max(reach_px, 1.0))
     _fill(field, known, coarse)
 
 
+def _solve(coarse: Float, weight: Float, cell: float) -> None:
+    """Nested iteration: solve on a grid of half the cells first. `cell` is a cell's width in reaches."""
+    if min(weight.shape) > 12:
+        half, half_weight = _shrink(coarse, np.minimum(weight, 1), 2)
+        _solve(half, half_weight, 2 * cell)
+        _fill(coarse, np.minimum(weight, 1), half, 2)
+    _relax(coarse, weight, np.float32(cell**2), 12)
+
+
 @numba.njit(cache=True, fastmath=True)
-def _shrink(field: Float, known: Float) -> tuple[Float, Float]:
+def _shrink(field: Float, known: Float, size: int) -> tuple[Float, Float]:
     height, width = known.shape
-    rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
+    rows, columns = -(-height // size), -(-width // size)
     coarse = np.zeros((rows, columns, 3), np.float32)
     weight = np.zeros((rows, columns), np.float32)
     for y in range(height):
         for x in range(width):
             if known[y, x] > 0:
-                r, c = y // CELL_PX, x // CELL_PX
+                r, c = y // size, x // size
                 weight[r, c] += 1.0
                 for k in range(3):
                     coarse[r, c, k] += field[y, x, k]
@@ -101,21 +110,21 @@ def _relax(coarse: Float, weight: Float, screen: float, rounds: int) -> None:
                     if c + 1 < columns:
                         around += coarse[r, c + 1, k]
                     goal = around / (4.0 + screen)
-                    coarse[r, c, k] += 1.6 * (goal - coarse[r, c, k])
+                    coarse[r, c, k] += 1.5 * (goal - coarse[r, c, k])
 
 
 @numba.njit(cache=True, fastmath=True, parallel=True)
-def _fill(field: Float, known: Float, coarse: Float) -> None:
+def _fill(field: Float, known: Float, coarse: Float, size: int = CELL_PX) -> None:
     height, width = known.shape
     rows, columns = coarse.shape[0], coarse.shape[1]
     for y in numba.prange(height):
-        fy = min(max((y + 0.5) / CELL_PX - 0.5, -0.5), rows - 0.5)
+        fy = min(max((y + 0.5) / size - 0.5, -0.5), rows - 0.5)
         r = int(np.floor(fy))
         wy = fy - r
         for x in range(width):
             if known[y, x] > 0:
                 continue
-            fx = min(max((x + 0.5) / CELL_PX - 0.5, -0.5), columns - 0.5)
+            fx = min(max((x + 0.5) / size - 0.5, -0.5), columns - 0.5)
             c = int(np.floor(fx))
             wx = fx - c
             for k in range(3):
@@ -128,7 +137,7 @@ def _fill(field: Float, known: Float, coarse: Float) -> None:
                 field[y, x, k] = value
 
 
-@numba.njit(cache=True, fastmath=False, parallel=True)
+@numba.njit(cache=True, parallel=True)
 def sample(plate: Float, field: Float, x0: int, y0: int, out: Float) -> None:
     """Fill `out` (h, w, C) from `plate` (H, W, C) at each pixel plus its displacement `field` (h, w, 3).
 
@@ -140,31 +149,57 @@ def sample(plate: Float, field: Float, x0: int, y0: int, out: Float) -> None:
     for y in numba.prange(height):
         wx = np.empty(4, np.float32)
         wy = np.empty(4, np.float32)
+        patch = np.empty((4, 4, channels), np.float32)
+        own_row = min(max(y0 + y, 0), rows - 1)
         for x in range(width):
             dx, dy = field[y, x, 0], field[y, x, 1]
             if abs(dx) < STILL_PX and abs(dy) < STILL_PX:
+                own_column = min(max(x0 + x, 0), columns - 1)
                 for k in range(channels):
-                    out[y, x, k] = plate[
-                        min(max(y0 + y, 0), rows - 1), min(max(x0 + x, 0), columns - 1), k
-                    ]
+                    out[y, x, k] = plate[own_row, own_column, k]
                 continue
             px, py = x0 + x + dx, y0 + y + dy
             ix, iy = int(np.floor(px)), int(np.floor(py))
             _catmull_rom(px - ix, wx)
             _catmull_rom(py - iy, wy)
-            for k in range(channels):
-                total, low, high = 0.0, np.inf, -np.inf
+            if 1 <= ix < columns - 2 and 1 <= iy < rows - 2:
+                _weigh(plate[iy - 1 : iy + 3, ix - 1 : ix + 3], wx, wy, out[y, x])
+            else:
                 for j in range(4):
                     row = min(max(iy + j - 1, 0), rows - 1)
                     for i in range(4):
-                        value = plate[row, min(max(ix + i - 1, 0), columns - 1), k]
-                        if not np.isfinite(value):
-                            value = 0.0
-                        total += wy[j] * wx[i] * value
-                        if 1 <= j <= 2 and 1 <= i <= 2:
-                            low = min(low, value)
-                            high = max(high, value)
-                out[y, x, k] = min(max(total, low), high)
+                        patch[j, i] = plate[row, min(max(ix + i - 1, 0), columns - 1)]
+                _weigh(patch, wx, wy, out[y, x])
+
+
+@numba.njit(cache=True, inline="always")
+def _weigh(patch: Float, wx: Float, wy: Float, out: Float) -> None:
+    """The weighted sum of a patch (4, 4, C), held within its middle four."""
+    for k in range(out.shape[0]):
+        total = np.float32(0.0)
+        for j in range(4):
+            total += wy[j] * (
+                wx[0] * patch[j, 0, k]
+                + wx[1] * patch[j, 1, k]
+                + wx[2] * patch[j, 2, k]
+                + wx[3] * patch[j, 3, k]
+            )
+        a, b, c, d = patch[1, 1, k], patch[1, 2, k], patch[2, 1, k], patch[2, 2, k]
+        if np.isfinite(total):
+            out[k] = min(max(total, min(min(a, b), min(c, d))), max(max(a, b), max(c, d)))
+        else:
+            out[k] = _finite_mean(patch, wx, wy, k)
+
+
+@numba.njit(cache=True)
+def _finite_mean(patch: Float, wx: Float, wy: Float, k: int) -> float:
+    total, weight = np.float32(0.0), np.float32(0.0)
+    for j in range(1, 3):
+        for i in range(1, 3):
+            if np.isfinite(patch[j, i, k]):
+                total += abs(wy[j] * wx[i]) * patch[j, i, k]
+                weight += abs(wy[j] * wx[i])
+    return total / weight if weight > 1e-6 else np.float32(0.0)
 
 
 @numba.njit(cache=True, fastmath=True, inline="always")
