@@ -21,7 +21,7 @@ from likeness.media import open_source
 
 @dataclass(frozen=True)
 class Ran:
-    """What one command took."""
+    """What one command took. `peak_mb` is NaN where the system does not tell (Windows)."""
 
     seconds: float
     peak_mb: float
@@ -33,14 +33,22 @@ def likeness(*words: str | Path) -> Ran:
     start = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        peak_mb = _wait(process)
         seconds = time.perf_counter() - start
         if process.returncode:
             said.seek(0)
             raise RuntimeError(f"{' '.join(command[2:])}:\n{said.read().decode()[-2000:]}")
+    return Ran(seconds, peak_mb)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> float:
+    if sys.platform == "win32":
+        process.wait()
+        return float("nan")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     # Linux counts in KiB, macOS in bytes.
-    return Ran(seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2))
+    return usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
 
 
 def reanimate(
