@@ -28,7 +28,7 @@ FULL_LOOK_RAD = {"yaw": 0.6, "pitch": 0.5}
 # Where the articulators go for a sound; "closure" brings the lips together however open the jaw is.
 VISEMES: dict[str, dict[str, float]] = {
     "w": {"jawOpen": 0.12, "mouthPucker": 0.62, "mouthFunnel": 0.25},
-    "a": {"jawOpen": 0.52, "mouthLowerDown": 0.26, "mouthUpperUp": 0.14, "mouthStretch": 0.06},
+    "a": {"jawOpen": 0.45, "mouthLowerDown": 0.26, "mouthUpperUp": 0.14, "mouthStretch": 0.06},
     "t": {"jawOpen": 0.09, "mouthLowerDown": 0.2, "mouthUpperUp": 0.12, "mouthStretch": 0.1},
     "b": {"jawOpen": 0.14, "closure": 1.0, "mouthPress": 0.3, "mouthRollLower": 0.16, "mouthRollUpper": 0.1},
     "i": {
@@ -41,7 +41,7 @@ VISEMES: dict[str, dict[str, float]] = {
     "u": {"jawOpen": 0.14, "mouthPucker": 0.72, "mouthFunnel": 0.34},
     "f": {"jawOpen": 0.08, "mouthRollLower": 0.4, "mouthUpperUp": 0.24, "mouthShrugLower": 0.1},
     "l": {"jawOpen": 0.28, "mouthLowerDown": 0.22, "mouthUpperUp": 0.1},
-    "o": {"jawOpen": 0.54, "mouthFunnel": 0.55, "mouthPucker": 0.22, "mouthLowerDown": 0.1},
+    "o": {"jawOpen": 0.44, "mouthFunnel": 0.55, "mouthPucker": 0.22, "mouthLowerDown": 0.1},
     "n": {"jawOpen": 0.15, "mouthLowerDown": 0.16, "mouthUpperUp": 0.1},
 }
 # "What a beautiful morning", sound and center in seconds.
