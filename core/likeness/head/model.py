@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from likeness import runtime
 from likeness.head import points as dense
+from likeness.head.contact import Contact, make_contact, settle
 from likeness.performance import ARKIT
 
 Float = NDArray[np.float32]
@@ -38,7 +39,7 @@ class Head:
     eye, -1 elsewhere. `regions` (V,) soft masks 0..1 by name. `loops` vertices by name: lid margins
     (`lid_upper_left`, inner corner first) and lip contact lines (`lips_upper`, right corner first);
     upper and lower ones match index by index. `eye_centers` (2, 3): left, right. `point_corners` and
-    `point_weights` (432, 3) place the points of the skin on the mesh.
+    `point_weights` (432, 3) place the points of the skin on the mesh. `contact` is for `settle`.
     """
 
     mean: Float
@@ -58,6 +59,7 @@ class Head:
     regions: dict[str, Float]
     loops: dict[str, Int]
     eye_centers: Float
+    contact: Contact
 
     @property
     def triangles(self) -> Int:
@@ -79,9 +81,20 @@ class Head:
         return _blend(self.eye_centers, identity, moved)
 
     def vertices(self, identity: Float, expression: Float, gaze: Float | None = None) -> Float:
-        """Vertices (V, 3); `gaze` (2, 2) holds yaw and pitch in radians of the left and right eye."""
-        out = _blend(self.rest(identity), expression, self.expression_basis)
-        return self.look(out, self.eyes(identity), gaze)
+        """Vertices (V, 3); `gaze` (2, 2) holds yaw and pitch in radians of the left and right eye.
+
+        The sum of the shapes, with lids and lips that meet (see `settle`).
+        """
+        posed = _blend(self.rest(identity), expression, self.expression_basis)
+        return self.look(self.settle(posed, expression), self.eyes(identity), gaze)
+
+    def settle(self, vertices: Float, expression: Float) -> Float:
+        """Vertices (V, 3) posed with `expression` (52,): a full blink closes, sealed lips stay sealed."""
+        return settle(self.contact, vertices, np.asarray(expression, np.float32))
+
+    def skin_points(self, vertices: Float) -> Float:
+        """The dense points of the skin (432, 3) on posed vertices (V, 3)."""
+        return np.einsum("pc,pcd->pd", self.point_weights, vertices[self.point_corners])
 
     def look(self, vertices: Float, centers: Float, gaze: Float | None) -> Float:
         """Turn the eyes' vertices about `centers` (2, 3) by `gaze` (2, 2); others stay."""
@@ -95,9 +108,9 @@ class Head:
         return out
 
     def points(self, identity: Float, expression: Float, gaze: Float | None = None) -> Float:
-        """Dense points (450, 3)."""
-        rest = _blend(self.point_mean, identity, self.point_identity)
-        out = _blend(rest, expression, self.point_expression)
+        """Dense points (450, 3), those of the skin on the settled vertices."""
+        out = _blend(self.point_mean, identity, self.point_identity)
+        out[: dense.SKIN_COUNT] = self.skin_points(self.vertices(identity, expression))
         if gaze is None:
             return out
         for side, (center, first) in enumerate(zip(self.eyes(identity), _EYE_ROWS, strict=True)):
@@ -107,6 +120,7 @@ class Head:
         return out
 
 
+_CONTACT = ("upper", "lower", "kind", "rows", "pair", "share")
 _EYE_ROWS = (dense.IRIS_LEFT, dense.IRIS_RIGHT)
 
 
@@ -147,6 +161,7 @@ def load_head() -> Head:
         regions={str(n): m for n, m in zip(tables["region_names"], masks, strict=True)},
         loops={n.removeprefix("loop_"): tables[n] for n in tables if n.startswith("loop_")},
         eye_centers=tables["eye_centers"],
+        contact=make_contact(*(tables[f"contact_{name}"] for name in _CONTACT), mean, expression),
     )
 
 

@@ -23,6 +23,7 @@ from likeness.head import points as dense
 from likeness.performance import ARKIT
 from likeness.training import facekit
 from likeness.training.facekit import FaceKit, load_facekit
+from likeness.training.head_contact import contact_tables
 from likeness.training.head_layout import PARTS, Mesh, build_mesh, data_parts
 from likeness.training.head_regions import REGIONS, region_masks
 from likeness.training.head_uv import unwrap
@@ -216,6 +217,7 @@ def build(kit: FaceKit) -> tuple[dict[str, NDArray[np.generic]], Float, Float, F
         "eye_centers": eye_centers().astype(np.float32),
         "point_corners": corners.astype(np.int32),
         "point_weights": weights.astype(np.float32),
+        **contact_tables(mesh, mean),
     }
     for level, (triangles, part) in enumerate(zip(mesh.triangles, mesh.part, strict=True)):
         tables[f"triangles_{level}"] = triangles.astype(np.int32)

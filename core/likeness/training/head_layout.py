@@ -38,6 +38,7 @@ MOUTH_SOCKET = (11248, 13294)
 SKIN, SOCKET, EYE_SOCKETS = 0, 1, (2, 3)
 # Labels of the skin's surface while it is remeshed: what the contour lines separate.
 LIPS, LIP_INNER, LID_INNER = 10, 11, (12, 13)
+LIP_BEND_CM = 1.9  # |x| beyond which the lips' contact line turns into the corner
 RIM = 48  # segments of an eye's rings
 
 
@@ -178,9 +179,9 @@ def _skin(kit: FaceKit) -> tuple[Mesh, dict[str, Int]]:
     pairs = _place_pairs(kit, surface, contours)
     on_lines = {v for ids in contours.values() for v in ids}
     own = set(np.searchsorted(used, [v for v in dense.SOURCE_VERTEX if int(v) not in on_lines]).tolist())
-    own |= {
-        int(v) for name in ("lip_outer",) for v in _closed(contours, name) if v in set(dense.SOURCE_VERTEX)
-    }
+    # Samples of a line are evenly spaced; only where it bends sharply do its dense points stay as well.
+    bend = [v for v in _closed(contours, "lips") if abs(kit.vertices[v, 0]) > LIP_BEND_CM]
+    own |= {v for v in (*_closed(contours, "lip_outer"), *bend) if v in set(dense.SOURCE_VERTEX.tolist())}
     surface.locked |= own | {v for ids in pairs.values() for v in ids}
     surface.remesh(7)
     ids, mesh = _piece(surface, faces)

@@ -1,0 +1,90 @@
+"""Lids and lips that meet: what the sum of shapes leaves open, or lets pass through, is mended.
+
+Shapes add up, people differ, so a blink closes one person's eye and not another's, and jawOpen with
+mouthClose presses the lips through each other. Matching vertices of upper and lower line (`Contact`)
+are brought together as far as the weights ask, never past each other, and the skin around follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.performance import ARKIT
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+BLINK = (ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight"))
+JAW_OPEN, MOUTH_CLOSE = ARKIT.index("jawOpen"), ARKIT.index("mouthClose")
+
+
+@dataclass(frozen=True, eq=False)
+class Contact:
+    """P pairs of vertices that meet and the R vertices that follow them.
+
+    `upper`, `lower` (P,) vertices; `kind` (P,) 0 left lid, 1 right lid, 2 lips. `rows` (R,) vertices,
+    each moved by the change of the gap at its pairs `pair` (R, 2) times `share` (R, 2). `least` (P,) is
+    the vertical gap of the mean head where it is negative: that much overlap is by design.
+    `pair_shapes` (2, P, 3): how the gap changes under jawOpen and mouthClose; `blink` (P, 3) under the
+    blink of the pair's side (0 at the lips).
+    """
+
+    upper: Int
+    lower: Int
+    kind: NDArray[np.uint8]
+    rows: Int
+    pair: Int
+    share: Float
+    least: Float
+    pair_shapes: Float
+    blink: Float
+
+
+def make_contact(
+    upper: Int,
+    lower: Int,
+    kind: NDArray[np.uint8],
+    rows: Int,
+    pair: Int,
+    share: Float,
+    mean: Float,
+    shapes: Float,
+) -> Contact:
+    """A `Contact` from its tables, the mean head (V, 3) and the expression shapes (52, V, 3)."""
+    gaps = shapes[:, upper] - shapes[:, lower]
+    blink = np.zeros_like(gaps[0])
+    for side, shape in enumerate(BLINK):
+        blink[kind == side] = gaps[shape][kind == side]
+    least = np.minimum(mean[upper, 1] - mean[lower, 1], 0)
+    return Contact(upper, lower, kind, rows, pair, share, least, gaps[[JAW_OPEN, MOUTH_CLOSE]], blink)
+
+
+def settle(contact: Contact, vertices: Float, expression: Float) -> Float:
+    """`vertices` (V, 3) posed with `expression` (52,), with lids and lips brought together."""
+    gap = vertices[contact.upper] - vertices[contact.lower]
+    change = _closing(contact, gap, expression)
+    beyond = contact.least - (gap + change)[:, 1]
+    change[:, 1] += np.maximum(beyond, 0)
+    out = vertices.copy()
+    out[contact.rows] += (change[contact.pair] * contact.share[..., None]).sum(axis=1)
+    return out
+
+
+def _closing(contact: Contact, gap: Float, expression: Float) -> Float:
+    """Change (P, 3) of the gaps so that they vanish in step with the weights.
+
+    A blink of weight c would change the gap by c times its shape and leave a rest r at 1; c * r is
+    taken off. At the lips the same is done with the part of jawOpen that mouthClose takes back.
+    """
+    lips = contact.kind == 2
+    jaw, close = np.clip(expression[[JAW_OPEN, MOUTH_CLOSE]], 0, 1)
+    sealed = min(jaw, close)
+    weight = np.clip(expression[list(BLINK)], 0, 1)[np.minimum(contact.kind, 1)]
+    weight = np.where(lips, sealed, weight)[:, None].astype(np.float32)
+    shape = np.where(lips[:, None], contact.pair_shapes.sum(axis=0), contact.blink)
+    free = (jaw - sealed) * contact.pair_shapes[0] + (close - sealed) * contact.pair_shapes[1]
+    rest = np.where(lips[:, None], gap - free, gap) + (1 - weight) * shape
+    return np.asarray(-weight * rest, np.float32)
