@@ -61,11 +61,11 @@ class Roots:
         return np.einsum("nkc,nk->nc", corner, self.bary[chosen]).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Anatomy:
     """The head data, laid out for drawing.
 
-    `identity` (100, 3V) and `expression` (57, 3V) float32; `triangles` (T, 3) with `material` and `region`
+    `identity` (100, 3V) as integers of `identity_step` (100,) cm, `expression` (57, 3V); `triangles` (T, 3) with `material` and `region`
     (T,); per vertex: `occlusion` (2, V) (mouth closed, mouth open; 1 is unoccluded), `lip` (V,) signed
     distance to the lips' outer contour in cm (inside positive), `inside` (V,) part of the mouth's inside.
     `ray_*` give the outermost surface in each direction of the map of radii.
@@ -73,7 +73,8 @@ class Anatomy:
 
     kit: FaceKit
     rest: Float
-    identity: Float
+    identity: NDArray[np.int16]
+    identity_step: Float
     expression: Float
     triangles: Int
     material: NDArray[np.uint8]
@@ -91,7 +92,7 @@ class Anatomy:
 
     def shape(self, identity: Float, expression: Float) -> tuple[Float, Float]:
         """Vertices (V, 3) of the neutral identity, and of the identity with the expression."""
-        neutral = self.rest + (identity @ self.identity).reshape(-1, 3)
+        neutral = self.rest + _blend(identity * self.identity_step, self.identity).reshape(-1, 3)
         active = np.flatnonzero(expression)
         moved = neutral + (expression[active] @ self.expression[active]).reshape(-1, 3)
         return neutral, moved
@@ -125,12 +126,15 @@ def load_anatomy(folder: Path) -> Anatomy:
     inside[14062:21451] = True
     direction = _map_directions()
     hit_triangle, hit_bary = _outermost(rest, skin, direction.reshape(-1, 3), HEAD_CENTER)
+    modes = kit.identity.astype(np.float32).reshape(len(kit.identity), -1)
+    step = np.abs(modes).max(1) / np.float32(32767)
     rng = np.random.default_rng(7)
     places = _scatter(rest, skin, 90_000, rng)
     return Anatomy(
         kit=kit,
         rest=rest,
-        identity=np.ascontiguousarray(kit.identity.astype(np.float32).reshape(len(kit.identity), -1)),
+        identity=np.round(modes / step[:, None]).astype(np.int16),
+        identity_step=step,
         expression=np.ascontiguousarray(expression.reshape(len(expression), -1)),
         triangles=triangles,
         material=material,
@@ -332,6 +336,36 @@ def beard_density(rest: Float) -> Float:
     jaw = np.clip((top - y) / 0.7, 0, 1) * np.clip((y + 9.0) / 1.5, 0, 1) * np.clip((z - 2.4) / 1.0, 0, 1)
     lips = ((x / 2.75) ** 2 + ((y + 3.45) / 1.15) ** 2) < 1.0
     return np.where(lips, 0.0, jaw).astype(np.float32)
+
+
+def transform(points: Float, matrix: Float) -> Float:
+    """Points (N, 3) through a 3x4 or 4x4 matrix."""
+    return _transform(np.ascontiguousarray(points, np.float32), np.ascontiguousarray(matrix, np.float32))
+
+
+@numba.njit(cache=True, fastmath=True)
+def _transform(points: Float, m: Float) -> Float:
+    out = np.empty_like(points)
+    for n in range(len(points)):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        for k in range(3):
+            out[n, k] = m[k, 0] * x + m[k, 1] * y + m[k, 2] * z + m[k, 3]
+    return out
+
+
+@numba.njit(cache=True, fastmath=True)
+def _blend(weights: Float, modes: NDArray[np.int16]) -> Float:
+    """The weighted sum of rows, in blocks that stay in the cache."""
+    size = modes.shape[1]
+    out = np.zeros(size, np.float32)
+    for start in range(0, size, 4096):
+        block = out[start : start + 4096]
+        for k in range(len(weights)):
+            row = modes[k, start : start + 4096]
+            w = weights[k]
+            for j in range(len(block)):
+                block[j] += w * np.float32(row[j])
+    return out
 
 
 def vertex_normals(vertices: Float, triangles: Int) -> Float:

@@ -103,7 +103,7 @@ def _old_photograph(rng: Random, picture: Float) -> Float:
     weights = np.array([[0.3, 0.59, 0.11], [0.05, 0.45, 0.5], [0.5, 0.4, 0.1]], np.float32)[rng.integers(3)]
     gray = (picture @ weights)[..., None]
     if rng.random() < 0.5:
-        gray = gray ** np.float32(rng.uniform(0.7, 1.4))
+        gray = np.clip(gray, 0, 1) ** np.float32(rng.uniform(0.7, 1.4))
     black, white = np.array([0.0, 0.0, 0.0]), np.array([1.0, 1.0, 1.0])
     if rng.random() < 0.5:
         black, white = np.array([0.12, 0.08, 0.05]), np.array([0.97, 0.9, 0.76])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.raster import rasterize
+from likeness.training.anatomy import transform
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -78,6 +79,6 @@ def shadow_map(light: Light, points: Float, triangles: Int, center: Float) -> tu
     frame = np.zeros((3, 4), np.float32)
     frame[:, :3] = basis * np.array([scale, scale, 1.0])[:, None]
     frame[:, 3] = np.array([SHADOW_SIZE / 2, SHADOW_SIZE / 2, 1000.0]) - frame[:, :3] @ center
-    local = points @ frame[:, :3].T + frame[:, 3]
+    local = transform(points, frame)
     _, _, depth = rasterize(local, triangles, SHADOW_SIZE, SHADOW_SIZE)
     return depth, frame

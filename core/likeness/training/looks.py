@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +181,7 @@ def _numbers(
     n = np.zeros(s.P_COUNT, np.float32)
     n[s.P_FINE] = rng.uniform(0.01, 0.055) * (1 + 0.5 * age)
     n[s.P_FRECKLE] = rng.uniform(0.2, 1.0) if rng.random() < 0.2 and melanin < 0.5 else 0.0
-    n[s.P_BUMP] = rng.uniform(0.01, 0.05) * (1 + age)
+    n[s.P_BUMP] = rng.uniform(0.004, 0.03) * (1 + age)
     n[s.P_SPEC] = rng.uniform(0.3, 1.5)
     n[s.P_SHINE] = np.exp(rng.uniform(np.log(8), np.log(45)))
     lip = skin * np.array([rng.uniform(0.68, 0.95), rng.uniform(0.40, 0.66), rng.uniform(0.42, 0.72)])
@@ -201,9 +202,26 @@ def _numbers(
     n[s.P_WET] = rng.uniform(0.5, 1.5)
     n[s.P_WRINKLE] = max(0.0, age * 1.5 - 0.4) * rng.uniform(0.3, 1.0)
     n[s.P_PATTERN] = rng.uniform(0.3, 3) if rng.random() < 0.3 else 0.0
-    n[s.P_PATTERN_SCALE] = rng.uniform(0.02, 0.16)
+    n[s.P_PATTERN_SCALE] = rng.uniform(0.01, 0.09)
     n[s.P_HAIR_SPEC] = np.exp(rng.uniform(np.log(0.01), np.log(0.16)))
     return n
+
+
+@lru_cache(maxsize=1)
+def _fields(anatomy: Anatomy) -> dict[str, Float]:
+    """Places on the skin that color differently, once per process: 0..1 of the first 14062 vertices."""
+    rest = anatomy.rest[:14062]
+    return {
+        "cheeks": _blob(rest, (4.2, 0.6, 8.8), 2.2),
+        "nose": _blob(rest, (0, 0.6, 12.6), 1.6),
+        "chin": _blob(rest, (0, -6.6, 10.5), 1.8),
+        "ears": (np.abs(rest[:, 0]) > 7.4).astype(np.float32),
+        "bags": _blob(rest, (2.3, 2.5, 9.4), 0.9) + 0.8 * _blob(rest, (3.4, 2.3, 9.4), 0.9),
+        "lids": _blob(rest, (3.1, 4.6, 9.6), 1.0),
+        "shadow": np.clip(1.4 * _blob(rest, (3.1, 4.35, 9.6), 1.05), 0, 1),
+        "crease": _nasolabial(rest),
+        "beard": beard_density(rest[:11248]),
+    }
 
 
 def _blob(rest: Float, center: tuple[float, float, float], radius: float) -> Float:
@@ -218,27 +236,26 @@ def paint_skin(rng: Random, look: Look, anatomy: Anatomy, rest: Float) -> Float:
     light = 1 - look.melanin
     mottle = s.fractal(volume, rest, rng.uniform(0.25, 0.5), 4, 1) * rng.uniform(0.02, 0.07)
     red = s.fractal(volume, rest + 5, 0.3, 3, 2) * 0.04
-    blush = rng.uniform(0.0, 0.24) * _blob(rest, (4.2, 0.6, 8.8), 2.2)
-    blush = blush + rng.uniform(0, 0.22) * _blob(rest, (0, 0.6, 12.6), 1.6) + rng.uniform(0, 0.1) * _blob(rest, (0, -6.6, 10.5), 1.8)
-    blush = blush + rng.uniform(0, 0.15) * (np.abs(rest[:, 0]) > 7.4)
+    field = _fields(anatomy)
+    blush = rng.uniform(0.0, 0.24) * field["cheeks"] + rng.uniform(0, 0.22) * field["nose"]
+    blush = blush + rng.uniform(0, 0.1) * field["chin"] + rng.uniform(0, 0.15) * field["ears"]
     blush = (blush + red) * (0.35 + 0.65 * light)
-    bags = rng.uniform(0.0, 0.30) * (0.5 + look.age) * (_blob(rest, (2.3, 2.5, 9.4), 0.9) + 0.8 * _blob(rest, (3.4, 2.3, 9.4), 0.9))
-    lids = rng.uniform(0.0, 0.22) * _blob(rest, (3.1, 4.6, 9.6), 1.0)
-    shadow = np.zeros(len(rest), np.float32)
-    if look.makeup:
-        shadow = look.makeup * rng.uniform(0, 0.8) * np.clip(1.4 * _blob(rest, (3.1, 4.35, 9.6), 1.05), 0, 1)
-    crease = _nasolabial(rest) * rng.uniform(0.0, 0.28) * (0.3 + look.age)
+    bags = rng.uniform(0.0, 0.30) * (0.5 + look.age) * field["bags"]
+    lids = rng.uniform(0.0, 0.22) * field["lids"]
+    shadow = look.makeup * rng.uniform(0, 0.8) * field["shadow"]
+    crease = field["crease"] * rng.uniform(0.0, 0.28) * (0.3 + look.age)
     dark = 1 - np.clip(bags + lids + crease, 0, 0.7)
-    color = look.skin[None] * (1 + mottle[:, None])
-    color = color * np.stack([1 + 0.15 * blush, 1 - 0.9 * blush, 1 - 0.7 * blush], 1)
-    color = color * np.stack([dark, dark**1.25, dark**1.15], 1)
+    color = look.skin[None] * ((1 + mottle) * dark)[:, None]
+    deep = 1 - 0.25 * (1 - dark)
+    color *= np.stack([1 + 0.15 * blush, (1 - 0.9 * blush) * deep, (1 - 0.7 * blush) * deep], 1).astype(np.float32)
     if look.melanin < 0.75 and rng.random() < 0.5:  # moles
         spots = rest[rng.choice(np.flatnonzero(rest[:, 2] > 3), int(rng.integers(1, 7)))]
         for spot in spots:
             w = np.exp(-((rest - spot) ** 2).sum(1) / rng.uniform(0.08, 0.2) ** 2)[:, None]
             color = color * (1 - 0.6 * w)
-    paint = np.asarray(rng.uniform(0.01, 0.4, 3))
-    color = color * (1 - 0.8 * shadow[:, None]) + paint * 0.8 * shadow[:, None]
+    if look.makeup:
+        paint = rng.uniform(0.01, 0.4, 3).astype(np.float32)
+        color += 0.8 * shadow[:, None] * (paint - color)
     return np.clip(color, 0.003, 0.95).astype(np.float32)
 
 
@@ -267,7 +284,7 @@ def vertex_attributes(rng: Random, look: Look, anatomy: Anatomy, opening: float,
     attr[inner, 9] = np.clip(1.05 * np.exp(-np.maximum(depth_in[inner], 0) / rng.uniform(1.0, 2.2)), 0.01, 1) * rng.uniform(0.5, 1.0)
     attr[:, 10] = np.where(inner, -2.0, anatomy.lip)
     head = slice(0, 11248)
-    attr[head, 11] = beard_mask(rest[head], look.beard_shape if look.beard_shape != "none" else "full")
+    attr[head, 11] = beard_mask(_fields(anatomy)["beard"], rest[head], look.beard_shape if look.beard_shape != "none" else "full")
     attr[head, 12] = np.clip(scalp_margin(rest[head], look.forehead, look.recession) / 0.7 + 0.4, 0, 1)
     if look.style == "bald":
         attr[head, 12] = 0
@@ -290,9 +307,8 @@ def vertex_attributes(rng: Random, look: Look, anatomy: Anatomy, opening: float,
     return attr
 
 
-def beard_mask(rest: Float, shape: str) -> Float:
-    """Density 0..1 of a beard of the named shape."""
-    full = beard_density(rest)
+def beard_mask(full: Float, rest: Float, shape: str) -> Float:
+    """Density 0..1 of a beard of the named shape, cut from the `full` one at `rest` places."""
     x, y = np.abs(rest[:, 0]), rest[:, 1]
     if shape == "moustache":
         return full * (y > -3.3) * (x < 3.0)

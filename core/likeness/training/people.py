@@ -173,7 +173,7 @@ def _lid_curves(head: Head) -> Float:
 
 
 def _to_camera(points: Float, matrix: Float) -> Float:
-    return (points @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
+    return parts.transform(points, matrix)
 
 
 def _add_prop(scene: Scene, prop: props.Prop, pose: Pose) -> None:
@@ -217,9 +217,9 @@ def _hair_style(rng: Random, style: str) -> dict[str, object]:
         "spiky": dict(length=(2.0, 6.0), layer=0.5, kind=strands.AWAY, comb=(0, 2, 0), strength=0.3, lift=0.9, gravity=0.0),
         "afro": dict(length=(3.0, 14.0), layer=0.5, kind=strands.AWAY, comb=(0, 3, 0), strength=0.5, lift=0.5, gravity=0.02, curl=rng.uniform(0.7, 1.3)),
         "curly": dict(length=(6.0, 22.0), layer=2.5, kind=strands.AWAY, comb=(0, 11, -1), strength=0.3, lift=0.4, gravity=0.25, curl=rng.uniform(0.5, 0.9)),
-        "long_center": dict(length=(long, long * 1.2), layer=2.2, kind=strands.PART, comb=(rng.normal(0, 0.4), -0.5, -0.1), strength=0.5, lift=0.25, gravity=0.45),
-        "long_side": dict(length=(long, long * 1.2), layer=2.6, kind=strands.PART, comb=(part, -0.4, -0.05), strength=0.5, lift=0.3, gravity=0.45),
-        "bangs": dict(length=(long * 0.8, long), layer=1.8, kind=strands.AWAY, comb=(0, 13, -2), strength=0.5, lift=0.2, gravity=0.35),
+        "long_center": dict(length=(long, long * 1.2), layer=2.2, kind=strands.PART, comb=(rng.normal(0, 0.4), -0.5, -0.1), strength=0.4, lift=rng.uniform(0.02, 0.25), gravity=rng.uniform(0.5, 1.2)),
+        "long_side": dict(length=(long, long * 1.2), layer=2.6, kind=strands.PART, comb=(part, -0.4, -0.05), strength=0.4, lift=rng.uniform(0.02, 0.3), gravity=rng.uniform(0.5, 1.2)),
+        "bangs": dict(length=(long * 0.8, long), layer=1.8, kind=strands.AWAY, comb=(0, 13, -2), strength=0.4, lift=rng.uniform(0.02, 0.2), gravity=rng.uniform(0.4, 1.0)),
         "bun": dict(length=(14.0, 18.0), layer=1.0, kind=strands.TO_POINT, comb=(0, rng.uniform(2, 13), rng.uniform(-10, -7)), strength=1.0, lift=0.12, gravity=0.0),
         "wig": dict(length=(9.0, 20.0), layer=4.0, kind=strands.DIRECTION, comb=(0, 0.5, -1.0), strength=0.6, lift=1.0, gravity=0.1, curl=rng.uniform(0.2, 0.6)),
         "horseshoe": dict(length=(1.0, 4.0), layer=0.6, kind=strands.DIRECTION, comb=(0, -0.7, -0.7), strength=0.7, lift=0.2, gravity=0.1),
@@ -271,7 +271,7 @@ def _add_hair(scene: Scene, rng: Random, anatomy: Anatomy, head: Head, look: loo
         gravity,
         float(style["curl"]),  # type: ignore[arg-type]
         float(rng.uniform(0.5, 1.6)),
-        float(rng.uniform(0.3, 0.9)) if is_long else 0.0,
+        float(rng.uniform(0.5, 1.7)) if is_long else 0.0,
         rng.uniform(0, 6.28, n).astype(np.float32),
         4 if look.style == "buzz" else 11,
     )
@@ -313,7 +313,7 @@ def _add_beard(scene: Scene, rng: Random, anatomy: Anatomy, head: Head, look: lo
     if look.beard_shape == "none":
         return
     rest = anatomy.beard.rest
-    density = looks.beard_mask(rest, look.beard_shape)
+    density = looks.beard_mask(parts.beard_density(rest), rest, look.beard_shape)
     chosen = np.flatnonzero(density > rng.uniform(0.2, 1.0, len(rest)))[: int(rng.integers(900, 2600))]
     n = len(chosen)
     if n < 10:
@@ -349,7 +349,18 @@ def _frame(rng: Random, in_camera: Float) -> tuple[float, float, float]:
 
 
 def _project(in_camera: Float, focal: float, cx: float, cy: float) -> Float:
-    return np.stack([in_camera[:, 0] / in_camera[:, 2] * focal + cx, in_camera[:, 1] / in_camera[:, 2] * focal + cy, in_camera[:, 2]], 1).astype(np.float32)
+    return _pinhole(np.ascontiguousarray(in_camera, np.float32), focal, cx, cy)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _pinhole(points: Float, focal: float, cx: float, cy: float) -> Float:
+    out = np.empty_like(points)
+    for n in range(len(points)):
+        z = points[n, 2]
+        out[n, 0] = points[n, 0] / z * focal + cx
+        out[n, 1] = points[n, 1] / z * focal + cy
+        out[n, 2] = z
+    return out
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -376,6 +387,22 @@ def _reduce(rgb: Float, label: Bytes, index: Int) -> tuple[Float, Bytes, Float]:
                     best = r
             region[y, x] = best
     return color, region, alpha
+
+
+@numba.njit(cache=True)
+def _cull(screen: Float, triangles: Int, material: Bytes) -> Int:
+    """The triangles with those of closed surfaces that face away made empty, so that they are skipped."""
+    out = triangles.copy()
+    for t in range(len(triangles)):
+        m = material[t]
+        if m == parts.SKIN or m == parts.TEETH or m == parts.EYE_LEFT or m == parts.EYE_RIGHT:
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            ux, uy = screen[b, 0] - screen[a, 0], screen[b, 1] - screen[a, 1]
+            vx, vy = screen[c, 0] - screen[a, 0], screen[c, 1] - screen[a, 1]
+            if ux * vy - uy * vx > 0:
+                out[t, 1] = a
+                out[t, 2] = a
+    return out
 
 
 def _window(screen: Float, size: int) -> tuple[slice, slice] | None:
@@ -527,7 +554,7 @@ def render(seed: int, index: int, anatomy: Anatomy) -> Portrait:
     # the balls are drawn a little deeper, so that closed lids always cover them
     for ball in (facekit.EYE_LEFT, facekit.EYE_RIGHT):
         screen[slice(*ball), 2] += 0.07
-    triangle, bary, depth = rasterize(screen, triangles, SIZE * SCALE, SIZE * SCALE)
+    triangle, bary, depth = rasterize(screen, _cull(screen, triangles, material), SIZE * SCALE, SIZE * SCALE)
     shadow, shadow_frame = light.shadow_map(lit, points, triangles, _to_camera(np.array([[0, 2.0, 3.0]], np.float32), pose.matrix)[0])
     look.numbers[shading.P_SHADOW] = lit.shadow
     look.numbers[shading.P_SOFT] = lit.softness

@@ -170,7 +170,10 @@ def hat(rng: Random, anatomy: Anatomy, radii: Float) -> Prop:
         rough = {"beanie": 0.15, "turban": 0.7, "helmet": 0.0}[kind]
         wave = np.sin(anatomy.ray_direction[..., 1] * rng.uniform(8, 30) + 3 * anatomy.ray_direction[..., 0] * rng.normal())
         height = rng.uniform(0.5, 1.6) + (1.2 if kind != "beanie" else 0.0) + rough * wave
-        points, triangles = shell(anatomy, radii, height.astype(np.float32), above)
+        touched = above | np.roll(above, 1, 0)
+        points, triangles = shell(anatomy, radii, height.astype(np.float32), touched)
+        hem = edge - tilt * (9 - np.clip(points[:, 2], -8, 9)) + side * points[:, 0]
+        points[:, 1] = np.maximum(points[:, 1], hem)
         return Prop(points, triangles, color, HARD if kind == "helmet" else CLOTH, R_OCCLUDER, 0.2)
     wide, deep = 8.3 * rng.uniform(1.0, 1.12), 10.2 * rng.uniform(1.0, 1.1)
     a = np.arange(40) / 40 * 2 * np.pi

@@ -138,7 +138,7 @@ def _is_uniform(index: Int, material: Bytes, region: Bytes, y: int, x: int) -> b
     if t < 0:
         return False
     m = material[t]
-    if m != SKIN and m != CLOTH and m != HARD:
+    if m != SKIN and m != CLOTH and m != HARD and m != STRAND:
         return False
     for k in range(1, 4):
         s = index[y + (k >> 1), x + (k & 1)]
@@ -189,7 +189,7 @@ def shade(
             uniform = _is_uniform(index, material, region, 2 * by, 2 * bx)
         k = (turn + first) & 3
         y, x = 2 * by + (k >> 1), 2 * bx + (k & 1)
-        if uniform and turn > 0:
+        if uniform and turn > 0 and (turn != 3 or material[index[y, x]] != STRAND):
             fy, fx = 2 * by + (first >> 1), 2 * bx + (first & 1)
             rgb[y, x, 0], rgb[y, x, 1], rgb[y, x, 2] = rgb[fy, fx, 0], rgb[fy, fx, 1], rgb[fy, fx, 2]
             label[y, x] = label[fy, fx]
@@ -379,7 +379,13 @@ def shade(
                 er, eg, eb = er + qr * wrap, eg + qg * wrap, eb + qb * wrap
                 if m == STRAND:
                     gleam = np.sqrt(max(0.0, 1 - th * th))
-                    gleam = look[P_HAIR_SPEC] * gleam**60 * lit * max(0.0, d + 0.2) * visible
+                    gleam *= gleam
+                    gleam *= gleam
+                    gleam *= gleam
+                    gleam *= gleam
+                    gleam *= gleam
+                    gleam *= gleam
+                    gleam = look[P_HAIR_SPEC] * gleam * lit * max(0.0, d + 0.2) * visible
                     sr, sg, sb = sr + qr * gleam, sg + qg * gleam, sb + qb * gleam
                 continue
             if m == SKIN:
@@ -393,7 +399,7 @@ def shade(
             er, eg, eb = er + qr * dr * lit, eg + qg * dg * lit, eb + qb * db * lit
             if d > 0 and spec > 0:
                 nh = (nx * hx + ny * hy + nz * hz) * r
-                if nh > 0.3:
+                if shine * (1 - nh) < 6.0:
                     vh = max(0.0, (vx * hx + vy * hy + vz * hz) * r)
                     grow = 1 - vh
                     fresnel = 0.045 + 0.955 * grow * grow * grow * grow * grow

@@ -78,7 +78,7 @@ def grow(
             vx = 0.5 * vx + c * cx + gravity[0] * (0.3 + along) + rise * normals[n, 0] + curl * np.cos(angle)
             vy = 0.5 * vy + c * cy + gravity[1] * (0.3 + along) + rise * normals[n, 1] + curl * np.sin(angle) * 0.6
             vz = 0.5 * vz + c * cz + gravity[2] * (0.3 + along) + rise * normals[n, 2] + curl * np.sin(angle * 0.7 + phase[n])
-            if face_clear > 0 and length[n] > 9.0 and pz > 4.0 and py < 8.5 and abs(px) < 8.0:
+            if face_clear > 0 and length[n] > 9.0 and pz > 3.0 and py < 10.5 and abs(px) < 8.0:
                 vx += face_clear * (1.0 if px > 0 else -1.0)
             length_v = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-6
             vx, vy, vz = vx / length_v, vy / length_v, vz / length_v
