@@ -7,7 +7,9 @@ are brought together as far as the weights ask, never past each other, and the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,23 +45,24 @@ class Contact:
     blink: Float
 
 
-def make_contact(
-    upper: Int,
-    lower: Int,
-    kind: NDArray[np.uint8],
-    rows: Int,
-    pair: Int,
-    share: Float,
-    mean: Float,
-    shapes: Float,
-) -> Contact:
-    """A `Contact` from its tables, the mean head (V, 3) and the expression shapes (52, V, 3)."""
+def make_contact(tables: Mapping[str, Any], mean: Float, shapes: Float) -> Contact:
+    """A `Contact` from its tables (`contact_upper`, ...), the mean head (V, 3) and the shapes (52, V, 3)."""
+    upper, lower, kind = (tables[f"contact_{name}"] for name in ("upper", "lower", "kind"))
     gaps = shapes[:, upper] - shapes[:, lower]
     blink = np.zeros_like(gaps[0])
     for side, shape in enumerate(BLINK):
         blink[kind == side] = gaps[shape][kind == side]
-    least = np.minimum(mean[upper, 1] - mean[lower, 1], 0)
-    return Contact(upper, lower, kind, rows, pair, share, least, gaps[[JAW_OPEN, MOUTH_CLOSE]], blink)
+    return Contact(
+        upper=upper,
+        lower=lower,
+        kind=kind,
+        rows=tables["contact_rows"],
+        pair=tables["contact_pair"],
+        share=tables["contact_share"],
+        least=np.minimum(mean[upper, 1] - mean[lower, 1], 0),
+        pair_shapes=gaps[[JAW_OPEN, MOUTH_CLOSE]],
+        blink=blink,
+    )
 
 
 def settle(contact: Contact, vertices: Float, expression: Float) -> Float:

@@ -120,7 +120,6 @@ class Head:
         return out
 
 
-_CONTACT = ("upper", "lower", "kind", "rows", "pair", "share")
 _EYE_ROWS = (dense.IRIS_LEFT, dense.IRIS_RIGHT)
 
 
@@ -161,7 +160,7 @@ def load_head() -> Head:
         regions={str(n): m for n, m in zip(tables["region_names"], masks, strict=True)},
         loops={n.removeprefix("loop_"): tables[n] for n in tables if n.startswith("loop_")},
         eye_centers=tables["eye_centers"],
-        contact=make_contact(*(tables[f"contact_{name}"] for name in _CONTACT), mean, expression),
+        contact=make_contact(tables, mean, expression),
     )
 
 
