@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import struct
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 import likeness
 from likeness.errors import BadRequest
 from likeness.files import make_folder, output_errors, replacing
@@ -18,6 +19,7 @@ from likeness.results import Result
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
+    from likeness.media.image import Image, Pixels
     from likeness.media.sequence import Pattern
 
 Delivery = Callable[["Job"], Result]
@@ -113,23 +115,51 @@ def movie(job: Job) -> Result:
     """Render all frames, in order, into one movie; it appears under its name when it is whole."""
     from likeness.media import MovieWriter
 
+    codec = MOVIES[job.output.suffix.lower()]
     counter = _Counter(job, 0)
-    with output_errors(job.output), replacing(job.output) as temporary, contextlib.ExitStack() as stack:
-        out: MovieWriter | None = None
-        for frame in job.chunk:
-            comp = render(job, frame)["comp"]
-            if out is None:
-                codec = MOVIES[job.output.suffix.lower()]
-                _, _, width, height = comp.display
-                out = MovieWriter(
-                    temporary, _fps(job), width, height, codec=codec, alpha="A" in comp.channels
-                )
-                writer = stack.enter_context(WriteBehind(counter.one_more))
-            writer.put(None, functools.partial(out.write, comp))
-        stack.close()
-        if out is not None:
-            out.close()
+    with output_errors(job.output), replacing(job.output) as temporary:
+        first = for_display(job, render(job, job.chunk[0])["comp"])
+        height, width, channels = first.shape
+        alpha = channels > 3
+        with (
+            MovieWriter(temporary, _fps(job), width, height, codec=codec, alpha=alpha) as out,
+            WriteBehind(counter.one_more) as writer,
+        ):
+            writer.put(None, functools.partial(out.write, first))
+            for frame in job.chunk[1:]:
+                picture = for_display(job, render(job, frame)["comp"])
+                writer.put(None, functools.partial(out.write, picture))
     return _result(job, str(job.output))
+
+
+def for_display(job: Job, comp: Image) -> Pixels:
+    """The comp's display window (height, width, 3 or 4) as a movie stores it, float32.
+
+    It goes back to the plate's own encoding if that is a video's, else to sRGB; alpha stays as it is.
+    """
+    from likeness.media import color
+
+    colors = ("R", "G", "B") if "R" in comp.channels else (comp.channels[0],) * 3
+    order = [comp.channels.index(name) for name in (*colors, "A") if name in comp.channels]
+    picture = _in_display(comp)[..., order]
+    linear, encoded = color.first_known(color.LINEAR_REC709), color.first_known(color.SRGB)
+    if job.plate is not None:
+        plate = job.source(job.plate)
+        linear = plate.linear_colorspace
+        space = color.load_config().getColorSpace(plate.colorspace)
+        encoded = plate.colorspace if space.getEncoding() == "sdr-video" else encoded
+    picture[..., :3] = color.from_linear(picture[..., :3], linear, encoded)
+    return picture
+
+
+def _in_display(image: Image) -> Pixels:
+    """The pixels of the display window; outside the data window there is nothing (0)."""
+    left, top, width, height = image.display
+    x, y = image.origin[0] - left, image.origin[1] - top
+    part = image.pixels[max(-y, 0) : max(height - y, 0), max(-x, 0) : max(width - x, 0)]
+    whole = np.zeros((height, width, part.shape[2]), np.float32)
+    whole[max(y, 0) : max(y, 0) + part.shape[0], max(x, 0) : max(x, 0) + part.shape[1]] = part
+    return whole
 
 
 def render(job: Job, frame: int) -> Layers:
