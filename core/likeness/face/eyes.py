@@ -19,19 +19,24 @@ Float = NDArray[np.float32]
 
 DISK = 64  # samples across the iris texture's diameter
 DISK_REACH = 1.25  # the texture reaches past the rim, to keep the plate's own soft edge
-SHADOW_SHARE = 0.35  # how much darker the eyeball is at the upper lid
-SHADOW_DEPTH = 0.3  # of the opening's height
+RINGS = 24  # of the iris, from its center to DISK_REACH
+GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
+GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
+CLEAN_SHARE = 0.55  # eyeball darker than this share of its bright tone is lash or shadow, not to be spread
+SHADOW = 0.3  # how much darker the continued eyeball is at the upper lid
+SHADOW_HEIGHT = 0.35  # of the opening
 
 
 @dataclass(frozen=True)
 class Eye:
-    """What was taken from the plate: `ball` (h, w, 3) with first pixel `origin`, `disk` (64, 64, 4).
+    """What was taken from the plate: `ball` (h, w, 4) with first pixel `origin`, `disk` (64, 64, 4).
 
-    The disk's alpha tells how sure it is that a sample is iris. `frame` (2, 3) maps disk coordinates
-    (-1..1, y up) to plate pixels.
+    The ball's fourth channel is 1 where its color was seen, 0 where it was continued. `glint` (h, w, 3) is
+    the light reflected in the iris. `frame` (2, 3) maps disk coordinates (-1..1, y up) to plate pixels.
     """
 
     ball: Float
+    glint: Float
     origin: tuple[int, int]
     disk: Float
     frame: Float
@@ -65,9 +70,26 @@ def take_eye(plate: Float, outline: Float, axes_px: Float, fallback: Float) -> E
     local = _disk_coordinates(frame, x0, y0, width, height)
     reach = np.hypot(local[..., 0], local[..., 1])
     seen_ball = inner & (reach > 1.18)
-    ball = _continue_color(crop, seen_ball, fallback, radius)
-    disk = _take_disk(crop, inner, frame, x0, y0)
-    return Eye(ball, (x0, y0), disk, frame)
+    ball = np.dstack([_continue_color(crop, seen_ball, fallback, radius), seen_ball])
+    glint = _take_glint(crop, inner, reach)
+    disk = _take_disk(crop - glint, inner, frame, x0, y0)
+    return Eye(ball.astype(np.float32), glint, (x0, y0), disk, frame)
+
+
+def _take_glint(crop: Float, inner: NDArray[np.bool_], reach: Float) -> Float:
+    """What in the iris is far brighter than its ring: (h, w, 3), 0 elsewhere."""
+    luma = crop.mean(axis=2)
+    white = float(np.quantile(luma[inner], 0.9)) if inner.any() else 0.0
+    ring = np.minimum((reach / DISK_REACH * RINGS).astype(int), RINGS - 1)
+    out = np.zeros_like(crop)
+    for r in range(int(RINGS / DISK_REACH)):
+        member = inner & (ring == r)
+        if member.sum() < 4:
+            continue
+        usual = np.median(crop[member], axis=0)
+        bright = member & (luma > GLINT_LEVEL * usual.mean()) & (luma > 0.35 * white)
+        out[bright] = np.maximum(crop[bright] - usual, 0)
+    return out
 
 
 def _take_disk(crop: Float, inner: NDArray[np.bool_], frame: Float, x0: int, y0: int) -> Float:
@@ -87,10 +109,10 @@ def _complete_disk(disk: Float, radius: Float) -> Float:
         take = ~known & (mirrored[..., 3] > 0.95)
         disk[take] = mirrored[take]
         known = known | take
-    ring = np.minimum((radius * 16).astype(int), 23)
-    mean = np.zeros((24, 3), np.float32)
+    ring = np.minimum((radius / DISK_REACH * RINGS).astype(int), RINGS - 1)
+    mean = np.zeros((RINGS, 3), np.float32)
     last = None
-    for r in range(24):
+    for r in range(RINGS):
         member = known & (ring == r)
         if member.any():
             last = np.median(disk[member][:, :3], axis=0)
@@ -109,14 +131,16 @@ def _continue_color(crop: Float, seen: NDArray[np.bool_], fallback: Float, radiu
         return np.broadcast_to(fallback.astype(np.float32), crop.shape).copy()
     out = np.zeros_like(crop)
     filled = np.zeros(seen.shape, np.float32)
+    luma = crop.mean(axis=2)
+    clean = seen & (luma > CLEAN_SHARE * np.quantile(luma[seen], 0.85))
     for scale in (0.15, 0.4, 1.0, 3.0):
         size = max(1, round(scale * radius))
-        weight = _box(seen.astype(np.float32)[..., None], size)
-        color = _box(crop * seen[..., None], size)
+        weight = _box(clean.astype(np.float32)[..., None], size)
+        color = _box(crop * clean[..., None], size)
         trust = np.minimum(weight[..., 0] * 8, 1.0) * (1 - filled)
         out += np.where(weight > 1e-4, color / np.maximum(weight, 1e-4), 0) * trust[..., None]
         filled += trust
-    mean = crop[seen].mean(axis=0)
+    mean = crop[clean].mean(axis=0)
     out += mean * (1 - filled)[..., None]
     return np.where(seen[..., None], crop, out).astype(np.float32)
 
@@ -143,19 +167,21 @@ def draw_eye(
     inverse = np.linalg.inv(frame[:, :2]).astype(np.float32)
     top, bottom = float(outline[:, 1].min()), float(outline[:, 1].max())
     color = np.zeros((height, width, 3), np.float32)
-    shift = np.array(
-        [moved[0] + x0 - eye.origin[0], moved[1] + y0 - eye.origin[1]], np.float32
-    )
+    shift = np.array([moved[0] + x0 - eye.origin[0], moved[1] + y0 - eye.origin[1]], np.float32)
+    went = (frame[:, 2] + moved - eye.frame[:, 2]) * GLINT_FOLLOWS
     offset = (frame[:, 2] - [x0, y0]).astype(np.float32)
-    _draw(eye.ball, eye.disk, shift, inverse, offset, cover, color, max(bottom - top, 1.0))
+    height_px = max(bottom - top, 1.0)
+    _draw(eye.ball, eye.glint, eye.disk, shift, went.astype(np.float32), inverse, offset, cover, color, height_px)
     return color, cover
 
 
 @numba.njit(cache=True, fastmath=True)
 def _draw(
     ball: Float,
+    glint: Float,
     disk: Float,
     shift: Float,
+    went: Float,
     inverse: Float,
     offset: Float,
     cover: Float,
@@ -163,7 +189,7 @@ def _draw(
     opening_px: float,
 ) -> None:
     height, width = cover.shape
-    rows, columns = ball.shape[0], ball.shape[1]
+    under, iris, shine = np.zeros(4, np.float32), np.zeros(4, np.float32), np.zeros(3, np.float32)
     for x in range(width):
         top = -1.0
         for y in range(height):
@@ -171,33 +197,33 @@ def _draw(
                 continue
             if top < 0:
                 top = y + 1.0 - cover[y, x]
-            bx = min(max(x + shift[0], 0.0), columns - 1.001)
-            by = min(max(y + shift[1], 0.0), rows - 1.001)
-            ix, iy = int(bx), int(by)
-            wx, wy = bx - ix, by - iy
+            _lerp(ball, x + shift[0], y + shift[1], under)
+            _lerp(glint, x + shift[0] - went[0], y + shift[1] - went[1], shine)
             dx, dy = x + 0.5 - offset[0], y + 0.5 - offset[1]
-            u = inverse[0, 0] * dx + inverse[0, 1] * dy
-            v = inverse[1, 0] * dx + inverse[1, 1] * dy
-            du = (u / DISK_REACH + 1) * 0.5 * DISK - 0.5
-            dv = (1 - v / DISK_REACH) * 0.5 * DISK - 0.5
-            inside = 0.0 <= du < DISK - 1 and 0.0 <= dv < DISK - 1
-            jx, jy = int(du), int(dv)
-            vx, vy = du - jx, dv - jy
+            u = (inverse[0, 0] * dx + inverse[0, 1] * dy) / DISK_REACH
+            v = (inverse[1, 0] * dx + inverse[1, 1] * dy) / DISK_REACH
             alpha = 0.0
-            if inside:
-                alpha = (disk[jy, jx, 3] * (1 - vx) + disk[jy, jx + 1, 3] * vx) * (1 - vy) + (
-                    disk[jy + 1, jx, 3] * (1 - vx) + disk[jy + 1, jx + 1, 3] * vx
-                ) * vy
+            if abs(u) < 1 and abs(v) < 1:
+                _lerp(disk, (u + 1) * 0.5 * DISK - 0.5, (1 - v) * 0.5 * DISK - 0.5, iris)
+                alpha = iris[3]
+            near = max(1.0 - (y + 0.5 - top) / (SHADOW_HEIGHT * opening_px), 0.0)
+            shade = 1.0 - SHADOW * near * (1.0 - under[3])
             for k in range(3):
-                value = (ball[iy, ix, k] * (1 - wx) + ball[iy, ix + 1, k] * wx) * (1 - wy) + (
-                    ball[iy + 1, ix, k] * (1 - wx) + ball[iy + 1, ix + 1, k] * wx
-                ) * wy
-                if inside:
-                    iris = (disk[jy, jx, k] * (1 - vx) + disk[jy, jx + 1, k] * vx) * (1 - vy) + (
-                        disk[jy + 1, jx, k] * (1 - vx) + disk[jy + 1, jx + 1, k] * vx
-                    ) * vy
-                    value += alpha * (iris - value)
-                color[y, x, k] = value
+                value = under[k] * shade
+                color[y, x, k] = value + alpha * (iris[k] - value) + shine[k]
+
+
+@numba.njit(cache=True, fastmath=True, inline="always")
+def _lerp(picture: Float, x: float, y: float, out: Float) -> None:
+    """Bilinear sample at index coordinates, borders repeated."""
+    x = min(max(x, 0.0), picture.shape[1] - 1.001)
+    y = min(max(y, 0.0), picture.shape[0] - 1.001)
+    ix, iy = int(x), int(y)
+    wx, wy = x - ix, y - iy
+    for k in range(out.shape[0]):
+        out[k] = (picture[iy, ix, k] * (1 - wx) + picture[iy, ix + 1, k] * wx) * (1 - wy) + (
+            picture[iy + 1, ix, k] * (1 - wx) + picture[iy + 1, ix + 1, k] * wx
+        ) * wy
 
 
 def _disk_coordinates(frame: Float, x0: int, y0: int, width: int, height: int) -> Float:

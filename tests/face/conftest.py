@@ -1,0 +1,63 @@
+"""A head in front of a camera, with known truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from likeness.face.fit import HEAD_TO_CAMERA, Fit, Lens, default_lens, project, rotation_matrix
+from likeness.face.landmarks import Points
+from likeness.head.model import Head, load_head
+from likeness.performance import ARKIT
+
+SIZE = (640, 480)
+
+
+@dataclass
+class Scene:
+    """Known truth and the points that a perfect (or noisy) tracker would find."""
+
+    lens: Lens
+    identity: np.ndarray
+    fit: Fit
+    points: Points
+
+
+@pytest.fixture(scope="session")
+def head() -> Head:
+    return load_head()
+
+
+def expression(**weights: float) -> np.ndarray:
+    """Weights (52,) by ARKit name; a name without its side sets both."""
+    out = np.zeros(len(ARKIT))
+    for name, value in weights.items():
+        for full in (name, f"{name}Left", f"{name}Right"):
+            if full in ARKIT:
+                out[ARKIT.index(full)] = value
+    return out
+
+
+def scene(
+    head: Head,
+    seed: int = 0,
+    noise_px: float = 0.0,
+    turn_deg: tuple[float, float, float] = (10.0, -15.0, 5.0),
+    gaze_deg: tuple[float, float] = (8.0, -4.0),
+    identity: np.ndarray | None = None,
+    **weights: float,
+) -> Scene:
+    """A head at 60 cm, turned by (pitch, yaw, roll), as seen through the default lens."""
+    rng = np.random.default_rng(seed)
+    if identity is None:
+        identity = rng.normal(0, 0.8, len(head.point_identity))
+    rotation = HEAD_TO_CAMERA @ rotation_matrix(np.radians(turn_deg))
+    gaze = np.radians(np.tile(gaze_deg, (2, 1)))
+    fit = Fit(rotation, np.array([2.0, -1.0, 60.0]), expression(**weights), gaze)
+    lens = default_lens(*SIZE)
+    local = head.points(identity, fit.expression, gaze)
+    xy = project(local @ rotation.T + fit.translation, lens) + rng.normal(0, max(noise_px, 1e-9), (len(local), 2))
+    many = np.ones(len(local))
+    return Scene(lens, identity, fit, Points(xy, 0 * many, many * max(noise_px, 0.5), many, 1.0))

@@ -1,0 +1,96 @@
+"""Retargeting: what of a driver's performance a plate's head takes over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from likeness.effects.face.reanimate import REANIMATE
+from likeness.errors import BadRequest
+from likeness.face import retarget
+from likeness.face.fit import HEAD_TO_CAMERA, Fit, rotation_vector
+from likeness.performance import ARKIT, make
+from tests.face.conftest import expression
+
+JAW, SMILE = ARKIT.index("jawOpen"), ARKIT.index("mouthSmileLeft")
+
+
+def params(**changes: Any) -> dict[str, Any]:
+    return {p.name: p.default for p in REANIMATE.params} | changes
+
+
+def plate(**weights: float) -> Fit:
+    return Fit(HEAD_TO_CAMERA.copy(), np.array([0, 0, 60.0]), expression(**weights), np.zeros((2, 2)))
+
+
+def driver() -> retarget.Driver:
+    """Two frames: at rest, then jaw open, head 20 degrees to the left, looking 10 degrees left."""
+    weights = np.stack([expression(), expression(jawOpen=0.6)])
+    head = np.radians([[0, 0, 0], [20, 0, 0]])
+    eyes = np.radians([[[0, 0, 0]] * 2, [[10, 0, 0]] * 2])
+    return retarget.Driver(make(weights, head=head, eyes=eyes), np.array([[0, 0, 50.0], [1, 2, 55.0]]))
+
+
+class TestRelative:
+    def test_the_neutral_frame_leaves_the_plate_as_it_is(self) -> None:
+        before = plate(mouthSmile=0.4)
+        after = retarget.target(before, driver(), 0, 0, params())
+        assert np.allclose(after.head_pose, before.head_pose)
+        assert np.allclose(after.expression, before.expression)
+
+    def test_a_change_is_added_to_the_plates_own(self) -> None:
+        after = retarget.target(plate(mouthSmile=0.4), driver(), 1, 0, params())
+        assert after.expression[JAW] == pytest.approx(0.6, abs=1e-6)
+        assert after.expression[SMILE] == pytest.approx(0.4)
+        assert np.degrees(after.gaze[:, 0]) == pytest.approx([10, 10], abs=1e-4)
+
+    def test_the_head_turns_on_its_neck(self) -> None:
+        before = plate()
+        after = retarget.target(before, driver(), 1, 0, params())
+        assert np.degrees(np.linalg.norm(rotation_vector(after.rotation @ before.rotation.T))) == pytest.approx(20, abs=1e-3)
+        neck = [f.rotation @ retarget.PIVOT + f.translation for f in (before, after)]
+        assert np.allclose(*neck)
+
+    def test_head_position_takes_the_travel(self) -> None:
+        after = retarget.target(plate(), driver(), 1, 0, params(head_position=1.0))
+        assert np.allclose(after.translation, [1, 2, 65])
+
+
+class TestAbsolute:
+    def test_it_replaces_the_plates_expression(self) -> None:
+        after = retarget.target(plate(mouthSmile=0.4), driver(), 1, None, params())
+        assert after.expression[SMILE] == 0
+        assert after.expression[JAW] == pytest.approx(0.6, abs=1e-6)
+
+
+class TestStrength:
+    def test_a_region_at_zero_keeps_the_plate(self) -> None:
+        after = retarget.target(plate(), driver(), 1, 0, params(strength_jaw=0.0, strength_gaze=0.0))
+        assert after.expression[JAW] == 0
+        assert not after.gaze.any()
+
+    def test_the_head_may_be_held(self) -> None:
+        before = plate()
+        after = retarget.target(before, driver(), 1, 0, params(strength_head=0.0))
+        assert np.allclose(after.head_pose, before.head_pose)
+
+    def test_sliders_come_on_top(self) -> None:
+        after = retarget.target(plate(), None, 0, None, params(weights={"jawOpen": 0.3}))
+        assert after.expression[JAW] == pytest.approx(0.3)
+
+    def test_an_unknown_slider_is_named(self) -> None:
+        with pytest.raises(BadRequest, match="jawOpne"):
+            retarget.target(plate(), None, 0, None, params(weights={"jawOpne": 0.3}))
+
+
+def test_the_calmest_frame_is_neutral() -> None:
+    weights = np.stack([expression(jawOpen=0.5), expression(eyeBlink=1.0), expression(), expression(mouthSmile=0.3)])
+    assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)))) == 2
+
+
+def test_eye_shapes_stand_in_for_missing_eye_rotations() -> None:
+    performance = make({"eyeLookOutLeft": [0.0, 1.0], "eyeLookInRight": [0.0, 1.0]})
+    eyes = retarget.from_performance(performance).performance.eyes
+    assert np.degrees(eyes[1, :, 0]) == pytest.approx([38, 38], abs=0.1)
