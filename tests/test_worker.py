@@ -133,7 +133,7 @@ def test_hello_comes_soon(talk: Talk) -> None:
 
 
 def test_hello_needs_nothing_heavy(env: dict[str, str]) -> None:
-    heavy = "numba", "scipy", "av", "OpenImageIO", "PyOpenColorIO", "requests", "rich", "torch"
+    heavy = "pxr", "requests", "rich", "skimage", "torch", "trimesh"
     code = (
         "import sys; from likeness import worker, registry, runtime; registry.effects(); runtime.devices();"
         f"print([name for name in {heavy} if name in sys.modules])"
