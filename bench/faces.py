@@ -24,6 +24,7 @@ MEDIAPIPE_68 = np.array(
 )
 # The jaw line is where two definitions differ most: it is not counted.
 INNER = slice(17, 68)
+RIGID = slice(27, 48)
 OUTER_CORNERS = (36, 45)
 
 

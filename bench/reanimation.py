@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def self_driven(clip: Clip, python: Path, work: Path) -> list[Row]:
     truth = mediapipe(python, work, {"real": (real, True), "made": (made, True)})
     seen = truth["real"]["found"]
     frozen = np.repeat(real[:1], len(real), axis=0)
-    moved = _moved(real[0], truth["real"]["points"], seen)
+    moved = _moved(real[0], real, truth["real"]["points"], seen)
     scores = {name: _quality(f, real, truth["real"]) for name, f in
               {"own": made, "frozen": frozen, "moved": moved}.items()}  # fmt: skip
     asked = ASKED.get(clip.name, (None, None))
@@ -68,19 +69,26 @@ def self_driven(clip: Clip, python: Path, work: Path) -> list[Row]:
     return [*out, *_closeness(clip.name, truth)]
 
 
-def _moved(frame: Bytes, mesh: Array, seen: NDArray[np.bool_]) -> Bytes:
-    """The frozen frame under the similarity that best moves its face onto each real frame's."""
-    first = mesh[0, faces.MEDIAPIPE_68][faces.INNER].astype(float)
+def _moved(frame: Bytes, real: Bytes, mesh: Array, seen: NDArray[np.bool_]) -> Bytes:
+    """The frozen frame under the similarity that brings it nearest to each real frame.
+
+    Tried are those that lay all inner points, or only eyes and nose, onto the real ones, and none.
+    """
+    points = mesh[:, faces.MEDIAPIPE_68].astype(float)
     out = np.repeat(frame[None], len(mesh), axis=0)
     for i in np.flatnonzero(seen) if seen[0] else ():
-        matrix = faces.similarity(first, mesh[i, faces.MEDIAPIPE_68][faces.INNER].astype(float))
-        image = warp(frame / 255, AffineTransform(matrix).inverse, order=1, mode="edge")
-        out[i] = np.round(image * 255).astype(np.uint8)
+        spot = faces.box(mesh[i], frame.shape)
+        tries = [frame]
+        for part in (faces.INNER, faces.RIGID):
+            matrix = faces.similarity(points[0, part], points[i, part])
+            image = warp(frame / 255, AffineTransform(matrix).inverse, order=1, mode="edge")
+            tries.append(np.round(image * 255).astype(np.uint8))
+        out[i] = min(tries, key=lambda made: float(np.mean((made[spot] - real[i][spot].astype(float)) ** 2)))
     return out
 
 
-def _quality(made: Bytes, real: Bytes, truth: dict[str, NDArray]) -> tuple[float, float]:
-    """Mean PSNR and SSIM inside the face box, of frames after the first."""
+def _quality(made: Bytes, real: Bytes, truth: dict[str, NDArray[Any]]) -> tuple[float, float]:
+    """Mean PSNR and SSIM inside the face box (by MediaPipe, a little wider), after the first frame."""
     psnr, ssim = [], []
     for i in np.flatnonzero(truth["found"])[1:]:
         spot = faces.box(truth["points"][i], real.shape[1:])
@@ -90,7 +98,7 @@ def _quality(made: Bytes, real: Bytes, truth: dict[str, NDArray]) -> tuple[float
     return float(np.mean(psnr)), float(np.mean(ssim))
 
 
-def _closeness(name: str, truth: dict[str, dict[str, NDArray]]) -> list[Row]:
+def _closeness(name: str, truth: dict[str, dict[str, NDArray[Any]]]) -> list[Row]:
     """What MediaPipe measures on our frames against the real ones, median of frames."""
     both = truth["real"]["found"] & truth["made"]["found"]
     real, made = (truth[k]["points"][both].astype(float) for k in ("real", "made"))
