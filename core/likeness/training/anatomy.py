@@ -268,13 +268,13 @@ def _outermost(vertices: Float, triangles: Int, directions: Float, center: Float
             if abs(det) < 1e-9:
                 continue
             u = -(a[0] * px + a[1] * py + a[2] * pz) / det
-            if u < 0 or u > 1:
+            if u < -1e-4 or u > 1 + 1e-4:
                 continue
             qx = -(a[1] * e[2] - a[2] * e[1])
             qy = -(a[2] * e[0] - a[0] * e[2])
             qz = -(a[0] * e[1] - a[1] * e[0])
             v = (d[0] * qx + d[1] * qy + d[2] * qz) / det
-            if v < 0 or u + v > 1:
+            if v < -1e-4 or u + v > 1 + 1e-4:
                 continue
             r = (f[0] * qx + f[1] * qy + f[2] * qz) / det
             if r > best:
@@ -332,9 +332,9 @@ def brow_density(rest: Float, thickness: float, lift: float) -> Float:
 def beard_density(rest: Float) -> Float:
     """Soft 0..1 density of a full beard with moustache, by rest place."""
     x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
-    top = np.interp(x, [0.0, 2.2, 3.2, 4.2, 5.5, 6.5, 7.2], [-1.55, -2.4, -3.3, -3.2, -2.0, 0.5, 3.2])
-    jaw = np.clip((top - y) / 0.7, 0, 1) * np.clip((y + 9.0) / 1.5, 0, 1) * np.clip((z - 2.4) / 1.0, 0, 1)
-    lips = ((x / 2.75) ** 2 + ((y + 3.45) / 1.15) ** 2) < 1.0
+    top = np.interp(x, [0.0, 2.2, 3.2, 4.2, 5.5, 6.5, 7.2], [-1.3, -2.1, -3.1, -3.1, -2.0, 0.5, 3.2])
+    jaw = np.clip((top - y) / 0.5, 0, 1) * np.clip((y + 9.0) / 1.5, 0, 1) * np.clip((z - 2.4) / 1.0, 0, 1)
+    lips = ((x / 2.75) ** 2 + ((y + 3.42) / 1.06) ** 2) < 1.0
     return np.where(lips, 0.0, jaw).astype(np.float32)
 
 

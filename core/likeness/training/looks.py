@@ -193,7 +193,7 @@ def _numbers(
     n[s.P_LIP_R : s.P_LIP_B + 1] = lip
     n[s.P_LIP_MIX] = rng.uniform(0.35, 1.0) if not makeup else rng.uniform(0.8, 1.0)
     n[s.P_LIP_GLOSS] = rng.uniform(0, 1.6)
-    n[s.P_STUBBLE_R : s.P_STUBBLE_B + 1] = beard * 0.5 + 0.22 * skin * np.array([0.8, 0.95, 1.05])
+    n[s.P_STUBBLE_R : s.P_STUBBLE_B + 1] = beard * 0.6 + 0.16 * skin * np.array([0.8, 0.95, 1.05])
     n[s.P_STUBBLE] = stubble
     n[s.P_BROW_R : s.P_BROW_B + 1] = brow
     n[s.P_BROW] = rng.uniform(0.25, 0.9)

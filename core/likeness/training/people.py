@@ -273,7 +273,7 @@ def _add_hair(scene: Scene, rng: Random, anatomy: Anatomy, head: Head, look: loo
         float(rng.uniform(0.5, 1.6)),
         float(rng.uniform(0.5, 1.7)) if is_long else 0.0,
         rng.uniform(0, 6.28, n).astype(np.float32),
-        4 if look.style == "buzz" else 11,
+        {"buzz": 4, "curly": 15, "afro": 13}.get(look.style, 11),
     )
     width = rng.uniform(0.16, 0.40) * np.exp(rng.normal(0, 0.3, n))
     if look.style == "buzz":

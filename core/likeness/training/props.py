@@ -142,12 +142,22 @@ def glasses(rng: Random, anatomy: Anatomy, vertices: Float, eyes: Float) -> tupl
     return frame, glass, style
 
 
+def _top(points: Float, triangles: Int) -> tuple[Float, Int]:
+    """Close the small hole above the first row of the map."""
+    ring = np.arange(MAP_COLUMNS, dtype=np.int32)
+    fan = np.stack([ring, np.roll(ring, -1), np.full_like(ring, len(points))], 1)
+    if not (triangles < MAP_COLUMNS).any():
+        return points, triangles
+    apex = points[:MAP_COLUMNS].mean(0, keepdims=True)
+    return np.concatenate([points, apex]), np.concatenate([triangles, fan])
+
+
 def shell(anatomy: Anatomy, radii: Float, height: Float | float, keep: NDArray[np.bool_]) -> tuple[Float, Int]:
     """The map of radii as a surface `height` above the head, only where `keep` (rows, columns)."""
     place = HEAD_CENTER + anatomy.ray_direction * (radii + height)[..., None]
     triangles = _grid(MAP_ROWS, MAP_COLUMNS, True)
     inside = keep.ravel()[triangles].all(1)
-    return place.reshape(-1, 3).astype(np.float32), np.ascontiguousarray(triangles[inside])
+    return _top(place.reshape(-1, 3).astype(np.float32), np.ascontiguousarray(triangles[inside]))
 
 
 def cloth_color(rng: Random) -> Float:
@@ -204,7 +214,15 @@ def headscarf(rng: Random, anatomy: Anatomy, radii: Float) -> Prop:
         keep &= place[..., 1] > rng.uniform(-6, 4)
     folds = np.sin(place[..., 1] * rng.uniform(0.5, 2.0) + place[..., 0] * rng.uniform(-1, 1)) * rng.uniform(0.05, 0.3)
     height = rng.uniform(0.4, 1.2) + folds
-    points, triangles = shell(anatomy, radii, height.astype(np.float32), keep)
+    touched = keep.copy()
+    for axis in (0, 1):
+        touched |= np.roll(keep, 1, axis) | np.roll(keep, -1, axis)
+    points, triangles = shell(anatomy, radii, height.astype(np.float32), touched)
+    slip = np.zeros(len(points), bool)
+    slip[: oval.size] = ((oval < 1) & (place[..., 2] > 1.0)).ravel()  # what would hang into the face is drawn back to its border
+    out = np.clip(oval.ravel()[slip[: oval.size]], 0.3, 1) ** (-1 / 2.4)
+    points[slip, 0] *= out
+    points[slip, 1] = center + (points[slip, 1] - center) * out
     return Prop(points, triangles, cloth_color(rng), CLOTH, R_OCCLUDER)
 
 

@@ -313,7 +313,7 @@ def shade(
             visible *= 0.34 + 0.66 * _step(-0.05, 0.42, upper)
             visible *= 0.6 + 0.4 * _step(-0.05, 0.16, lower)
             soft = 0.45 + 0.55 * _step(0.0, 0.3, upper)
-            spec, shine = 1.6, 500.0
+            spec, shine = 2.2, 260.0
         elif m == TEETH or m == GUM or m == MOUTH:
             f = 1.0 + (0.05 if m == TEETH else 0.12) * _fetch(volume, ux * 5, uy * 5, uz * 5, 0)
             cr, cg, cb = cr * f, cg * f, cb * f
