@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from likeness.errors import BadOutput
-from likeness.files import make_folder, output_errors, replacing
+from likeness.files import make_folder, output_errors, replacing, sweep
 
 
 def test_the_file_appears_when_the_body_succeeds(tmp_path: Path) -> None:
@@ -69,3 +71,16 @@ def test_a_folder_without_room_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10, 10, 0))
     with pytest.raises(BadOutput, match="no space left"):
         make_folder(tmp_path)
+
+
+def test_what_killed_processes_left_is_swept_away_after_an_hour(tmp_path: Path) -> None:
+    with contextlib.suppress(KeyError), replacing(tmp_path / "shot.0001.exr") as temporary:
+        left, fresh = temporary.name, temporary.name.replace("0001", "0002")
+        raise KeyError
+    hidden = ".DS_Store", ".shot.0001.exr", ".shot.0123456789AB.exr", "shot.0123456789ab.exr"
+    for name in (left, fresh, *hidden):
+        (tmp_path / name).touch()
+        if name != fresh:
+            os.utime(tmp_path / name, (1000, 1000))
+    sweep(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {fresh, *hidden}

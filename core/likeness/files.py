@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ _REFUSED = {
     errno.EISDIR,
     errno.ENAMETOOLONG,
 }
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}(\.[^.]+)?")
+_LEFT_BEHIND_S = 3600.0
 _ROOM_BYTES = 1 << 20
 
 
@@ -54,6 +58,14 @@ def refused(error: OSError, path: Path | str) -> BadOutput:
     """The operating system's refusal to write `path`, as a sentence."""
     hint = "Free some space and run it again." if error.errno in _FULL else "Choose another output."
     return BadOutput(f"Cannot write {path} ({error.strerror}).", hint)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in `folder`: ours, and an hour old."""
+    for file in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
+                file.unlink()
 
 
 def make_folder(folder: Path) -> None:

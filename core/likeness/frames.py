@@ -6,20 +6,18 @@ import functools
 import struct
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
 import likeness
 from likeness.errors import BadRequest
-from likeness.files import make_folder, output_errors, replacing
+from likeness.files import make_folder, output_errors, sweep
 from likeness.results import Result
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
-    from likeness.media.image import Image, Pixels
     from likeness.media.sequence import Pattern
 
 Delivery = Callable[["Job"], Result]
@@ -68,6 +66,7 @@ def plan(job: Job) -> Delivery | None:
             f"Effect '{job.effect.name}' writes into a folder, not {job.output.name}.", "Name a folder."
         )
     make_folder(job.folder)
+    sweep(job.folder)
     if not renders:
         return None
     _spare_inputs(job, str(job.output if suffix in MOVIES else pattern(job)))
@@ -117,49 +116,17 @@ def movie(job: Job) -> Result:
 
     codec = MOVIES[job.output.suffix.lower()]
     counter = _Counter(job, 0)
-    with output_errors(job.output), replacing(job.output) as temporary:
-        first = for_display(job, render(job, job.chunk[0])["comp"])
-        height, width, channels = first.shape
-        alpha = channels > 3
-        with (
-            MovieWriter(temporary, _fps(job), width, height, codec=codec, alpha=alpha) as out,
-            WriteBehind(counter.one_more) as writer,
-        ):
-            writer.put(None, functools.partial(out.write, first))
-            for frame in job.chunk[1:]:
-                picture = for_display(job, render(job, frame)["comp"])
-                writer.put(None, functools.partial(out.write, picture))
+    first = render(job, job.chunk[0])["comp"]
+    width, height = first.display[2:]
+    alpha = "A" in first.channels
+    with (
+        MovieWriter(job.output, _fps(job), width, height, codec, alpha) as out,
+        WriteBehind(counter.one_more) as writer,
+    ):
+        writer.put(None, functools.partial(out.write, first))
+        for frame in job.chunk[1:]:
+            writer.put(None, functools.partial(out.write, render(job, frame)["comp"]))
     return _result(job, str(job.output))
-
-
-def for_display(job: Job, comp: Image) -> Pixels:
-    """The comp's display window (height, width, 3 or 4) as a movie stores it, float32.
-
-    It goes back to the plate's own encoding if that is a video's, else to sRGB; alpha stays as it is.
-    """
-    from likeness.media import color
-
-    colors = ("R", "G", "B") if "R" in comp.channels else (comp.channels[0],) * 3
-    order = [comp.channels.index(name) for name in (*colors, "A") if name in comp.channels]
-    picture = _in_display(comp)[..., order]
-    linear, encoded = color.first_known(color.LINEAR_REC709), color.first_known(color.SRGB)
-    if job.plate is not None:
-        plate = job.source(job.plate)
-        linear = plate.linear_colorspace
-        space = color.load_config().getColorSpace(plate.colorspace)
-        encoded = plate.colorspace if space.getEncoding() == "sdr-video" else encoded
-    picture[..., :3] = color.from_linear(picture[..., :3], linear, encoded)
-    return picture
-
-
-def _in_display(image: Image) -> Pixels:
-    """The pixels of the display window; outside the data window there is nothing (0)."""
-    left, top, width, height = image.display
-    x, y = image.origin[0] - left, image.origin[1] - top
-    part = image.pixels[max(-y, 0) : max(height - y, 0), max(-x, 0) : max(width - x, 0)]
-    whole = np.zeros((height, width, part.shape[2]), np.float32)
-    whole[max(y, 0) : max(y, 0) + part.shape[0], max(x, 0) : max(x, 0) + part.shape[1]] = part
-    return whole
 
 
 def render(job: Job, frame: int) -> Layers:
@@ -170,6 +137,9 @@ def render(job: Job, frame: int) -> Layers:
     declared = {layer.name for layer in job.effect.layers}
     if not layers or not set(layers) <= declared:
         raise ValueError(f"{job.effect.name} declares the layers {sorted(declared)}, not {sorted(layers)}")
+    comp = layers.get("comp")
+    if comp is not None and not comp.colorspace and job.plate is not None:
+        layers = {**layers, "comp": replace(comp, colorspace=job.source(job.plate).linear_colorspace)}
     return layers
 
 
