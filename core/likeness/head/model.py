@@ -35,11 +35,14 @@ class Head:
     `mean` (V, 3), `identity_basis` (K, V, 3), `expression_basis` (52, V, 3), all cm. The same for the
     dense points (`likeness.head.points`): `point_mean` (450, 3), `point_identity`, `point_expression`.
     `levels` are triangles (T, 3) from fine to coarse over the same vertices, `level_parts` (T,) the
-    index of each into `part_names`. `vertex_uv` (V, 2), v up. `vertex_eye` (V,): 0 left eye, 1 right
-    eye, -1 elsewhere. `regions` (V,) soft masks 0..1 by name. `loops` vertices by name: lid margins
-    (`lid_upper_left`, inner corner first) and lip contact lines (`lips_upper`, right corner first);
-    upper and lower ones match index by index. `eye_centers` (2, 3): left, right. `point_corners` and
-    `point_weights` (432, 3) place the points of the skin on the mesh. `contact` is for `settle`.
+    index of each into `part_names`. `vertex_uv` (V, 2), v up. `vertex_twin` (V,) names the first vertex
+    at the same place: where the texture's pieces part, vertices are doubled, and the normals of
+    `vertex_twin[triangles]` have no seam. `vertex_eye` (V,): 0 left eye, 1 right eye, -1 elsewhere.
+    `regions` (V,) soft masks 0..1 by name. `loops` vertices by name: lid margins
+    (`lid_upper_left`, from the inner corner), lip contact lines (`lips_upper`, from the right corner)
+    and the texture's `seam`; upper and lower lines match index by index. `eye_centers` (2, 3):
+    left, right. `point_corners` and `point_weights` (432, 3) place the points of the skin on the mesh.
+    `contact` is for `settle`.
     """
 
     mean: Float
@@ -56,6 +59,7 @@ class Head:
     part_names: tuple[str, ...]
     vertex_uv: Float
     vertex_eye: NDArray[np.int8]
+    vertex_twin: Int
     regions: dict[str, Float]
     loops: dict[str, Int]
     eye_centers: Float
@@ -157,6 +161,7 @@ def load_head() -> Head:
         part_names=tuple(str(name) for name in tables["part_names"]),
         vertex_uv=tables["vertex_uv"],
         vertex_eye=tables["vertex_eye"],
+        vertex_twin=tables["vertex_twin"],
         regions={str(n): m for n, m in zip(tables["region_names"], masks, strict=True)},
         loops={n.removeprefix("loop_"): tables[n] for n in tables if n.startswith("loop_")},
         eye_centers=tables["eye_centers"],

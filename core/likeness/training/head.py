@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -134,10 +135,11 @@ def tongue_out(mesh: Mesh, mean: Float) -> Float:
     place = mean[tongue]
     back, tip = place[:, 2].min(), place[:, 2].max()
     t = np.clip((place[:, 2] - back) / (tip - back), 0, 1)
-    slide = t**1.6 * 3.6
-    rise = 0.75 * np.clip(t * 1.4, 0, 1) ** 2 * np.clip(1.9 - 1.1 * t, 0, 1)
-    droop = np.clip(place[:, 2] + slide - 11.3, 0, None) ** 2 * 0.16
-    out[tongue] = np.stack([-0.12 * place[:, 0] * t, rise - droop, slide], 1)
+    slide = 5.0 * t**1.3
+    rise = 0.9 * np.clip(t * 1.4, 0, 1) ** 2 * np.clip(1.8 - 0.9 * t, 0, 1)
+    droop = np.clip(place[:, 2] + slide - 12.2, 0, None) ** 2 * 0.16
+    wide = 0.22 * place[:, 0] * t**3
+    out[tongue] = np.stack([wide, rise - droop, slide], 1)
     return out
 
 
@@ -161,8 +163,11 @@ def points_on_mesh(mesh: Mesh, mean: Float, jaw_open: Float, kit: FaceKit) -> tu
     return corners, weights
 
 
-def write_decoder(path: Path, mean: Float, identity: Float, expression: Float) -> None:
-    """Write the decoder: `identity` (N, K) and `expression` (N, 52) to `vertices` (N, V, 3) in cm."""
+def write_decoder(path: Path, mean: Float, identity: Float, expression: Float, index: Int) -> None:
+    """Write the decoder: `identity` (N, K) and `expression` (N, 52) to `vertices` (N, W, 3) in cm.
+
+    `index` (W,) repeats vertices where the texture's pieces part.
+    """
     count = len(mean)
 
     def constant(name: str, value: NDArray[np.generic]) -> onnx.TensorProto:
@@ -173,6 +178,7 @@ def write_decoder(path: Path, mean: Float, identity: Float, expression: Float) -
         constant("identity_modes", identity.reshape(len(identity), -1).astype(np.float16)),
         constant("expression_shapes", expression.reshape(len(expression), -1).astype(np.float16)),
         constant("shape", np.array([-1, count, 3], np.int64)),
+        constant("index", index.astype(np.int64)),
     ]
     nodes = [
         helper.make_node("Cast", ["identity_modes"], ["identity_basis"], to=TensorProto.FLOAT),
@@ -181,7 +187,8 @@ def write_decoder(path: Path, mean: Float, identity: Float, expression: Float) -
         helper.make_node("MatMul", ["expression", "expression_basis"], ["pose"]),
         helper.make_node("Add", ["person", "mean"], ["rest"]),
         helper.make_node("Add", ["rest", "pose"], ["flat"]),
-        helper.make_node("Reshape", ["flat", "shape"], ["vertices"]),
+        helper.make_node("Reshape", ["flat", "shape"], ["single"]),
+        helper.make_node("Gather", ["single", "index"], ["vertices"], axis=1),
     ]
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -191,7 +198,7 @@ def write_decoder(path: Path, mean: Float, identity: Float, expression: Float) -
             value("identity", TensorProto.FLOAT, ["N", len(identity)]),
             value("expression", TensorProto.FLOAT, ["N", len(expression)]),
         ],
-        [value("vertices", TensorProto.FLOAT, ["N", count, 3])],
+        [value("vertices", TensorProto.FLOAT, ["N", len(index), 3])],
         initializers,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="likeness")
@@ -200,43 +207,57 @@ def write_decoder(path: Path, mean: Float, identity: Float, expression: Float) -
     path.write_bytes(model.SerializeToString())
 
 
-def build(kit: FaceKit) -> tuple[dict[str, NDArray[np.generic]], Float, Float, Float]:
-    """The head's tables, mean (V, 3), identity modes (K, V, 3) and expression shapes (52, V, 3)."""
+@dataclass(frozen=True)
+class Built:
+    """The head's tables, mean (V, 3), identity modes (K, V, 3), shapes (52, V, 3) and `index` (W,)."""
+
+    tables: dict[str, NDArray[np.generic]]
+    mean: Float
+    identity: Float
+    expression: Float
+    index: Int
+
+
+def build(kit: FaceKit) -> Built:
+    """Make the house head from the data."""
     mesh = build_mesh(kit)
     mean = mean_vertices(mesh, kit)
     identity = identity_modes(mesh, kit, mean, MODES)
     expression = sample(mesh, kit, expression_shapes(kit))
     expression[ARKIT.index("tongueOut")] = tongue_out(mesh, mean)
-    corners, weights = points_on_mesh(mesh, mean, expression[ARKIT.index("jawOpen")], kit)
+    jaw_open = expression[ARKIT.index("jawOpen")]
+    corners, weights = points_on_mesh(mesh, mean, jaw_open, kit)
+    atlas = unwrap(mesh, mean, jaw_open)
     tables: dict[str, NDArray[np.generic]] = {
         "part_names": np.array(PARTS),
         "region_names": np.array(REGIONS),
-        "regions": np.round(region_masks(mesh, mean, kit) * 255).astype(np.uint8),
-        "vertex_uv": unwrap(mesh, mean).astype(np.float32),
-        "vertex_eye": mesh.eye.astype(np.int8),
+        "regions": np.round(region_masks(mesh, mean, kit)[:, atlas.index] * 255).astype(np.uint8),
+        "vertex_uv": atlas.uv.astype(np.float32),
+        "vertex_eye": mesh.eye[atlas.index].astype(np.int8),
+        "vertex_twin": atlas.index.astype(np.int32),
         "eye_centers": eye_centers().astype(np.float32),
         "point_corners": corners.astype(np.int32),
         "point_weights": weights.astype(np.float32),
         **contact_tables(mesh, mean),
     }
-    for level, (triangles, part) in enumerate(zip(mesh.triangles, mesh.part, strict=True)):
+    for level, (triangles, part) in enumerate(zip(atlas.triangles, mesh.part, strict=True)):
         tables[f"triangles_{level}"] = triangles.astype(np.int32)
         tables[f"part_{level}"] = part.astype(np.uint8)
     for name, line in mesh.loops.items():
         tables[f"loop_{name}"] = line.astype(np.int32)
-    return tables, mean, identity, expression
+    return Built(tables, mean, identity, expression, atlas.index)
 
 
 def main() -> None:
     """Build the head from the data in `--data` and write it into the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    tables, mean, identity, expression = build(load_facekit(parser.parse_args().data))
+    built = build(load_facekit(parser.parse_args().data))
     with tempfile.TemporaryDirectory() as folder:
         decoder = Path(folder) / "head.onnx"
-        write_decoder(decoder, mean, identity, expression)
+        write_decoder(decoder, built.mean, built.identity, built.expression, built.index)
         register("head", decoder, "identity and expression to the vertices of the house head")
-    np.savez_compressed(MODELS / "head.npz", **tables)  # type: ignore[arg-type]
+    np.savez_compressed(MODELS / "head.npz", **built.tables)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from likeness.head import points as dense
 from likeness.training import facekit
 from likeness.training.dense_points import edge_graph, path_between
 from likeness.training.facekit import FaceKit
-from likeness.training.remesh import Surface, ring_distance
+from likeness.training.remesh import Surface, barycentric, edge_key, ring_distance
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
@@ -31,13 +32,20 @@ PARTS = (
     "eye_left",
     "eye_right",
     "lashes",
+    "tears",
 )
 LID_PAIRS, LIP_PAIRS = 23, 25
 LEVEL_SCALE = (1.9, 3.6)  # wanted edge length of levels 1 and 2, times that of level 0
 MOUTH_SOCKET = (11248, 13294)
 SKIN, SOCKET, EYE_SOCKETS = 0, 1, (2, 3)
 # Labels of the skin's surface while it is remeshed: what the contour lines separate.
+STRIP = 114  # vertices of one of the data's lash strips
+LASH_HAIRS = (26, 16)  # hairs on each of the three strips of an upper and a lower lid
+LASH_RIBBON = ((0.0, 0.006), (0.4, 0.005), (0.75, 0.003), (1.0, 0.0))  # along a hair: its half width
+TEARS = (24591, 24999)
 LIPS, LIP_INNER, LID_INNER = 10, 11, (12, 13)
+SNAP_CM = 0.09
+CROWN = (0.0, 14.4, 1.3)  # where the texture's seam ends
 LIP_BEND_CM = 1.9  # |x| beyond which the lips' contact line turns into the corner
 RIM = 48  # segments of an eye's rings
 
@@ -64,7 +72,7 @@ class Mesh:
 def build_mesh(kit: FaceKit) -> Mesh:
     """Mesh the data's head anew."""
     skin, loops = _skin(kit)
-    pieces = [skin, *_mouth(kit), _lashes(kit)]
+    pieces = [skin, *_mouth(kit), _lashes(kit), _tears(kit)]
     pieces += [_eye(side) for side in (0, 1)]
     # The skin comes first, so that the ids of its loops stay.
     return replace(_join(pieces), loops=loops, lips=skin.lips)
@@ -83,6 +91,7 @@ def data_parts(kit: FaceKit) -> Int:
     part[(low >= facekit.UPPER_TEETH[0]) & (high < facekit.UPPER_TEETH[1])] = PARTS.index("teeth_upper")
     part[(low >= facekit.UPPER_TEETH[1]) & (high < facekit.TEETH[1])] = PARTS.index("teeth_lower")
     part[low >= facekit.LASHES[0]] = PARTS.index("lashes")
+    part[(low >= TEARS[0]) & (high < TEARS[1])] = PARTS.index("tears")
     return part
 
 
@@ -122,17 +131,17 @@ def _piece(surface: Surface, faces: Int) -> tuple[Int, Mesh]:
 
 def wanted_size(points: Float, lids: list[Float], lips: Float) -> Float:
     """Edge length in cm by place: fine at lids and lips, coarse at the back of the head."""
-    base = np.full(len(points), 0.55)
+    base = np.full(len(points), 0.6)
     base += 1.0 * np.clip((5.0 - points[:, 2]) / 6.0, 0, 1)
     base += 0.8 * np.clip((-9.0 - points[:, 1]) / 4.0, 0, 1)
     nose = np.linalg.norm((points - [0.0, -0.2, 12.3]) / [1.0, 1.3, 1.0], axis=1)
     base = np.minimum(base, 0.27 + 0.08 * np.maximum(nose - 1.2, 0))
     for loop in lids:
         base = np.minimum(base, 0.15 + 0.13 * ring_distance(points, loop))
-    return np.minimum(base, 0.185 + 0.12 * ring_distance(points, lips))
+    return np.minimum(base, 0.185 + 0.09 * ring_distance(points, lips))
 
 
-def curved_size(points: Float, triangles: Int, smallest: float, share: float = 0.75) -> Float:
+def curved_size(points: Float, triangles: Int, smallest: float, share: float = 0.7) -> Float:
     """Edge length in cm that follows the surface's curvature: `share` radians of turn along an edge."""
     cross = np.cross(
         points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]]
@@ -165,24 +174,23 @@ def _skin(kit: FaceKit) -> tuple[Mesh, dict[str, Int]]:
     lids = [kit.vertices[_closed(contours, f"lid_{side}")].astype(float) for side in ("left", "right")]
     lips = kit.vertices[_closed(contours, "lips")].astype(float)
     outer = kit.vertices[_closed(contours, "lip_outer")].astype(float)
-    size = np.minimum(wanted_size(place, lids, lips), curved_size(place, triangles, 0.2))
+    size = np.minimum(wanted_size(place, lids, lips), curved_size(place, triangles, 0.16))
     label = _contour_labels(kit, faces, parts, contours)
     surface = Surface(place, triangles, label, size)
+    own = _own_points(kit, used, contours)
     for loop in lids:
-        field_ = ring_distance(place, loop)
+        away = ring_distance(place, loop)
         for level in (0.14, 0.30, 0.49, 0.72, 1.0):
-            surface.cut(field_, level, [SKIN])
+            surface.cut(_snapped(away, level, own), level, [SKIN])
     inner, rim = ring_distance(place, lips), ring_distance(place, outer)
     for level in (0.26, 0.56, 0.92):
-        surface.cut(rim, level, [SKIN])
+        surface.cut(_snapped(rim, level, own), level, [SKIN])
     surface.cut(inner / np.maximum(inner + rim, 1e-6), 0.5, [LIPS], where=inner + rim > 0.45)
     pairs = _place_pairs(kit, surface, contours)
-    on_lines = {v for ids in contours.values() for v in ids}
-    own = set(np.searchsorted(used, [v for v in dense.SOURCE_VERTEX if int(v) not in on_lines]).tolist())
-    # Samples of a line are evenly spaced; only where it bends sharply do its dense points stay as well.
-    bend = [v for v in _closed(contours, "lips") if abs(kit.vertices[v, 0]) > LIP_BEND_CM]
-    own |= {v for v in (*_closed(contours, "lip_outer"), *bend) if v in set(dense.SOURCE_VERTEX.tolist())}
     surface.locked |= own | {v for ids in pairs.values() for v in ids}
+    seam = _seam(kit, graph)
+    surface.features |= {edge_key(a, b) for a, b in pairwise(seam)}
+    surface.locked |= {seam[0], seam[-1]}
     surface.remesh(7)
     ids, mesh = _piece(surface, faces)
     mesh.lips = np.unique(mesh.triangles[0][mesh.part[0] == LIPS])
@@ -190,8 +198,50 @@ def _skin(kit: FaceKit) -> tuple[Mesh, dict[str, Int]]:
     new = np.full(len(surface.point), -1)
     new[ids] = np.arange(len(ids))
     loops = {name: new[np.array(line)] for name, line in pairs.items()}
-    _add_levels(surface, mesh, new, {v for line in pairs.values() for v in line[:: max(len(line) // 6, 1)]})
+    loops["seam"] = new[np.array(_follow(surface, seam[0], seam[-1]))]
+    keep = {v for line in pairs.values() for v in line[:: max(len(line) // 6, 1)]}
+    _add_levels(surface, mesh, new, keep | {seam[0], seam[-1]})
     return mesh, loops
+
+
+def _own_points(kit: FaceKit, used: Int, contours: dict[str, list[int]]) -> set[int]:
+    """Vertices of the skin that stay because they are dense points.
+
+    Lines are sampled evenly; on them dense points stay only on the lips' outline and at its corners.
+    """
+    points = set(dense.SOURCE_VERTEX.tolist())
+    on_lines = {v for ids in contours.values() for v in ids}
+    bend = [v for v in _closed(contours, "lips") if abs(kit.vertices[v, 0]) > LIP_BEND_CM]
+    own = (points - on_lines) | {v for v in (*_closed(contours, "lip_outer"), *bend) if v in points}
+    return set(np.searchsorted(used, sorted(own)).tolist())
+
+
+def _snapped(away: Float, level: float, vertices: set[int]) -> Float:
+    """The distances, with those vertices that are near the level on it: the ring runs through them."""
+    out = away.copy()
+    near = np.array(sorted(vertices))
+    out[near[np.abs(away[near] - level) < SNAP_CM]] = level
+    return out
+
+
+def _seam(kit: FaceKit, graph: csr_matrix) -> list[int]:
+    """Data vertices up the middle of the back, from the crown down to the neck's border."""
+    middle = np.flatnonzero(np.abs(kit.vertices[: facekit.SKIN[1], 0]) < 1e-3)
+    place = kit.vertices[middle]
+    crown = middle[np.linalg.norm(place - CROWN, axis=1).argmin()]
+    behind = middle[place[:, 2] < 0]
+    nape = behind[kit.vertices[behind, 1].argmin()]
+    return path_between(graph, int(crown), int(nape))
+
+
+def _follow(surface: Surface, start: int, end: int) -> list[int]:
+    """The feature line's vertices from `start` to `end`."""
+    line, before = [start], -1
+    while line[-1] != end:
+        (ahead,) = [v for v in surface.feature_neighbors(line[-1]) if v != before]
+        before = line[-1]
+        line.append(ahead)
+    return line
 
 
 def _corners(kit: FaceKit) -> dict[str, Int]:
@@ -405,30 +455,88 @@ def _mouth(kit: FaceKit) -> list[Mesh]:
 
 
 def _lashes(kit: FaceKit) -> Mesh:
-    """The middle strip of lashes of each lid."""
-    parts = data_parts(kit)
-    low, high = kit.triangles.min(1), kit.triangles.max(1)
-    strips = [25351 + 114 * i for i in (1, 4, 7, 10)]
-    faces = np.flatnonzero(
-        (parts == PARTS.index("lashes")) & np.any([(low >= s) & (high < s + 114) for s in strips], axis=0)
-    )
-    used, triangles = _sub(kit, faces)
-    weights = np.zeros((len(used), 3))
-    source = np.zeros(len(used), int)
-    for f, corners in enumerate(triangles):
-        source[corners] = faces[f]
-        weights[corners] = np.eye(3)
+    """Single hairs on the data's lash strips, three strips to a lid.
+
+    `local` holds each vertex's place across and along its hair and the hair's number.
+    """
+    rng = np.random.default_rng(7)
+    roots = np.concatenate([kit.vertices[_closed_lid(kit, side)] for side in ("left", "right")])
+    sources, weights, local = [], [], []
+    hair = 0
+    for strip in range(12):
+        grid = _strip(kit, facekit.LASHES[0] + STRIP * strip, roots.astype(float))
+        upper = strip % 6 < 3
+        for k in range(LASH_HAIRS[0 if upper else 1]):
+            across = (k + (strip % 3) / 3 + rng.uniform(-0.2, 0.2)) / LASH_HAIRS[0 if upper else 1]
+            length = rng.uniform(0.72, 1.0)
+            for along, width in LASH_RIBBON:
+                for side in (-1, 1) if width else (0,):
+                    lean = 0.02 * along * np.sign(across - 0.5)
+                    at = np.clip([across + lean + side * width, along * length], 0.001, 0.999)
+                    found = grid(at)
+                    sources.append(found[0])
+                    weights.append(found[1])
+                    local.append([(side + 1) / 2, along, hair])
+            hair += 1
+    count = 2 * sum(w > 0 for _, w in LASH_RIBBON) + 1
+    one = [(2 * i, 2 * i + 1, 2 * i + 3) for i in range(count // 2 - 1)]
+    one += [(2 * i, 2 * i + 3, 2 * i + 2) for i in range(count // 2 - 1)] + [
+        (count - 3, count - 2, count - 1)
+    ]
+    triangles = (np.arange(hair)[:, None, None] * count + np.array(one)).reshape(-1, 3)
     part = np.full(len(triangles), PARTS.index("lashes"))
     empty = np.zeros((0, 3), int)
-    count = len(used)
     return Mesh(
-        source,
-        weights,
-        np.full(count, -1),
-        np.zeros((count, 3)),
+        np.array(sources),
+        np.array(weights),
+        np.full(len(sources), -1),
+        np.array(local),
         [triangles, triangles, empty],
         [part, part, empty[:, 0]],
     )
+
+
+def _closed_lid(kit: FaceKit, side: str) -> list[int]:
+    graph = edge_graph(kit)
+    lines = {n: _contour(graph, c) for n, c in _corners(kit).items() if n.endswith(side)}
+    return _closed(lines, f"lid_{side}")
+
+
+def _strip(kit: FaceKit, first: int, roots: Float) -> Callable[[Float], tuple[int, Float]]:
+    """A lash strip as a map from (along the lid, root to tip), both 0..1, to source triangle and weights."""
+    faces = np.flatnonzero((kit.triangles.min(1) >= first) & (kit.triangles.max(1) < first + STRIP))
+    corners = np.concatenate(
+        [[(p[0], p[i], p[i + 1]) for i in range(1, len(p) - 1)] for p in kit.uv_polygons]
+    )
+    at = kit.uvs[corners[faces]].astype(float)
+    low, high = at.reshape(-1, 2).min(0), at.reshape(-1, 2).max(0)
+    at = (at - low) / (high - low)
+    away = np.asarray(cKDTree(roots).query(kit.vertices[kit.triangles[faces]].astype(float))[0])
+    if away[at[..., 1] < 0.01].mean() > away[at[..., 1] > 0.99].mean():
+        at[..., 1] = 1 - at[..., 1]
+    flat = np.concatenate([at, np.zeros((*at.shape[:2], 1))], 2)
+
+    def find(where: Float) -> tuple[int, Float]:
+        point = np.repeat(np.array([[*where, 0.0]]), len(faces), 0)
+        w = barycentric(point, flat)
+        best = int(np.linalg.norm((w[..., None] * flat).sum(1) - point, axis=1).argmin())
+        return int(faces[best]), w[best]
+
+    return find
+
+
+def _tears(kit: FaceKit) -> Mesh:
+    """The wet line between lids and eyes."""
+    faces = np.flatnonzero(data_parts(kit) == PARTS.index("tears"))
+    used, triangles = _sub(kit, faces)
+    place = kit.vertices[used].astype(float)
+    surface = Surface(place, triangles, np.full(len(faces), PARTS.index("tears")), np.full(len(place), 0.13))
+    surface.remesh(3)
+    ids, mesh = _piece(surface, faces)
+    new = np.full(len(surface.point), -1)
+    new[ids] = np.arange(len(ids))
+    _add_levels(surface, mesh, new, set())
+    return mesh
 
 
 def _eye(side: int) -> Mesh:
