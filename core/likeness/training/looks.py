@@ -298,7 +298,7 @@ def vertex_attributes(rng: Random, look: Look, anatomy: Anatomy, opening: float,
     attr[14062:17039, 6:9] = gum
     attr[anatomy.tongue, 6:9] = tongue
     attr[17039:21451, 6:9] = np.minimum(enamel, 0.9)
-    white = np.array([0.62, 0.60, 0.575]) * rng.uniform(0.7, 1.15) * np.array([1, 1, rng.uniform(0.88, 1.03)])
+    white = np.array([0.54, 0.52, 0.50]) * rng.uniform(0.7, 1.15) * np.array([1, 1, rng.uniform(0.88, 1.03)])
     attr[21451:24591, 6:9] = white
     attr[21451:24591, 9] = 0.9
     attr[25351:26719, 6:9] = 0.008 if rng.random() < 0.7 else look.brow_color * 0.7

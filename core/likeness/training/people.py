@@ -536,8 +536,18 @@ def visibility(points: Float, camera_points: Float, normals: Float, depth: Float
 
 
 def render(seed: int, index: int, anatomy: Anatomy) -> Portrait:
-    """Draw picture `index` of `seed`; the same arguments give the same picture."""
-    rng = np.random.default_rng([seed, index])
+    """Draw picture `index` of `seed`; the same arguments give the same picture.
+
+    A face of which almost nothing is seen (hair, a hand, a hat) teaches nothing and is drawn anew.
+    """
+    for attempt in range(4):
+        portrait = _draw(np.random.default_rng([seed, index] + [attempt] * (attempt > 0)), anatomy)
+        if portrait.labels["visible"].mean() > 0.2:
+            break
+    return portrait
+
+
+def _draw(rng: Random, anatomy: Anatomy) -> Portrait:
     pose = sample_pose(rng)
     head = make_head(rng, anatomy, pose.body)
     look = looks.sample_look(rng)
@@ -555,7 +565,8 @@ def render(seed: int, index: int, anatomy: Anatomy) -> Portrait:
     for ball in (facekit.EYE_LEFT, facekit.EYE_RIGHT):
         screen[slice(*ball), 2] += 0.07
     triangle, bary, depth = rasterize(screen, _cull(screen, triangles, material), SIZE * SCALE, SIZE * SCALE)
-    shadow, shadow_frame = light.shadow_map(lit, points, triangles, _to_camera(np.array([[0, 2.0, 3.0]], np.float32), pose.matrix)[0])
+    casting = triangles[(material == parts.SKIN) | (material >= parts.STRAND)]
+    shadow, shadow_frame = light.shadow_map(lit, points, casting, _to_camera(np.array([[0, 2.0, 3.0]], np.float32), pose.matrix)[0])
     look.numbers[shading.P_SHADOW] = lit.shadow
     look.numbers[shading.P_SOFT] = lit.softness
     rgb, label = shading.shade(
