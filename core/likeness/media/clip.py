@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,25 +13,12 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
-from numpy.typing import NDArray
 
 from likeness.errors import BadInput
-from likeness.media import color
+from likeness.media import color, yuv
 from likeness.media.image import Image
 from likeness.media.source import Source, fingerprint
 
-_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_HD_ROWS = 720
-_MATRICES = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-}
-_BT2020_MATRICES = (9, 10)
-_FULL_RANGE = 2
 # Decoding this many frames on the way is cheaper than to begin again at a key frame.
 _NEAR_FRAMES = 12
 
@@ -82,8 +70,7 @@ class Clip(Source):
         self.fps = self._index.fps
         self.frames = range(1, len(self._index.sources) + 1)
         self._turns = round(first.rotation / 90) % 4
-        self._depth = max(component.bits for component in first.format.components)
-        self._alpha = _has_alpha(first.format.name)
+        self._coded = first.width, first.height
         self._aspect = float(self._stream.sample_aspect_ratio or 1) or 1.0
         if self._turns % 2:
             self.width, self.height, self._aspect = first.height, first.width, 1 / self._aspect
@@ -168,44 +155,19 @@ class Clip(Source):
             yield place.get(stamp, -1), picture
 
     def _image(self, picture: Any) -> Image:
-        codes = self._codes(picture)
-        rgb = color.codes_to_linear(codes[..., :3], self.colorspace)
-        pixels, channels = rgb, ("R", "G", "B")
-        if self._alpha:
-            alpha = codes[..., 3:].astype(np.float32) / np.float32(np.iinfo(codes.dtype).max)
-            pixels, channels = np.concatenate([rgb * alpha, alpha], axis=2), ("R", "G", "B", "A")
+        # Some streams change their size on the way.
+        if (picture.width, picture.height) != self._coded:
+            picture = picture.reformat(width=self._coded[0], height=self._coded[1])
+        pixels = yuv.to_linear(picture, self.colorspace)
         if self._turns:
             pixels = np.ascontiguousarray(np.rot90(pixels, self._turns))
         return Image(
             pixels,
-            channels,
+            ("R", "G", "B", "A")[: pixels.shape[2]],
             pixel_aspect=self._aspect,
             metadata=dict(self._metadata),
-            formats=("half",) * len(channels),
             colorspace=self.linear_colorspace,
         )
-
-    def _codes(self, picture: Any) -> NDArray[Any]:
-        """RGB or RGBA code values, 8 bit from 8 bit pictures and 16 bit from deeper ones."""
-        deep = self._depth > 8
-        kind = ("rgba64le" if deep else "rgba") if self._alpha else ("rgb48le" if deep else "rgb24")
-        is_full = int(picture.color_range) == _FULL_RANGE or picture.format.name.startswith("yuvj")
-        return picture.to_ndarray(
-            format=kind,
-            src_colorspace=_matrix(picture),
-            dst_colorspace=_matrix(picture),
-            src_color_range=ColorRange.JPEG if is_full or picture.format.is_rgb else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=_EXACT,
-            threads=1,
-        )
-
-
-def _matrix(picture: Any) -> Colorspace | int:
-    code = int(picture.colorspace)
-    if code in _BT2020_MATRICES:
-        return code
-    return _MATRICES.get(code, Colorspace.ITU709 if picture.height >= _HD_ROWS else Colorspace.ITU601)
 
 
 @contextlib.contextmanager
@@ -217,10 +179,6 @@ def _says(path: Path) -> Iterator[None]:
             f"The clip {path} cannot be read: {error.strerror or error}.",
             "Give a picture, a sequence or a whole clip.",
         ) from None
-
-
-def _has_alpha(name: str) -> bool:
-    return name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8"))
 
 
 def _alpha_decoder(stream: Any) -> Any:
@@ -258,7 +216,7 @@ def _make_index(path: Path, container: Any, stream: Any) -> _Index:
 def _constant_rate(stream: Any, times: list[Fraction]) -> Fraction:
     if len(times) < 2:
         return Fraction(stream.average_rate or stream.guessed_rate or 25).limit_denominator(1001)
-    gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    gaps = sorted(b - a for a, b in itertools.pairwise(times))
     usual = gaps[len(gaps) // 2]
     mean = times[-1] / (len(times) - 1)
     # A constant rate wanders by the rounding of its time stamps only.

@@ -170,14 +170,14 @@ def _by_rule(path: str) -> str:
 
 def _from_metadata(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     values = " ".join(str(v).lower() for k, v in metadata.items() if "gamma" in k.lower() or "Gamut" in k)
-    for word, names in _CAMERA_LOGS:
+    for word, logs in _CAMERA_LOGS:
         if word in values:
-            return names
+            return logs
     xy = metadata.get("chromaticities")
     if xy is not None:
-        for known, names in _CHROMATICITIES.items():
+        for known, spaces in _CHROMATICITIES.items():
             if np.allclose(tuple(xy)[:6], known, atol=2e-3):
-                return names
+                return spaces
     profile = str(metadata.get("ICCProfile:profile_description", "")).lower()
     for word, names in _PROFILES:
         if word in profile:
@@ -238,7 +238,8 @@ def _processor(config: str, source: str, target: str) -> tuple[ocio.CPUProcessor
         )
     except ocio.Exception as error:
         raise BadRequest(f"Colors cannot go from '{source}' to '{target}': {error}") from None
-    return cpu, bool(processor.isNoOp()), bool(processor.hasChannelCrosstalk())
+    # Asked of the optimized one: matrices on the way from sRGB to linear Rec.709 cancel out.
+    return cpu, bool(processor.isNoOp()), bool(cpu.hasChannelCrosstalk())
 
 
 def _between(source: str, target: str) -> tuple[ocio.CPUProcessor, bool, bool]:
@@ -263,6 +264,11 @@ def to_linear(rgb: Pixels, space: str) -> Pixels:
 def from_linear(rgb: Pixels, linear: str, space: str) -> Pixels:
     """Encode scene-linear (..., 3) float32 of space `linear` for storing in `space`."""
     return convert(rgb, linear, space)
+
+
+def mixes_channels(space: str) -> bool:
+    """Whether one channel of `linear_of(space)` is made of several of `space`, so that no curve does it."""
+    return _between(space, linear_of(space))[2]
 
 
 def codes_to_linear(codes: NDArray[np.unsignedinteger[Any]], space: str) -> Pixels:

@@ -51,39 +51,42 @@ _LUMA = {
     10: (0.2627, 0.0593),
 }
 _FULL_RANGE = 2
+_HD_ROWS = 720
 # The curve is tabulated from -0.5 to 1.5, which holds every color that video codes can make.
 _LOW, _SPAN, _STEPS = -0.5, 2.0, 16384
 
 
-def to_linear(frame: av.VideoFrame, space: str) -> tuple[Pixels, str]:
+def to_linear(frame: av.VideoFrame, space: str) -> Pixels:
     """A decoded frame of color space `space` as float32 (H, W, 3 or 4) of `color.linear_of(space)`.
 
-    Premultiplied; colors outside the codes' black and white are kept. Also returns what one sample was
-    ("uint8", "uint16" or "float").
+    Premultiplied; colors outside the codes' black and white are kept.
     """
     name = frame.format.name
     if name in _SORTED:
         frame, name = frame.reformat(format=_SORTED[name]), _SORTED[name]
     planar = _PLANAR.fullmatch(name)
-    encoded, alpha, kind = _from_planes(frame, planar, space) if planar else _from_rgb(frame)
-    if not (planar and _table(_config(), space) is not None):
-        encoded = color.to_linear(encoded, space)
+    table = _table(_config(), space)
+    if planar:
+        pixels, alpha = _from_planes(frame, planar, table)
+    else:
+        pixels, alpha = _from_rgb(frame)
+    if table is None or not planar:
+        pixels = color.to_linear(pixels, space)
     if alpha is None:
-        return encoded, kind
-    encoded *= alpha[..., None]
-    return np.concatenate([encoded, alpha[..., None]], axis=2), kind
+        return pixels
+    pixels *= alpha[..., None]
+    return np.concatenate([pixels, alpha[..., None]], axis=2)
 
 
 def _from_planes(
-    frame: av.VideoFrame, planar: re.Match[str], space: str
-) -> tuple[Pixels, Pixels | None, str]:
-    """Color (linear where the space has a table, else encoded), alpha and kind of sample."""
+    frame: av.VideoFrame, planar: re.Match[str], table: Pixels | None
+) -> tuple[Pixels, Pixels | None]:
+    """Color (linear by the table, encoded without one) and alpha."""
     bits = int(planar["bits"] or 8)
     luma, blue, red, *rest = (_plane(frame, i, bits) for i in range(len(frame.planes)))
     full = bool(planar["full"]) or frame.color_range == _FULL_RANGE
     scale, offset, chroma = _levels(bits, full)
     out = np.empty((frame.height, frame.width, 3), np.float32)
-    table = _table(_config(), space)
     _decode(
         luma,
         blue,
@@ -98,15 +101,15 @@ def _from_planes(
         np.empty(0, np.float32) if table is None else table,
         out,
     )
-    alpha = rest[0].astype(np.float32) / np.float32((1 << bits) - 1) if rest else None
-    return out, alpha, "uint8" if bits == 8 else "uint16"
+    return out, rest[0] / np.float32((1 << bits) - 1) if rest else None
 
 
 def _plane(frame: av.VideoFrame, index: int, bits: int) -> NDArray[Any]:
     plane = frame.planes[index]
-    kind = np.dtype("<u2" if bits > 8 else np.uint8)
-    rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
-    return rows[: plane.height, : plane.width]
+    kind = np.dtype("<u2" if bits > 8 else "u1")
+    rows = np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // kind.itemsize)
+    samples: NDArray[Any] = rows[: plane.height, : plane.width]
+    return samples
 
 
 def _levels(bits: int, full: bool) -> tuple[float, float, float]:
@@ -120,7 +123,7 @@ def _levels(bits: int, full: bool) -> tuple[float, float, float]:
 def _matrix(frame: av.VideoFrame) -> Pixels:
     """Red from Cr, green from Cb and Cr, blue from Cb."""
     # Unlabeled video is taken as players do: by its size.
-    unlabeled = 1 if frame.width >= 1280 or frame.height > 576 else 6
+    unlabeled = 1 if frame.height >= _HD_ROWS else 6
     kr, kb = _LUMA.get(int(frame.colorspace), _LUMA[unlabeled])
     kg = 1 - kr - kb
     return np.array(
@@ -128,21 +131,21 @@ def _matrix(frame: av.VideoFrame) -> Pixels:
     )
 
 
-def _from_rgb(frame: av.VideoFrame) -> tuple[Pixels, Pixels | None, str]:
-    """Encoded color, alpha and kind of sample of RGB, gray, palette and big-endian frames."""
+def _from_rgb(frame: av.VideoFrame) -> tuple[Pixels, Pixels | None]:
+    """Encoded color and alpha of RGB, gray, palette and big-endian frames."""
     parts = frame.format.components
     deep = max(part.bits for part in parts) > 8
     has_alpha = any(part.is_alpha for part in parts) or frame.format.name == "pal8"
     if "f32" in frame.format.name or "f16" in frame.format.name:
-        wanted, top, kind = "gbrapf32le" if has_alpha else "gbrpf32le", 1, "float"
+        wanted, top = "gbrapf32le" if has_alpha else "gbrpf32le", 1
     elif deep:
-        wanted, top, kind = "rgba64le" if has_alpha else "rgb48le", 65535, "uint16"
+        wanted, top = "rgba64le" if has_alpha else "rgb48le", 65535
     else:
-        wanted, top, kind = "rgba" if has_alpha else "rgb24", 255, "uint8"
+        wanted, top = "rgba" if has_alpha else "rgb24", 255
     samples = frame.reformat(format=wanted, dst_color_range=_FULL_RANGE).to_ndarray()
     pixels = samples.astype(np.float32) / np.float32(top)
     alpha = np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
-    return np.ascontiguousarray(pixels[..., :3]), alpha, kind
+    return np.ascontiguousarray(pixels[..., :3]), alpha
 
 
 def _config() -> str:
@@ -152,11 +155,12 @@ def _config() -> str:
 @lru_cache(maxsize=8)
 def _table(_config_name: str, space: str) -> Pixels | None:
     """The curve of `space` from `_LOW` on, or None where its channels depend on each other."""
-    if color.mixes_channels(space):
+    if color.mixes_channels(space) or color.is_linear(space):
         return None
     ramp = np.linspace(_LOW, _LOW + _SPAN, _STEPS + 1, dtype=np.float32)
     linear = color.to_linear(np.repeat(ramp[:, None], 3, axis=1), space)
-    return np.ascontiguousarray(linear[:, 0])
+    same = (linear == linear[:, :1]).all()
+    return np.ascontiguousarray(linear[:, 0]) if same else None
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
