@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import av
 
 _PLANAR = re.compile(r"yuv(?P<alpha>a?)(?P<full>j?)4(?P<sub>20|22|44)p(?P<bits>9|10|12|14|16)?(le)?")
+_SEPARATE = re.compile(r"(gbra?p|gray)(?P<bits>9|10|12|14|16)?(le)?")
 # Other packings of the same samples, which swscale only has to sort.
 _SORTED = {
     "nv12": "yuv420p",
@@ -50,7 +51,7 @@ _LUMA = {
     9: (0.2627, 0.0593),
     10: (0.2627, 0.0593),
 }
-_FULL_RANGE = 2
+_VIDEO_RANGE, _FULL_RANGE = 1, 2
 _HD_ROWS = 720
 # The curve is tabulated from -0.5 to 1.5, which holds every color that video codes can make.
 _LOW, _SPAN, _STEPS = -0.5, 2.0, 16384
@@ -101,7 +102,7 @@ def _from_planes(
         np.empty(0, np.float32) if table is None else table,
         out,
     )
-    return out, rest[0] / np.float32((1 << bits) - 1) if rest else None
+    return out, rest[0].astype(np.float32) / np.float32((1 << bits) - 1) if rest else None
 
 
 def _plane(frame: av.VideoFrame, index: int, bits: int) -> NDArray[Any]:
@@ -133,12 +134,14 @@ def _matrix(frame: av.VideoFrame) -> Pixels:
 
 def _from_rgb(frame: av.VideoFrame) -> tuple[Pixels, Pixels | None]:
     """Encoded color and alpha of RGB, gray, palette and big-endian frames."""
+    name = frame.format.name
+    if separate := _SEPARATE.fullmatch(name):
+        return _from_separate(frame, int(separate["bits"] or 8), name.startswith("gray"))
     parts = frame.format.components
-    deep = max(part.bits for part in parts) > 8
-    has_alpha = any(part.is_alpha for part in parts) or frame.format.name == "pal8"
-    if "f32" in frame.format.name or "f16" in frame.format.name:
+    has_alpha = any(part.is_alpha for part in parts) or name == "pal8"
+    if "f32" in name or "f16" in name:
         wanted, top = "gbrapf32le" if has_alpha else "gbrpf32le", 1
-    elif deep:
+    elif max(part.bits for part in parts) > 8:
         wanted, top = "rgba64le" if has_alpha else "rgb48le", 65535
     else:
         wanted, top = "rgba" if has_alpha else "rgb24", 255
@@ -146,6 +149,18 @@ def _from_rgb(frame: av.VideoFrame) -> tuple[Pixels, Pixels | None]:
     pixels = samples.astype(np.float32) / np.float32(top)
     alpha = np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
     return np.ascontiguousarray(pixels[..., :3]), alpha
+
+
+def _from_separate(frame: av.VideoFrame, bits: int, gray: bool) -> tuple[Pixels, Pixels | None]:
+    """The same of planes of G, B, R (and A), or of gray; swscale would widen 10 bits with zeros."""
+    top = np.float32((1 << bits) - 1)
+    first, *others = (_plane(frame, i, bits) for i in range(len(frame.planes)))
+    if gray:
+        scale, black, _ = _levels(bits, int(frame.color_range) != _VIDEO_RANGE)
+        luma = (first.astype(np.float32) - np.float32(black)) * np.float32(scale)
+        return np.repeat(luma[..., None], 3, axis=2), None
+    pixels = np.stack([others[1], first, others[0]], axis=2).astype(np.float32) / top
+    return pixels, others[2].astype(np.float32) / top if len(others) > 2 else None
 
 
 def _config() -> str:
