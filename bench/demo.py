@@ -14,9 +14,8 @@ from PIL import Image as Pillow
 from rich.console import Console
 from rich.progress import track
 
-from bench.pictures import ROOT, to_srgb
+from bench.pictures import ROOT, srgb
 from likeness.demo import PERFORMANCE
-from likeness.face.track import rgb
 from likeness.media import MovieWriter, open_source
 
 Bytes = NDArray[np.uint8]
@@ -90,14 +89,14 @@ def _fps(plate: Path, driver: Path) -> float:
 def _movie(frames: Path, movie: Path, fps: float) -> list[Bytes]:
     """Write the comp of every frame into an MP4; return what was shown, small enough to keep."""
     shown = []
-    with open_source(frames) as source:
-        # H.264 wants even sides.
-        width, height = source.width // 2 * 2, source.height // 2 * 2
-        with MovieWriter(movie, fps, width, height, codec="h264") as writer:
-            for number in track(source.frames, "Writing the movie", transient=True):
-                picture = to_srgb(rgb(source.read(number)))[:height, :width]
-                writer.write(picture)
-                shown.append(np.round(picture * 255).astype(np.uint8))
+    with (
+        open_source(frames) as source,
+        MovieWriter(movie, fps, source.width, source.height, codec="h264") as writer,
+    ):
+        for number in track(source.frames, "Writing the movie", transient=True):
+            picture = srgb(source, number)
+            writer.write(picture)
+            shown.append(np.round(picture * 255).astype(np.uint8))
     return shown
 
 

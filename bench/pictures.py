@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.track import rgb
-from likeness.media import open_source
-from likeness.media.image import Image
+from likeness.media import Image, Source, color, open_source, rgb
 
 ROOT = Path(__file__).resolve().parents[1]
+LINEAR_REC709 = color.first_known(color.LINEAR_REC709)
 Bytes = NDArray[np.uint8]
 Float = NDArray[np.float32]
 
@@ -31,14 +30,29 @@ def real_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def to_srgb(linear: NDArray[Any]) -> Float:
+def srgb(source: Source, frame: int) -> Float:
+    """One frame as sRGB (H, W, 3), 0..1, whatever light it is stored in."""
+    linear, space = rgb(source.read(frame)), source.linear_colorspace
+    if space != LINEAR_REC709:
+        linear = color.convert(linear, space, LINEAR_REC709)
+    return to_srgb(linear)
+
+
+def to_srgb(linear: NDArray[np.float32]) -> Float:
     """Linear Rec.709 to sRGB 0..1 (IEC 61966-2-1)."""
-    x = np.clip(linear, 0, 1).astype(np.float32)
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, 1 / 2.4) - 0.055).astype(np.float32)
+    x = np.clip(linear, 0, 1)
+    return np.where(
+        x <= 0.0031308, np.float32(12.92) * x, 1.055 * x ** np.float32(1 / 2.4) - np.float32(0.055)
+    )
+
+
+def srgb_bytes(source: Source, frame: int) -> Bytes:
+    """One frame as sRGB bytes (H, W, 3)."""
+    return np.round(srgb(source, frame) * 255).astype(np.uint8)
 
 
 def to_linear(srgb: NDArray[Any]) -> Float:
-    """The inverse of `to_srgb`."""
+    """sRGB 0..1 to linear Rec.709 (IEC 61966-2-1)."""
     x = np.asarray(srgb, np.float32)
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
@@ -61,14 +75,14 @@ def load(path: Path, last: int | None = None) -> Clip:
     """Read a clip or still, up to `last` frames."""
     with open_source(path) as source:
         numbers = list(source.frames)[:last]
-        frames = [np.round(to_srgb(rgb(source.read(n))) * 255).astype(np.uint8) for n in numbers]
-        return Clip(path.stem, path, np.stack(frames), float(source.fps or 25))
+        frames = np.stack([srgb_bytes(source, n) for n in numbers])
+        return Clip(path.stem, path, frames, float(source.fps or 25))
 
 
 class InMemory:
     """Frames as a source, so that a tracker is timed without decoding."""
 
-    linear_colorspace = "Linear Rec.709 (sRGB)"
+    linear_colorspace = LINEAR_REC709
     fps = Fraction(25)
 
     def __init__(self, frames: Bytes) -> None:

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.pictures import to_srgb
-from likeness.face.track import rgb
+from bench.pictures import srgb_bytes
 from likeness.media import open_source
 
 
@@ -67,4 +66,4 @@ def read_srgb(pattern: Path, last: int | None = None) -> NDArray[np.uint8]:
     """The frames of a sequence or movie as sRGB bytes (F, H, W, 3)."""
     with open_source(pattern) as source:
         numbers = list(source.frames)[:last]
-        return np.stack([np.round(to_srgb(rgb(source.read(n))) * 255).astype(np.uint8) for n in numbers])
+        return np.stack([srgb_bytes(source, n) for n in numbers])
