@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from likeness import registry
 from likeness.effects import EFFECTS
 from likeness.errors import BadRequest
+from likeness.fingerprint import package_hash
 
 TINY = Path(__file__).with_name("tiny_effects.py")
 
@@ -67,3 +69,28 @@ def test_a_bad_declaration_is_told_and_can_be_mended(monkeypatch: pytest.MonkeyP
         registry.effects()
     file.write_text("X = ()")
     assert registry.effects() == EFFECTS
+
+
+def test_declarations_are_kept_by_the_code_they_come_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(registry.VARIABLE, raising=False)
+    monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path))
+    told = [json.loads(json.dumps(effect.schema())) for effect in EFFECTS]
+    assert registry.schemas() == told
+    [kept] = (tmp_path / "declarations").iterdir()
+    assert kept.stem == package_hash()
+    kept.write_text('[{"name": "from the cache"}]')
+    assert registry.schemas() == [{"name": "from the cache"}]
+    kept.write_text("damaged")
+    assert registry.schemas() == told
+    monkeypatch.setattr(registry, "package_hash", lambda: "other code")
+    assert registry.schemas() == told
+    assert len(list((tmp_path / "declarations").iterdir())) == 2
+
+
+def test_a_studios_declarations_are_never_stale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path))
+    monkeypatch.setenv(registry.VARIABLE, f"{TINY}:TINY")
+    assert [effect["name"] for effect in registry.schemas()][-2:] == ["tint", "chore"]
+    assert not list(tmp_path.iterdir())

@@ -22,7 +22,7 @@ import likeness
 from likeness.declare import Effect, Param
 from likeness.errors import BadModel, BadRequest, Cancelled, LikenessError, unexpected
 from likeness.job import Event, Result, run_job
-from likeness.registry import effects
+from likeness.registry import effects, schemas
 from likeness.request import Device, Missing, Request
 from likeness.stop import Stop, on_signals
 from likeness.streams import own_stdout
@@ -170,10 +170,10 @@ def _values(param: Param) -> str:
 
 def _effects(arguments: argparse.Namespace) -> int:
     if arguments.json:
-        print(json.dumps([effect.schema() for effect in effects()], indent=1))
+        print(json.dumps(schemas(), indent=1))
         return 0
-    for effect in effects():
-        print(f"{effect.name:<16} {effect.pillar:<6} {effect.label}")
+    for effect in schemas():
+        print(f"{effect['name']:<16} {effect['pillar']:<6} {effect['label']}")
     return 0
 
 

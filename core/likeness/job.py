@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from likeness import frames
 from likeness.declare import Effect, Input, InputKind, Value
 from likeness.errors import BadInput, BadRequest, Cancelled
 from likeness.files import output_errors
+from likeness.fingerprint import code_hash, content_hash
 from likeness.registry import find
 from likeness.request import Request, digest, parse_frames
 from likeness.results import Event, Result
@@ -34,7 +33,6 @@ _SUFFIXES: dict[InputKind, set[str]] = {
     "model": {".obj", ".ply", ".stl", ".gltf", ".glb", ".usd", ".usda", ".usdc", ".usdz", ".json"},
     "text": {".txt", ".srt", ".vtt", ".md", ".json"},
 }
-_ROOT = Path(__file__).parent
 _EVENT_INTERVAL_S = 0.05
 
 
@@ -239,7 +237,7 @@ class Job:
     def _fingerprint(self, name: str) -> str:
         if self._kinds[name] in PICTURES:
             return str(self.source(name).fingerprint)
-        return _content(Path(self.request.inputs[name]))
+        return content_hash(Path(self.request.inputs[name]))
 
 
 def run_job(
@@ -269,34 +267,6 @@ def run_job(
             job.progress(1, 1, "write")
         order = [output.name for output in effect.outputs]
         return sorted(results, key=lambda result: order.index(result.name))
-
-
-def code_hash(effect: Effect) -> str:
-    """SHA-256 of the code and data that make the effect's pixels: this package, and the effect's file.
-
-    Surfaces and training are left out. Findings and frames of older code are thus never reused.
-    """
-    own = filter(inspect.isfunction, (effect.frames, effect.analyze, effect.render, effect.write))
-    files = {Path(function.__code__.co_filename) for function in own}
-    outside = sorted(f for f in files if f.is_file() and not f.is_relative_to(_ROOT))
-    return digest([_package_hash(), [_content(file) for file in outside]])
-
-
-@functools.cache
-def _package_hash() -> str:
-    aside = {"cli.py", "worker.py", "doctor.py", "training"}
-    files = {p.relative_to(_ROOT) for p in _ROOT.rglob("*") if p.suffix in {".py", ".toml", ".json", ".csv"}}
-    names = sorted(file.as_posix() for file in files if file.parts[0] not in aside)
-    return digest([[name, _content(_ROOT / name)] for name in names])
-
-
-def _content(path: Path) -> str:
-    """SHA-256 of a file; raise `BadInput` if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"Cannot read {path} ({error.strerror}).", "Check the file.") from error
 
 
 def _output(request: Request) -> Path:

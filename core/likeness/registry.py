@@ -6,16 +6,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from likeness import cache
 from likeness.declare import Effect
 from likeness.errors import BadRequest
+from likeness.files import replacing
+from likeness.fingerprint import package_hash
 
 VARIABLE = "LIKENESS_EFFECTS"
 
@@ -31,6 +37,31 @@ def effects() -> tuple[Effect, ...]:
         if names.count(name) > 1:
             raise BadRequest(f"Effect '{name}' is declared twice.", f"Rename the one in {VARIABLE}.")
     return tuple(found)
+
+
+def schemas() -> list[dict[str, Any]]:
+    """Every effect's declaration as plain JSON data.
+
+    Importing the project's effects takes a second, so their declarations are kept in the cache, under
+    the hash of the code they come from.
+    """
+    if os.environ.get(VARIABLE):
+        return _schemas()
+    path = cache.folder() / "declarations" / f"{package_hash()}.json"
+    with contextlib.suppress(OSError, ValueError):
+        kept: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        return kept
+    made = _schemas()
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(made), "utf-8")
+    return made
+
+
+def _schemas() -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = json.loads(json.dumps([effect.schema() for effect in effects()]))
+    return made
 
 
 def find(name: str, among: Sequence[Effect] | None = None) -> Effect:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import likeness
 from likeness.errors import Cancelled, LikenessError, unexpected
 from likeness.job import Event, run_job
-from likeness.registry import effects
+from likeness.registry import effects, schemas
 from likeness.request import Request
 from likeness.stop import Stop
 from likeness.streams import take_standard_streams
@@ -34,7 +34,7 @@ PROTOCOL = 1
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, REFUSED = -32700, -32600, -32601, -32602, -32000
 STOPPED = Cancelled("The job was stopped.", "Finished frames are kept; run it again to go on.")
 _LINE_BYTES = 16 << 20
-_LAST_WORDS_S = 0.8
+_LAST_WORDS_S = 0.6
 
 Message = dict[str, Any]
 Task = Callable[[], None]
@@ -139,7 +139,7 @@ class Worker:
             "platform": sys.platform,
             "pid": os.getpid(),
             "devices": devices(),
-            "effects": [effect.schema() for effect in effects()],
+            "effects": schemas(),
         }
         return told, _warm_up
 
@@ -224,6 +224,8 @@ def _warm_up() -> None:
     try:
         import likeness.media
         import likeness.runtime  # noqa: F401
+
+        effects()
     except Exception:
         # The first job meets it again, and tells the user.
         log.exception("A part of Likeness cannot be imported.")
