@@ -9,16 +9,15 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from rich.console import Console
 from rich.progress import track
 
-from bench.pictures import ROOT, srgb
+from bench.pictures import ROOT, Bytes, srgb
+from bench.sheet import grid, moving_part
 from likeness.demo import PERFORMANCE
 from likeness.media import MovieWriter, open_source
 
-Bytes = NDArray[np.uint8]
 SHEET_FRAMES, SHEET_COLUMNS, SHEET_CELL_PX = 20, 5, 320
 
 
@@ -42,7 +41,7 @@ def main(words: list[str]) -> int:
     movie = args.out / "demo.mp4"
     pictures = _movie(frames, movie, _fps(plate, args.driver))
     sheet = args.out / "contact_sheet.png"
-    contact_sheet(pictures).save(sheet)
+    Pillow.fromarray(contact_sheet(pictures)).save(sheet)
     clip = args.driver if args.driver.suffix.lower() != ".csv" else movie
     console.print(f"Capturing {clip.name}")
     status = _likeness("run", "capture", "--input", f"plate={clip}", "--out", args.out / "capture")
@@ -100,36 +99,10 @@ def _movie(frames: Path, movie: Path, fps: float) -> list[Bytes]:
     return shown
 
 
-def contact_sheet(pictures: list[Bytes]) -> Pillow.Image:
+def contact_sheet(pictures: list[Bytes]) -> Bytes:
     """Twenty frames over the whole range, cut to the part of the picture that moves."""
     chosen = [pictures[i] for i in np.linspace(0, len(pictures) - 1, SHEET_FRAMES).round().astype(int)]
-    moved = np.max([np.abs(p.astype(np.int16) - chosen[0]).max(axis=2) for p in chosen], axis=0) > 12
-    spot = _square(moved)
-    rows = -(-SHEET_FRAMES // SHEET_COLUMNS)
-    sheet = Pillow.new("RGB", (SHEET_COLUMNS * SHEET_CELL_PX, rows * SHEET_CELL_PX))
-    for k, picture in enumerate(chosen):
-        cell = Pillow.fromarray(picture[spot])
-        cell.thumbnail((SHEET_CELL_PX, SHEET_CELL_PX), Pillow.Resampling.LANCZOS)
-        if max(cell.size) < SHEET_CELL_PX:
-            scale = SHEET_CELL_PX / max(cell.size)
-            cell = cell.resize(
-                (round(cell.width * scale), round(cell.height * scale)), Pillow.Resampling.BICUBIC
-            )
-        y, x = divmod(k, SHEET_COLUMNS)
-        sheet.paste(cell, (x * SHEET_CELL_PX, y * SHEET_CELL_PX))
-    return sheet
-
-
-def _square(moved: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """A square around where something moves, with room to see; the whole picture if nothing does."""
-    height, width = moved.shape
-    rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
-    if not len(rows):
-        return slice(0, height), slice(0, width)
-    side = min(int(1.25 * max(np.ptp(rows), np.ptp(columns))) + 8, height, width)
-    y = int(np.clip((rows[0] + rows[-1] - side) // 2, 0, height - side))
-    x = int(np.clip((columns[0] + columns[-1] - side) // 2, 0, width - side))
-    return slice(y, y + side), slice(x, x + side)
+    return grid(chosen, SHEET_COLUMNS, SHEET_CELL_PX, moving_part(chosen))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def test_the_contact_sheet_shows_what_moves() -> None:
     frames = [np.zeros((200, 300, 3), np.uint8) for _ in range(40)]
     for k, frame in enumerate(frames):
         frame[60:100, 120 + k : 160 + k] = 255
-    sheet = np.asarray(demo.contact_sheet(frames))
+    sheet = demo.contact_sheet(frames)
     assert sheet.shape == (4 * demo.SHEET_CELL_PX, 5 * demo.SHEET_CELL_PX, 3)
     cells = [sheet[:320, x * 320 : (x + 1) * 320, 0] for x in range(5)]
     assert all(cell.mean() > 30 for cell in cells)
@@ -46,4 +46,4 @@ def test_the_contact_sheet_shows_what_moves() -> None:
 
 def test_a_sheet_of_pictures_that_do_not_move_is_whole() -> None:
     sheet = demo.contact_sheet([np.full((64, 64, 3), 90, np.uint8)] * 3)
-    assert np.asarray(sheet).min() == np.asarray(sheet).max() == 90
+    assert sheet.min() == sheet.max() == 90
