@@ -68,9 +68,9 @@ _PROFILES = (
 _CAMERA_LOGS = (
     ("logc4", ("ARRI LogC4", "arri_logc4")),
     ("logc", ("ARRI LogC3 (EI800)", "arri_logc3_ei800")),
-    ("s-log3", ("S-Log3 S-Gamut3.Cine", "slog3_sgamut3cine")),
+    ("slog3", ("S-Log3 S-Gamut3.Cine", "slog3_sgamut3cine")),
     ("log3g10", ("Log3G10 REDWideGamutRGB", "rl3g10_rwg")),
-    ("v-log", ("V-Log V-Gamut", "vlog_vgamut")),
+    ("vlog", ("V-Log V-Gamut", "vlog_vgamut")),
 )
 _CHROMATICITIES = {
     (0.64, 0.33, 0.30, 0.60, 0.15, 0.06): LINEAR_REC709,
@@ -170,6 +170,7 @@ def _by_rule(path: str) -> str:
 
 def _from_metadata(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     values = " ".join(str(v).lower() for k, v in metadata.items() if "gamma" in k.lower() or "Gamut" in k)
+    values = re.sub(r"[^a-z0-9 ]", "", values)
     for word, logs in _CAMERA_LOGS:
         if word in values:
             return logs

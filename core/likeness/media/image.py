@@ -52,7 +52,7 @@ class Attribute(tuple[Any, ...]):
         self.type = kind
         return self
 
-    def __getnewargs__(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[Any, ...]:
         return tuple(self), self.type
 
 

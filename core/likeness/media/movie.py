@@ -11,12 +11,12 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from likeness.errors import BadOutput, BadRequest
 from likeness.files import refused, replacing
-from likeness.media import color
+from likeness.media import color, yuv
 from likeness.media.image import Image, color_channels
 from likeness.media.picture import to_display_window
 from likeness.media.sound import Track
@@ -49,8 +49,14 @@ CODECS = {
         tag="hvc1",
     ),
 }
-_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _BT709 = 1
+# Encoder and sample rates (Hz) of the sound; another rate becomes the last.
+_SOUND = {
+    ".mov": ("pcm_s16le", (44100, 48000)),
+    ".mxf": ("pcm_s16le", (48000,)),
+    ".mp4": ("aac", (44100, 48000)),
+    ".mkv": ("aac", (44100, 48000)),
+}
 
 
 class MovieWriter:
@@ -76,7 +82,7 @@ class MovieWriter:
         audio_start_s: float = 0.0,
     ) -> None:
         self._path = Path(path)
-        self._codec = _codec(codec, self._path)
+        self._name, self._codec = codec, _codec(codec, self._path)
         self._size = (width, height)
         self._alpha = alpha and bool(self._codec.alpha)
         pixels = self._codec.alpha if self._alpha else self._codec.pixels
@@ -116,9 +122,8 @@ class MovieWriter:
         self._stream = stream
         self._track = None
         if audio is not None:
-            lossless = self._path.suffix.lower() in (".mov", ".mxf")
-            encoder = "pcm_s16le" if lossless else "aac"
-            self._track = Track(self._container, Path(audio), encoder, audio_start_s)
+            encoder, rates = _SOUND[self._path.suffix.lower()]
+            self._track = Track(self._container, Path(audio), encoder, rates, audio_start_s)
             self._stack.callback(self._track.close)
 
     def write(self, picture: NDArray[np.float32] | Image) -> None:
@@ -152,28 +157,7 @@ class MovieWriter:
         return shown if alpha is None or not self._alpha else np.concatenate([shown, alpha], axis=2)
 
     def _encode(self, values: NDArray[np.float32]) -> None:
-        deep = "10" in self._stream.pix_fmt
-        has_alpha = self._alpha and values.shape[2] == 4
-        if self._alpha and not has_alpha:
-            values = np.concatenate([values, np.ones_like(values[..., :1])], axis=2)
-        values = values if self._alpha else values[..., :3]
-        top = 65535 if deep else 255
-        codes = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1) * np.float32(top)
-        codes = np.rint(codes).astype(np.uint16 if deep else np.uint8)
-        if any(self._pad):
-            codes = np.pad(codes, ((0, self._pad[1]), (0, self._pad[0]), (0, 0)), mode="edge")
-        kind = ("rgba64le" if deep else "rgba") if self._alpha else ("rgb48le" if deep else "rgb24")
-        frame: Any = av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), format=kind)
-        frame = frame.reformat(
-            format=self._stream.pix_fmt,
-            src_colorspace=Colorspace.ITU709,
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=_EXACT,
-            threads=1,
-        )
-        frame.colorspace, frame.color_range = _BT709, ColorRange.MPEG
+        frame: Any = yuv.encode(values, self._stream.pix_fmt)
         frame.pts, frame.time_base = self._frames, 1 / self._rate
         self._container.mux(self._stream.encode(frame))
 
@@ -195,6 +179,11 @@ class MovieWriter:
             yield
         except BaseException as error:
             self._abandon(error)
+            if isinstance(error, av.error.ArgumentError) and self._frames == 0:
+                raise BadRequest(
+                    f"Codec '{self._name}' cannot encode {self._size[0]} x {self._size[1]} pixels.",
+                    "Choose another codec or size.",
+                ) from None
             if isinstance(error, av.FFmpegError):
                 reason = error.strerror or str(error)
                 raise BadOutput(

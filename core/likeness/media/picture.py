@@ -12,7 +12,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from likeness.errors import BadInput, BadOutput, BadRequest
-from likeness.files import output_errors, replacing
+from likeness.files import output_errors, refused, replacing
 from likeness.media import color
 from likeness.media.image import Attribute, Image, Pixels, alpha_channel, color_channels
 
@@ -46,7 +46,7 @@ def read_header(path: Path, colorspace: str = "auto") -> Header:
         display = _display([spec])
         if int(meta.get("Orientation", 1)) >= 5:
             display = (display[1], display[0], display[3], display[2])
-    return Header(display[2], display[3], display, meta, _space(path, meta, colorspace))
+    return Header(display[2], display[3], display, meta, _space(path, spec, meta, colorspace))
 
 
 def read_picture(path: Path, colorspace: str = "auto") -> Image:
@@ -60,7 +60,7 @@ def read_picture(path: Path, colorspace: str = "auto") -> Image:
     with _Opened(path) as file:
         specs = _specs(path, file)
         meta = _metadata(specs[0])
-        space = _space(path, meta, colorspace)
+        space = _space(path, specs[0], meta, colorspace)
         display = _display(specs)
         channels, parts = _names(specs), []
         for index, spec in enumerate(specs):
@@ -96,7 +96,7 @@ class _Opened:
         config = oiio.ImageSpec()
         # Multiplying encoded values by alpha, as the reader would, is wrong: it is done when linear.
         config.attribute("oiio:UnassociatedAlpha", 1)
-        self._file = oiio.ImageInput.open(str(path), config)
+        self._file: Any = oiio.ImageInput.open(str(path), config)
         if self._file is None:
             raise _unreadable(path, oiio.geterror())
 
@@ -129,7 +129,7 @@ def _specs(path: Path, file: Any) -> list[Any]:
     side = max(max(s.width, s.height) for s in specs)
     if size > MAX_BYTES or side > MAX_SIDE_PX:
         raise BadInput(
-            f"The picture {path} would need {size / (1 << 30):.0f} GiB ({specs[0].width} x {specs[0].height}).",
+            f"The picture {path} of {specs[0].width} x {specs[0].height} would need {size / 2**30:.0f} GiB.",
             "Crop it or scale it down.",
         )
     return specs
@@ -169,7 +169,10 @@ def _metadata(spec: Any) -> dict[str, Any]:
     return meta
 
 
-def _space(path: Path, meta: Mapping[str, Any], colorspace: str) -> str:
+def _space(path: Path, spec: Any, meta: Mapping[str, Any], colorspace: str) -> str:
+    # Whole numbers without a word about their color are code values, as every viewer takes them.
+    if not str(spec.format).startswith(("half", "float", "double")):
+        meta = {"oiio:ColorSpace": "sRGB", **meta}
     return color.guess(path, meta) if colorspace == "auto" else color.resolve(colorspace)
 
 
@@ -329,7 +332,7 @@ def _stored(image: Image, colorspace: str | None, suffix: str) -> tuple[Pixels, 
     """The display window's color (and alpha, where the format has one) as it will stand in the file."""
     chosen, alpha = list(color_channels(image.channels)), alpha_channel(image.channels)
     keep_alpha = alpha is not None and suffix in (".png", ".tif", ".tiff", ".exr", ".webp", ".tga", ".dpx")
-    picked = [*chosen, alpha] if keep_alpha else chosen
+    picked = [*chosen, alpha] if alpha is not None and keep_alpha else chosen
     pixels = to_display_window(image)[..., picked]
     names = ("Y",) if len(chosen) == 1 else ("R", "G", "B")
     rgb = pixels[..., : len(chosen)]
@@ -362,11 +365,15 @@ def to_display_window(image: Image) -> Pixels:
     return out
 
 
+_REMEDY = "Free some space or choose another output."
+
+
 class Writer:
     """An open picture file being written; every failure names the final path."""
 
-    def __init__(self, path: Path, file: Any) -> None:
+    def __init__(self, path: Path, temporary: Path, file: Any) -> None:
         self._path = path
+        self._temporary = temporary
         self.file = file
 
     def check(self, done: bool) -> None:
@@ -374,27 +381,55 @@ class Writer:
         if not done:
             reason = " ".join(str(self.file.geterror()).split()).rstrip(".")
             self.file.close()
-            raise BadOutput(
-                f"Cannot write {self._path} ({reason}).", "Free some space or choose another output."
-            )
+            raise BadOutput(f"Cannot write {self._path} ({reason}).", _REMEDY)
 
     def write_and_close(self, pixels: NDArray[Any]) -> None:
         """Write the whole picture and close the file."""
         self.check(self.file.write_image(pixels))
+        self.finish()
+
+    def finish(self) -> None:
+        """Close the file, and see that its end has reached the disk.
+
+        The libraries do not look whether their last, buffered write went through, and on a full
+        disk it does not.
+        """
         self.check(self.file.close())
+        file = oiio.ImageInput.open(str(self._temporary))
+        try:
+            if file is not None:
+                last = 0
+                while file.seek_subimage(last + 1, 0):
+                    last += 1
+                file.geterror()
+                file.seek_subimage(last, 0)
+                spec = file.spec()
+                bottom = spec.y + spec.height
+                whole = file.read_scanlines(last, 0, bottom - 1, bottom, 0, 0, 1, "float") is not None
+                if whole and not file.has_error:
+                    return
+        finally:
+            reason = oiio.geterror() if file is None else file.geterror()
+            if file is not None:
+                file.close()
+        words = " ".join(str(reason).split()).rstrip(".")
+        raise BadOutput(f"{self._path} was not written whole ({words}).", _REMEDY)
 
 
 def create(path: Path, temporary: Path, specs: list[Any]) -> Writer:
     """Open `temporary` for writing `specs`, the parts of `path`; raises as `write_image` does."""
     # Only the system says whether it is the folder, the rights or the space.
-    temporary.touch()
+    try:
+        temporary.touch()
+    except OSError as error:
+        raise refused(error, path) from None
     file = oiio.ImageOutput.create(str(temporary))
     if file is None:
         oiio.geterror()
         raise BadRequest(
             f"Pictures cannot be written as '{path.suffix}'.", "Use .exr, .png, .tif, .dpx or .jpg."
         )
-    writer = Writer(path, file)
+    writer = Writer(path, temporary, file)
     if len(specs) == 1:
         writer.check(file.open(str(temporary), specs[0]))
     else:

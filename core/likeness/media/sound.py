@@ -65,23 +65,28 @@ def _blocks(path: Path, container: Any, stream: Any, layout: str, rate: int) -> 
                 if late > 0:
                     yield np.zeros((round(late * rate), channels), np.float32)
             for out in resampler.resample(frame):
-                yield out.to_ndarray().reshape(-1, channels)
+                yield _packed(out, channels)
         for out in resampler.resample(None) if started else ():
-            yield out.to_ndarray().reshape(-1, channels)
+            yield _packed(out, channels)
     except av.FFmpegError as error:
         raise _unreadable(path, error) from None
+
+
+def _packed(frame: Any, channels: int) -> NDArray[np.float32]:
+    samples: NDArray[np.float32] = frame.to_ndarray()
+    return samples.reshape(-1, channels)
 
 
 class Track:
     """Lays a file's sound under a movie that is being written, as far as its pictures reach."""
 
-    def __init__(self, movie: Any, path: Path, encoder: str, start_s: float = 0.0) -> None:
+    def __init__(self, movie: Any, path: Path, encoder: str, rates: tuple[int, ...], start_s: float) -> None:
         self._movie = movie
         self._source = _open(path)
         source = self._source.streams.audio[0]
         self._rate = int(source.codec_context.sample_rate)
-        if encoder == "aac" and self._rate not in (44100, 48000):
-            self._rate = 48000
+        if self._rate not in rates:
+            self._rate = rates[-1]
         channels = min(2, source.codec_context.channels)
         self._layout = "stereo" if channels == 2 else "mono"
         self._stream = movie.add_stream(encoder, rate=self._rate, layout=self._layout)

@@ -38,15 +38,15 @@ class Source(ABC):
     linear_colorspace: str
     fingerprint: str
 
+    def close(self) -> None:  # noqa: B027  # only a clip holds anything
+        """Let go of the file."""
+
     @abstractmethod
     def read(self, frame: int) -> Image:
         """The picture of a frame: scene-linear `linear_colorspace`, premultiplied.
 
         Raises `BadInput` that names the file when it is missing or cannot be read.
         """
-
-    def close(self) -> None:
-        """Let go of the file."""
 
     def __enter__(self) -> Source:
         return self

@@ -1,7 +1,7 @@
-"""Decoded video frames to scene-linear pixels in one pass, without rounding to 8 bit on the way.
+"""Video frames to scene-linear pixels and back, in one pass, without rounding to 8 bit on the way.
 
-swscale's fast path takes the nearest chroma and is up to a code value off; its accurate path takes
-three times as long as this. Chroma is interpolated linearly, sited as H.264 and HEVC have it by
+swscale's fast path takes the nearest chroma and is up to a code value off, its accurate path takes
+three times as long as this, and both drift by half a code. Chroma is interpolated linearly, sited as H.264 and HEVC have it by
 default: on the left luma sample, between the two rows of 4:2:0.
 """
 
@@ -52,6 +52,7 @@ _LUMA = {
     10: (0.2627, 0.0593),
 }
 _VIDEO_RANGE, _FULL_RANGE = 1, 2
+_BT709 = 1
 _HD_ROWS = 720
 # The curve is tabulated from -0.5 to 1.5, which holds every color that video codes can make.
 _LOW, _SPAN, _STEPS = -0.5, 2.0, 16384
@@ -163,6 +164,34 @@ def _from_separate(frame: av.VideoFrame, bits: int, gray: bool) -> tuple[Pixels,
     return pixels, others[2].astype(np.float32) / top if len(others) > 2 else None
 
 
+def encode(values: Pixels, name: str) -> av.VideoFrame:
+    """Display values (H, W, 3 or 4) in 0..1 as a frame of the planar format `name`: BT.709, video range.
+
+    What is outside 0..1 is clipped, NaN is black, values without alpha are opaque. Where chroma is
+    shared by two pixels, an odd side gets its last row or column twice.
+    """
+    import av
+
+    planar = _PLANAR.fullmatch(name)
+    assert planar, f"no planar format: {name}"
+    bits, halved = int(planar["bits"] or 8), planar["sub"] != "44"
+    height, width = values.shape[:2]
+    height, width = (
+        height + (height % 2 if planar["sub"] == "20" else 0),
+        width + (width % 2 if halved else 0),
+    )
+    frame = av.VideoFrame(width, height, name)
+    frame.colorspace, frame.color_range = _BT709, _VIDEO_RANGE
+    scale, black, chroma = _levels(bits, False)
+    luma, blue, red, *rest = (_plane(frame, i, bits) for i in range(len(frame.planes)))
+    levels = np.array([1 / scale, black, 1 / chroma, 1 << (bits - 1)], np.float32)
+    _encode(np.ascontiguousarray(values[..., :3], np.float32), levels, planar["sub"] == "20", luma, blue, red)
+    if rest:
+        alpha = values[..., 3] if values.shape[2] == 4 else np.ones(values.shape[:2], np.float32)
+        rest[0][:] = np.rint(np.nan_to_num(alpha).clip(0, 1) * ((1 << bits) - 1))
+    return frame
+
+
 def _config() -> str:
     return os.environ.get("OCIO", "") or color.BUILT_IN
 
@@ -230,3 +259,44 @@ def _decode(
                     k = int(t)
                     e = table[k] + (table[k + 1] - table[k]) * (t - np.float32(k))
                 out[y, x, c] = e
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _encode(
+    rgb: Pixels,
+    levels: Pixels,
+    half_height: bool,
+    luma: NDArray[Any],
+    blue: NDArray[Any],
+    red: NDArray[Any],
+) -> None:
+    kr, kb, half, one = np.float32(0.2126), np.float32(0.0722), np.float32(0.5), np.float32(1)
+    kg = one - kr - kb
+    last_row, last_column = rgb.shape[0] - 1, rgb.shape[1] - 1
+    half_width = blue.shape[1] < luma.shape[1]
+    row = np.empty((3, luma.shape[1]), np.float32)
+    sums = np.zeros((2, luma.shape[1]), np.float32)
+    for y in range(luma.shape[0]):
+        for x in range(luma.shape[1]):
+            for c in range(3):
+                v = rgb[min(y, last_row), min(x, last_column), c]
+                row[c, x] = min(v, one) if v > 0 else np.float32(0)
+            e = kr * row[0, x] + kg * row[1, x] + kb * row[2, x]
+            luma[y, x] = int(e * levels[0] + levels[1] + half)
+            sums[0, x] += (row[2, x] - e) / (np.float32(2) * (one - kb))
+            sums[1, x] += (row[0, x] - e) / (np.float32(2) * (one - kr))
+        if half_height and not y & 1:
+            continue
+        weight = half if half_height else one
+        for i in range(blue.shape[1]):
+            x = 2 * i if half_width else i
+            for c in range(2):
+                e = sums[c, x]
+                if half_width:
+                    e = half * e + np.float32(0.25) * (sums[c, max(x - 1, 0)] + sums[c, x + 1])
+                value = int(e * weight * levels[2] + levels[3] + half)
+                if c == 0:
+                    blue[y >> 1 if half_height else y, i] = value
+                else:
+                    red[y >> 1 if half_height else y, i] = value
+        sums[:] = 0
