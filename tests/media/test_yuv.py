@@ -8,6 +8,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from likeness.media import color, yuv
 from likeness.media.image import Pixels
@@ -167,3 +169,53 @@ def test_ten_bits_are_not_squeezed_into_eight() -> None:
     levels = encoded(planar("yuv444p10le", [ramp, middle, middle]))[0, :, 0]
     assert len(np.unique(levels)) == 900
     np.testing.assert_allclose(np.diff(levels), float(Fraction(1, 876)), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("yuv444p10le", 1 / 876), ("yuva444p10le", 1 / 876), ("yuv422p10le", 1 / 876), ("yuv420p", 1 / 219)],
+)
+def test_what_is_encoded_comes_back_without_drift(name: str, step: float) -> None:
+    """A smooth picture: no pixel is more than a code or two off, and the mean is right."""
+    x, y = np.meshgrid(np.linspace(0, 1, 96), np.linspace(0, 1, 64))
+    picture = np.stack([0.1 + 0.8 * x, 0.2 + 0.6 * y, 0.9 - 0.7 * x], axis=2).astype(np.float32)
+    error = encoded(yuv.encode(picture, name)) - picture
+    inside = error[2:-2, 2:-2]
+    assert np.abs(inside).max() < 2 * step
+    assert np.abs(inside.mean(axis=(0, 1))).max() < 0.15 * step
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("yuv420p", (6, 8)), ("yuv422p10le", (5, 8)), ("yuv444p10le", (5, 7))]
+)
+def test_an_odd_side_is_filled_with_its_last_line(name: str, size: tuple[int, int]) -> None:
+    picture = np.full((5, 7, 3), 0.25, np.float32)
+    picture[-1], picture[:, -1] = 0.75, 0.75
+    back = encoded(yuv.encode(picture, name))
+    assert back.shape == (*size, 3)
+    np.testing.assert_allclose(back[4:, :], 0.75, atol=4e-3)
+    np.testing.assert_allclose(back[:, 6:], 0.75, atol=4e-3)
+    np.testing.assert_allclose(back[:4, :6], 0.25, atol=4e-3)
+
+
+def test_what_no_movie_holds_is_clipped() -> None:
+    picture = np.array([[[np.nan] * 3, [np.inf] * 3, [-np.inf] * 3, [60000.0] * 3, [-1.0] * 3]], np.float32)
+    back = encoded(yuv.encode(picture, "yuv444p10le"))
+    np.testing.assert_allclose(back[0], np.repeat([[0], [1], [0], [1], [0]], 3, axis=1), atol=1e-5)
+
+
+def test_alpha_is_encoded_as_it_is_and_opaque_without_one() -> None:
+    picture = np.ones((2, 3, 4), np.float32)
+    picture[..., 3] = [0, 0.5, np.nan]
+    alpha = yuv.to_linear(yuv.encode(picture, "yuva444p10le"), SRGB)[0, :, 3]
+    np.testing.assert_allclose(alpha, (0, 0.5, 0), atol=1e-3)
+    opaque = yuv.to_linear(yuv.encode(picture[..., :3], "yuva444p10le"), SRGB)
+    np.testing.assert_allclose(opaque, 1, atol=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_every_eight_bit_color_survives_ten_bits(codes: tuple[int, int, int]) -> None:
+    picture = np.full((2, 2, 3), codes, np.float32) / np.float32(255)
+    back = encoded(yuv.encode(picture, "yuv444p10le"))
+    assert np.abs(back * 255 - np.array(codes)).max() < 0.5

@@ -93,7 +93,7 @@ def load_config(name: str = "") -> ocio.Config:
 def _config(name: str) -> ocio.Config:
     try:
         return ocio.Config.CreateFromFile(name)
-    except ocio.Exception as error:
+    except (ocio.Exception, ocio.ExceptionMissingFile) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(
             f"The color configuration '{name}' cannot be read: {reason}",
@@ -237,7 +237,7 @@ def _processor(config: str, source: str, target: str) -> tuple[ocio.CPUProcessor
         cpu = processor.getOptimizedCPUProcessor(
             ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_LOSSLESS
         )
-    except ocio.Exception as error:
+    except (ocio.Exception, ocio.ExceptionMissingFile) as error:
         raise BadRequest(f"Colors cannot go from '{source}' to '{target}': {error}") from None
     # Asked of the optimized one: matrices on the way from sRGB to linear Rec.709 cancel out.
     return cpu, bool(processor.isNoOp()), bool(cpu.hasChannelCrosstalk())

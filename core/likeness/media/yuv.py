@@ -1,8 +1,8 @@
 """Video frames to scene-linear pixels and back, in one pass, without rounding to 8 bit on the way.
 
 swscale's fast path takes the nearest chroma and is up to a code value off, its accurate path takes
-three times as long as this, and both drift by half a code. Chroma is interpolated linearly, sited as H.264 and HEVC have it by
-default: on the left luma sample, between the two rows of 4:2:0.
+three times as long as this, and both drift by half a code. Chroma is interpolated linearly, sited as
+H.264 and HEVC have it by default: on the left luma sample, between the two rows of 4:2:0.
 """
 
 from __future__ import annotations
