@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.job import Job, Layers, Result
 
