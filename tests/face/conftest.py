@@ -58,6 +58,8 @@ def scene(
     fit = Fit(rotation, np.array([2.0, -1.0, 60.0]), expression(**weights), gaze)
     lens = default_lens(*SIZE)
     local = head.points(identity, fit.expression, gaze)
-    xy = project(local @ rotation.T + fit.translation, lens) + rng.normal(0, max(noise_px, 1e-9), (len(local), 2))
+    xy = project(local @ rotation.T + fit.translation, lens) + rng.normal(
+        0, max(noise_px, 1e-9), (len(local), 2)
+    )
     many = np.ones(len(local))
     return Scene(lens, identity, fit, Points(xy, 0 * many, many * max(noise_px, 0.5), many, 1.0))

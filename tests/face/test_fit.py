@@ -34,7 +34,8 @@ class TestStill:
         truth = scene(head, seed, jawOpen=0.3, mouthSmile=0.4)
         _, found = fit_still(head, truth.points, truth.lens)
         assert degrees_between(found.rotation, truth.fit.rotation) < 2.0
-        assert abs(found.translation[2] - truth.fit.translation[2]) < 4.0
+        # A larger head farther away looks the same: only the ratio is certain.
+        assert abs(found.translation[2] / truth.fit.translation[2] - 1) < 0.15
 
     @pytest.mark.parametrize("seed", range(4))
     def test_its_mesh_lies_on_the_points(self, head: Head, seed: int) -> None:

@@ -49,7 +49,9 @@ class TestRelative:
     def test_the_head_turns_on_its_neck(self) -> None:
         before = plate()
         after = retarget.target(before, driver(), 1, 0, params())
-        assert np.degrees(np.linalg.norm(rotation_vector(after.rotation @ before.rotation.T))) == pytest.approx(20, abs=1e-3)
+        assert np.degrees(
+            np.linalg.norm(rotation_vector(after.rotation @ before.rotation.T))
+        ) == pytest.approx(20, abs=1e-3)
         neck = [f.rotation @ retarget.PIVOT + f.translation for f in (before, after)]
         assert np.allclose(*neck)
 
@@ -86,7 +88,9 @@ class TestStrength:
 
 
 def test_the_calmest_frame_is_neutral() -> None:
-    weights = np.stack([expression(jawOpen=0.5), expression(eyeBlink=1.0), expression(), expression(mouthSmile=0.3)])
+    weights = np.stack(
+        [expression(jawOpen=0.5), expression(eyeBlink=1.0), expression(), expression(mouthSmile=0.3)]
+    )
     assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)))) == 2
 
 

@@ -95,7 +95,9 @@ class TestDisplacement:
         points = np.array([[5, 5, 10], [45, 5, 10], [5, 45, 10]], np.float32)
         triangles = np.array([[0, 1, 2]], np.int32)
         index, bary, _ = rasterize(points, triangles, 50, 50)
-        _, known = warp.displacement(index, bary, triangles, np.ones((3, 3), np.float32), np.zeros(3, np.float32))
+        _, known = warp.displacement(
+            index, bary, triangles, np.ones((3, 3), np.float32), np.zeros(3, np.float32)
+        )
         assert not known.any()
 
 

@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from likeness.declare import Effect
+from likeness.effects.face.capture import CAPTURE
+from likeness.effects.face.reanimate import REANIMATE
 
-EFFECTS: tuple[Effect, ...] = ()
+EFFECTS: tuple[Effect, ...] = (REANIMATE, CAPTURE)

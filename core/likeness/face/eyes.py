@@ -87,7 +87,7 @@ def _take_glint(crop: Float, inner: NDArray[np.bool_], reach: Float) -> Float:
         if member.sum() < 4:
             continue
         usual = np.median(crop[member], axis=0)
-        bright = member & (luma > GLINT_LEVEL * usual.mean()) & (luma > 0.35 * white)
+        bright = member & (luma > GLINT_LEVEL * usual.mean()) & (luma > 0.15 * white)
         out[bright] = np.maximum(crop[bright] - usual, 0)
     return out
 
@@ -171,7 +171,18 @@ def draw_eye(
     went = (frame[:, 2] + moved - eye.frame[:, 2]) * GLINT_FOLLOWS
     offset = (frame[:, 2] - [x0, y0]).astype(np.float32)
     height_px = max(bottom - top, 1.0)
-    _draw(eye.ball, eye.glint, eye.disk, shift, went.astype(np.float32), inverse, offset, cover, color, height_px)
+    _draw(
+        eye.ball,
+        eye.glint,
+        eye.disk,
+        shift,
+        went.astype(np.float32),
+        inverse,
+        offset,
+        cover,
+        color,
+        height_px,
+    )
     return color, cover
 
 

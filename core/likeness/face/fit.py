@@ -96,9 +96,7 @@ def rotation_matrix(vector: Array) -> Array:
     cross = _cross(vector)
     if angle < 1e-9:
         return np.eye(3) + cross
-    out: Array = (
-        np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * (cross @ cross)
-    )
+    out: Array = np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * (cross @ cross)
     return out
 
 
@@ -133,7 +131,9 @@ def fit_still(head: Head, found: Points, lens: Lens) -> tuple[Shot, Fit]:
 
 def fit_shot_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, Fit]:
     """Solve what the shot shares from a few key frames; returns it and the last key's fit."""
-    shot = Shot(lens, np.zeros(len(head.point_identity)), np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
+    shot = Shot(
+        lens, np.zeros(len(head.point_identity)), np.zeros((dense.COUNT, 3)), head.point_mean.astype(float)
+    )
     fits = [start_pose(shot, key) for key in keys]
     for round_ in range(8):
         fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
@@ -174,9 +174,7 @@ def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) ->
     return replace(fit, residual=residual(head, shot, found, fit))
 
 
-def normal_equations(
-    head: Head, shot: Shot, found: Points, fit: Fit, weight: Array
-) -> tuple[Array, Array]:
+def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Array) -> tuple[Array, Array]:
     """The Gauss-Newton system (58, 58) and (58,) in pose step and expression step, priors included."""
     rotated = skin_points(head, shot, fit.expression) @ fit.rotation.T
     camera = rotated + fit.translation
@@ -226,9 +224,7 @@ def apply_step(fit: Fit, step: Array) -> Fit:
     )
 
 
-def solve_identity(
-    head: Head, shot: Shot, keys: list[Points], fits: list[Fit], identity_std: float
-) -> Shot:
+def solve_identity(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], identity_std: float) -> Shot:
     """Linear least squares for the identity that all key frames share."""
     count = len(shot.identity)
     matrix = np.eye(count) / identity_std**2
@@ -321,7 +317,7 @@ def residual(head: Head, shot: Shot, found: Points, fit: Fit) -> float:
 
 def interocular(points_px: Array) -> float:
     """Distance of the outer eye corners in pixels, never zero."""
-    return float(max(np.linalg.norm(points_px[36] - points_px[45]), 1e-3))
+    return max(float(np.linalg.norm(points_px[36] - points_px[45])), 1e-3)
 
 
 def _weights(found: Points) -> Array:

@@ -210,9 +210,7 @@ def white_at_vertices(light: Light, camera: Float, triangles: Int) -> Float:
     return light.at(vertex_normals(camera, triangles))
 
 
-def box_around(
-    outline: Float, margin: int, shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
+def box_around(outline: Float, margin: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """The pixel box (x0, y0, width, height) around an outline, inside a picture of `shape`."""
     low = np.clip(np.floor(outline.min(axis=0)).astype(int) - margin, 0, [shape[1] - 1, shape[0] - 1])
     high = np.clip(np.ceil(outline.max(axis=0)).astype(int) + margin, low + 1, [shape[1], shape[0]])

@@ -20,6 +20,7 @@ NEIGHBORS = 6
 LASH_CM = 0.07
 LID_REACH, LID_SLIDE = 0.85, 0.38  # of the distance from lid to brow
 LID_WIDTH_CM = 0.5  # around a lid's margin, how far its bias is its own
+NEARLY_SEALED = 0.2  # below this the lids' outlines run into one
 SEALED = 0.06  # an opening below this share of its rest height is closed
 
 OPENINGS = {
@@ -35,7 +36,8 @@ class Person:
 
     The points are carried along as vertices, so that lids and lips close exactly where they were found.
     `eye_centers` (2, 3). `stiffness` (V + POINTS,): 1 where the head turns, 0 where the body holds.
-    `lid_slide` (2, V + POINTS): by how many cm up the skin above each lid a closing lid takes its texture. `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
+    `lid_slide` (2, V + POINTS): by how many cm up the skin above each lid a closing lid takes its texture.
+    `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
     `lid_gap` (2,): the openings' height at rest without bias, cm.
     """
 
@@ -62,6 +64,8 @@ class Person:
             open_ = float(np.clip((height / self.lid_gap[side] - SEALED) / (1 - SEALED), 0, 1))
             if open_ < 1:
                 out -= (1 - open_) * self.lid_bias[side]
+            if open_ < NEARLY_SEALED:
+                seal(out, self.vertex_count, side, 1 - open_ / NEARLY_SEALED)
         return out
 
 
@@ -72,8 +76,10 @@ def build_person(head: Head, shot: Shot) -> Person:
     points = head.point_mean + np.tensordot(identity, head.point_identity, 1)
     bias = np.concatenate([spread_bias(points[SKIN], shot.bias[SKIN], mesh), shot.bias]).astype(np.float32)
     eyes = np.stack(
-        [head.eye_centers[s] + np.tensordot(identity, head.point_identity[:, i], 1)
-         for s, i in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT))]
+        [
+            head.eye_centers[s] + np.tensordot(identity, head.point_identity[:, i], 1)
+            for s, i in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT))
+        ]
     )
     plain = np.concatenate([mesh, points]).astype(np.float32)
     rest = plain + bias
@@ -89,6 +95,17 @@ def build_person(head: Head, shot: Shot) -> Person:
 
 
 SIDES = ("left", "right")
+
+
+def seal(vertices: Float, first: int, side: int, share: float) -> None:
+    """Draw the outlines of both lids of an eye onto one line, in place; `share` 1 closes them."""
+    upper, lower = (dense.GROUPS[f"lid_{SIDES[side]}_{edge}"] + first for edge in ("upper", "lower"))
+    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
+    line = np.stack([np.interp(along[0], along[1], vertices[lower, k]) for k in range(3)], 1)
+    line = 0.3 * vertices[upper] + 0.7 * line
+    back = np.stack([np.interp(along[1], along[0], line[:, k]) for k in range(3)], 1)
+    vertices[upper] += share * (line - vertices[upper])
+    vertices[lower] += (share * (back - vertices[lower])).astype(np.float32)
 
 
 def lid_part(plain: Float, bias: Float, first: int, side: int) -> Float:
@@ -131,7 +148,7 @@ def lid_slide(rest: Float, points: Float, side: str) -> Float:
     return (LID_SLIDE * gap * rise * fall).astype(np.float32)
 
 
-def spread_bias(points: Array, bias: Array, vertices: Float, reach_cm: float = 3.0) -> Float:
+def spread_bias(points: Float | Array, bias: Array, vertices: Float, reach_cm: float = 3.0) -> Float:
     """Inverse-distance interpolation of the points' bias (exact at the points, zero far from all)."""
     distance, near = cKDTree(points).query(vertices, k=NEIGHBORS)
     weight = 1.0 / (distance + 1e-3) ** 3
@@ -153,7 +170,7 @@ def to_camera(person: Person, vertices: Float, fit: Fit, still: Fit) -> Float:
 def to_pixels(camera: Float, lens: Lens) -> Float:
     """Camera points (N, 3) to pixels and depth (N, 3)."""
     out = np.empty_like(camera)
-    out[:, :2] = project(camera, lens)
+    out[:, :2] = project(camera.astype(np.float64), lens)
     out[:, 2] = camera[:, 2]
     return out
 

@@ -89,15 +89,14 @@ def take(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Taken:
     person = rig.person
     camera = to_camera(person, person.posed(fit.expression), fit, fit)
     pixels = to_pixels(camera, lens)
-    normals = vertex_normals(camera, rig.surface)
+    normals = _normals(rig, camera)
     outlines = [opening(person, pixels, name) for name in EYES]
     axes = [_iris(person, side, fit, lens) for side in (0, 1)]
     eyeball = _eyeball_color(plate, outlines, axes)
     light = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball)
     fallback = light.white * EYEBALL_ALBEDO
     taken_eyes = tuple(
-        eyes.take_eye(plate, outline, axis, fallback)
-        for outline, axis in zip(outlines, axes, strict=True)
+        eyes.take_eye(plate, outline, axis, fallback) for outline, axis in zip(outlines, axes, strict=True)
     )
     inside_normals = vertex_normals(camera, rig.inside.triangles)
     shade = light.at(inside_normals)
@@ -120,7 +119,7 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
     if box is None:
         return None
     x0, y0, width, height = box
-    normals = vertex_normals(camera, rig.surface)
+    normals = _normals(rig, camera)
     level = np.log(np.maximum(taken.light.at(normals).mean(axis=1) / taken.light.white.mean(), 0.2))
     moved = np.concatenate([shift, (RELIGHT * (level - taken.level))[:, None]], 1).astype(np.float32)
     local = pixels - np.array([x0, y0, 0], np.float32)
@@ -252,6 +251,8 @@ def _relight(plate: Float, field: Float, x0: int, y0: int, color: Float, matte: 
             share = share * share * (3 - 2 * share)
             matte[y, x] = share
             if share == 0.0:
+                for k in range(channels):
+                    color[y, x, k] = plate[y0 + y, x0 + x, k]
                 continue
             factor = np.exp(field[y, x, 2])
             for k in range(channels):
@@ -321,9 +322,7 @@ def _uv(person: Person) -> Float:
 
 
 def _iris(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
-    return to_pixels(
-        eye_axes(person, side, fit, IRIS_RADIUS_CM, IRIS_DEPTH_CM).astype(np.float32), lens
-    )
+    return to_pixels(eye_axes(person, side, fit, IRIS_RADIUS_CM, IRIS_DEPTH_CM).astype(np.float32), lens)
 
 
 def _center(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
@@ -331,6 +330,14 @@ def _center(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
     front = person.eye_centers[side] + [0.0, 0.0, IRIS_DEPTH_CM]
     camera = (fit.rotation @ front + fit.translation).astype(np.float32)
     return to_pixels(camera[None], lens)[0, :2]
+
+
+def _normals(rig: Rig, camera: Float) -> Float:
+    """Normals of vertices and of the skin's points, which borrow that of the nearest vertex."""
+    out = vertex_normals(camera, rig.surface)
+    first = rig.person.vertex_count
+    out[first : first + dense.SKIN_COUNT] = out[rig.nearest]
+    return out
 
 
 def _facing(camera: Float, normals: Float) -> Float:
@@ -424,11 +431,8 @@ def _unmoved(a: Fit, b: Fit) -> bool:
     )
 
 
-def _eye_unmoved(
-    a: Fit, b: Fit, side: int, before: Float, after: Float, person: Person
-) -> bool:
+def _eye_unmoved(a: Fit, b: Fit, side: int, before: Float, after: Float, person: Person) -> bool:
     outline = [opening(person, pixels, EYES[side]) for pixels in (before, after)]
     return bool(
-        np.allclose(a.gaze[side], b.gaze[side], atol=1e-3)
-        and np.abs(outline[0] - outline[1]).max() < 0.15
+        np.allclose(a.gaze[side], b.gaze[side], atol=1e-3) and np.abs(outline[0] - outline[1]).max() < 0.15
     )

@@ -26,9 +26,7 @@ class Driver:
     position: Array
 
 
-def from_fits(
-    rotation: Array, translation: Array, expression: Array, gaze: Array, fps: float
-) -> Driver:
+def from_fits(rotation: Array, translation: Array, expression: Array, gaze: Array, fps: float) -> Driver:
     """A driver from fitted frames: `rotation` (F, 3, 3), `translation` (F, 3), `expression` (F, 52),
     `gaze` (F, 2, 2) yaw and pitch with up positive."""
     head = angles(HEAD_TO_CAMERA @ rotation)
@@ -57,7 +55,9 @@ def _eyes_from_shapes(performance: Performance) -> NDArray[np.float32]:
 def neutral_frame(driver: Driver) -> int:
     """The calmest frame: the one with the least expression, its eyes open and its head most usual."""
     weights = driver.performance.weights
-    energy = (weights**2).sum(axis=1) + 2 * weights[:, [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]].sum(1)
+    energy = (weights**2).sum(axis=1) + 2 * weights[:, [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]].sum(
+        1
+    )
     head = driver.performance.head
     energy = energy + ((head - np.median(head, axis=0)) ** 2).sum(axis=1) * 10
     return int(np.argmin(energy))

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import solveh_banded
 
 from likeness.face.fit import (
     EYE_LIMIT_RAD,
-    POSE,
     Array,
     Fit,
     Lens,
@@ -92,8 +92,7 @@ def solve_together(head: Head, shot: Shot, found: Sequence[Points], fits: Sequen
         systems[t] = (systems[t][0] + np.diag(tie), systems[t][1] - gap)
         systems[t - 1] = (systems[t - 1][0] + np.diag(tie), systems[t - 1][1] + gap)
     moved = [
-        apply_step(fit, step)
-        for fit, step in zip(fits, _block_tridiagonal(systems, tie, fits), strict=True)
+        apply_step(fit, step) for fit, step in zip(fits, _block_tridiagonal(systems, tie, fits), strict=True)
     ]
     gaze = _smooth_gaze(np.stack([fit.gaze for fit in moved]), found)
     return [
@@ -119,9 +118,7 @@ def _block_tridiagonal(
 
 def _difference(later: Fit, earlier: Fit) -> Array:
     turn = rotation_vector(later.rotation @ earlier.rotation.T)
-    return np.r_[
-        turn, later.translation - earlier.translation, later.expression - earlier.expression
-    ]
+    return np.r_[turn, later.translation - earlier.translation, later.expression - earlier.expression]
 
 
 def _smooth_gaze(gaze: Array, found: Sequence[Points]) -> Array:
@@ -131,14 +128,13 @@ def _smooth_gaze(gaze: Array, found: Sequence[Points]) -> Array:
     tie = np.full(frames - 1, (noise / GAZE_STEP_RAD) ** 2 * 4)
     jump = np.abs(np.diff(gaze, axis=0)).max(axis=(1, 2))
     tie /= 1.0 + (jump / np.radians(3.0)) ** 2
-    matrix = np.eye(frames)
-    i = np.arange(frames - 1)
-    matrix[i, i] += tie
-    matrix[i + 1, i + 1] += tie
-    matrix[i, i + 1] -= tie
-    matrix[i + 1, i] -= tie
-    out: Array = np.linalg.solve(matrix, gaze.reshape(frames, 4)).reshape(frames, 2, 2)
-    return np.clip(out, -EYE_LIMIT_RAD, EYE_LIMIT_RAD)
+    banded = np.ones((2, frames))
+    banded[0, 1:] = -tie
+    banded[1, :-1] += tie
+    banded[1, 1:] += tie
+    smooth = solveh_banded(banded, gaze.reshape(frames, 4)).reshape(frames, 2, 2)
+    out: Array = np.clip(smooth, -EYE_LIMIT_RAD, EYE_LIMIT_RAD)
+    return out
 
 
 def _aligned(points_px: Array) -> Array:

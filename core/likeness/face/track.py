@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -54,7 +55,7 @@ class Track:
         for start, end in lost:
             breaks |= {start, end}
         edges = sorted(breaks)
-        return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if (a, b) not in lost]
+        return [(a, b) for a, b in pairwise(edges) if (a, b) not in lost]
 
 
 def rgb(image: Image) -> NDArray[np.float32]:

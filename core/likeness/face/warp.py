@@ -20,15 +20,13 @@ STILL_PX = 1e-3  # less displacement than this is none
 
 
 @numba.njit(cache=True, fastmath=True, parallel=True)
-def displacement(
-    index: Int, bary: Float, triangles: Int, moved: Float, trust: Float
-) -> tuple[Float, Float]:
+def displacement(index: Int, bary: Float, triangles: Int, moved: Float, trust: Float) -> tuple[Float, Float]:
     """Exact displacement under the mesh.
 
     `index`, `bary`: the rasterized target mesh of a region. `moved` (V, 3): plate place minus target place
     of every vertex in pixels, and the logarithm of its change of light. `trust` (V,):
-    below 0.5 where the plate does not show the vertex; such places are left to `surround`. Returns both as a field (h, w, 3)
-    and its coverage (h, w): 1 where the mesh lies, else 0.
+    below 0.5 where the plate does not show the vertex; such places are left to `surround`. Returns both
+    as a field (h, w, 3) and its coverage (h, w): 1 where the mesh lies, else 0.
     """
     height, width = index.shape
     field = np.zeros((height, width, 3), np.float32)
@@ -186,7 +184,7 @@ def _weigh(patch: Float, wx: Float, wy: Float, out: Float) -> None:
             )
         a, b, c, d = patch[1, 1, k], patch[1, 2, k], patch[2, 1, k], patch[2, 2, k]
         if np.isfinite(total):
-            out[k] = min(max(total, min(min(a, b), min(c, d))), max(max(a, b), max(c, d)))
+            out[k] = min(max(total, min(a, b, c, d)), max(a, b, c, d))
         else:
             out[k] = _finite_mean(patch, wx, wy, k)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def path_between(graph: csr_matrix, start: int, end: int) -> list[int]:
 def contour(graph: csr_matrix, corners: NDArray[np.int32]) -> list[int]:
     """The way through `corners` in order, without repeats."""
     way: list[int] = []
-    for a, b in zip(corners[:-1], corners[1:], strict=True):
+    for a, b in pairwise(corners):
         way += [v for v in path_between(graph, int(a), int(b)) if v not in way]
     return way
 

@@ -160,8 +160,19 @@ CAPTURE = Effect(
     inputs=(Input("plate", ("picture",), "Plate", "The clip or picture of the actor."),),
     params=(
         Param("face", "choice", "largest", "Face", "Which face of the plate.", choices=CHOICES),
-        Param("face_index", "int", 0, "Face index", "Counts on from the chosen face: 1 is the next one.", 0, 99),
-        Param("focal_mm", "float", 50.0, "Focal length", "The lens, as on a 36 mm wide film back.", 8, 1000, "mm"),
+        Param(
+            "face_index", "int", 0, "Face index", "Counts on from the chosen face: 1 is the next one.", 0, 99
+        ),
+        Param(
+            "focal_mm",
+            "float",
+            50.0,
+            "Focal length",
+            "The lens, as on a 36 mm wide film back.",
+            8,
+            1000,
+            "mm",
+        ),
         Param(
             "neutral_frame",
             "int",
@@ -183,7 +194,9 @@ CAPTURE = Effect(
     ),
     outputs=(
         Output("performance", "performance", "Live Link Face CSV: 52 ARKit shapes, head and eyes."),
-        Output("track", "track", "JSON: box, 68 points, head pose and expression of every frame, and the lens."),
+        Output(
+            "track", "track", "JSON: box, 68 points, head pose and expression of every frame, and the lens."
+        ),
         Output("head", "model", "USD: the camera and the animated head mesh."),
         Output("check", "report", "An overlay clip with texture and residual plot beside it."),
     ),

@@ -93,9 +93,7 @@ def _rig(job: Job, found: dict[str, Any]) -> reenact.Rig:
     return rig
 
 
-def _taken(
-    job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, still: bool
-) -> reenact.Taken:
+def _taken(job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, still: bool) -> reenact.Taken:
     """The plate taken apart; a still is taken apart once."""
     if still and "taken" in job.memo:
         kept: reenact.Taken = job.memo["taken"]
@@ -168,9 +166,7 @@ def _timed(job: Job, driver: retarget.Driver) -> retarget.Driver:
             performance = resample(performance, float(plate.fps))
         if len(performance) != count:
             at = np.linspace(0, count - 1, len(performance))
-            position = np.stack(
-                [np.interp(at, np.arange(count), position[:, k]) for k in range(3)], axis=1
-            )
+            position = np.stack([np.interp(at, np.arange(count), position[:, k]) for k in range(3)], axis=1)
     if "neutral" in job.memo:
         k = job.memo["neutral"]
         calm = driver.performance
@@ -215,7 +211,11 @@ def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
     face = np.where(matte[..., None] > 0, drawn.color, 0)
     if matte is not drawn.matte:
         face = face * (matte / np.maximum(drawn.matte, 1e-6))[..., None]
-        color = np.where(matte[..., None] > 0, plate + (drawn.color - plate) * (matte / np.maximum(drawn.matte, 1e-6))[..., None], plate)
+        color = np.where(
+            matte[..., None] > 0,
+            plate + (drawn.color - plate) * (matte / np.maximum(drawn.matte, 1e-6))[..., None],
+            plate,
+        )
     else:
         color = np.where(matte[..., None] > 0, drawn.color, plate)
     comp = _with_color(image, color.astype(np.float32), spot)
@@ -272,7 +272,11 @@ def _strength(region: str, what: str) -> Param:
 
 LAYERS = (
     Layer("comp", ("R", "G", "B", "A"), "The finished picture; the plate's other channels come with it."),
-    Layer("face", ("R", "G", "B", "A"), "What was drawn, alone and premultiplied: over the plate it is the comp."),
+    Layer(
+        "face",
+        ("R", "G", "B", "A"),
+        "What was drawn, alone and premultiplied: over the plate it is the comp.",
+    ),
     Layer("matte", ("A",), "Where the picture changed: 0 keeps the plate's own pixel."),
     Layer("mouth", ("R", "G", "B", "A"), "The inside of the mouth alone, premultiplied."),
     Layer("eyes", ("R", "G", "B", "A"), "Eyeballs and irises alone, premultiplied."),
@@ -280,7 +284,9 @@ LAYERS = (
     Layer("normal", ("x", "y", "z"), "Unit normals in camera space: x right, y down, z away."),
     Layer("depth", ("Z",), "Distance from the camera along its axis, centimeters; 0 where there is no head."),
     Layer("position", ("x", "y", "z"), "Points in camera space, centimeters: x right, y down, z away."),
-    Layer("motion", ("x", "y"), "Where the plate's pixel went: displacement from plate to comp, pixels, y down."),
+    Layer(
+        "motion", ("x", "y"), "Where the plate's pixel went: displacement from plate to comp, pixels, y down."
+    ),
 )
 
 REANIMATE = Effect(
@@ -311,7 +317,7 @@ REANIMATE = Effect(
             "choice",
             "relative",
             "Mode",
-            "Relative adds the driver's change from its neutral to the plate; absolute replaces its expression.",
+            "Relative adds the driver's change from its neutral to the plate; absolute replaces the plate's.",
             choices=("relative", "absolute"),
             analyzed=False,
         ),
@@ -334,8 +340,28 @@ REANIMATE = Effect(
             choices=("driver", "plate"),
             analyzed=False,
         ),
-        Param("smoothing_s", "float", 0.0, "Smoothing", "Smooths the performance over this time.", 0, 2, "s", analyzed=False),
-        Param("strength", "float", 1.0, "Strength", "How much of the whole performance is taken over.", 0, 2, group="Strength", analyzed=False),
+        Param(
+            "smoothing_s",
+            "float",
+            0.0,
+            "Smoothing",
+            "Smooths the performance over this time.",
+            0,
+            2,
+            "s",
+            analyzed=False,
+        ),
+        Param(
+            "strength",
+            "float",
+            1.0,
+            "Strength",
+            "How much of the whole performance is taken over.",
+            0,
+            2,
+            group="Strength",
+            analyzed=False,
+        ),
         _strength("mouth", "mouth"),
         _strength("eyes", "blinks, squints and wide eyes"),
         _strength("brows", "brows"),
@@ -364,11 +390,49 @@ REANIMATE = Effect(
             1,
             analyzed=False,
         ),
-        Param("face", "choice", "largest", "Face", "Which face of the plate.", choices=CHOICES, group="Faces"),
-        Param("face_index", "int", 0, "Face index", "Counts on from the chosen face: 1 is the next one.", 0, 99, group="Faces"),
-        Param("driver_face", "choice", "largest", "Driver's face", "Which face of the driver.", choices=CHOICES, group="Faces"),
-        Param("driver_face_index", "int", 0, "Driver's face index", "Counts on from the driver's chosen face.", 0, 99, group="Faces"),
-        Param("focal_mm", "float", 50.0, "Focal length", "The lens, as on a 36 mm wide film back.", 8, 1000, "mm", group="Camera"),
+        Param(
+            "face", "choice", "largest", "Face", "Which face of the plate.", choices=CHOICES, group="Faces"
+        ),
+        Param(
+            "face_index",
+            "int",
+            0,
+            "Face index",
+            "Counts on from the chosen face: 1 is the next one.",
+            0,
+            99,
+            group="Faces",
+        ),
+        Param(
+            "driver_face",
+            "choice",
+            "largest",
+            "Driver's face",
+            "Which face of the driver.",
+            choices=CHOICES,
+            group="Faces",
+        ),
+        Param(
+            "driver_face_index",
+            "int",
+            0,
+            "Driver's face index",
+            "Counts on from the driver's chosen face.",
+            0,
+            99,
+            group="Faces",
+        ),
+        Param(
+            "focal_mm",
+            "float",
+            50.0,
+            "Focal length",
+            "The lens, as on a 36 mm wide film back.",
+            8,
+            1000,
+            "mm",
+            group="Camera",
+        ),
     ),
     outputs=(Output("comp", "sequence", "The plate with its face reanimated, and the layers."),),
     layers=LAYERS,

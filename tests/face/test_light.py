@@ -1,0 +1,48 @@
+"""The light on a face: found from skin, used for what is drawn anew."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from likeness.face.light import EYEBALL_ALBEDO, Light, basis, estimate
+
+
+def sphere(count: int = 400) -> np.ndarray:
+    """Unit normals that face the camera."""
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(count, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals[:, 2] = -np.abs(normals[:, 2])
+    return normals.astype(np.float32)
+
+
+def test_light_from_the_left_is_found_there() -> None:
+    normals = sphere()
+    left = np.maximum(0.3 - 0.7 * normals[:, 0], 0)
+    colors = (left[:, None] * np.array([0.5, 0.35, 0.28])).astype(np.float32)
+    light = estimate(colors, normals, None)
+    lit, dark = light.at(np.array([[-0.9, 0, -0.44], [0.9, 0, -0.44]], np.float32))
+    assert lit.mean() > 1.8 * dark.mean()
+
+
+def test_white_follows_the_exposure() -> None:
+    normals = sphere()
+    colors = np.full((len(normals), 3), 0.3, np.float32)
+    one, ten = estimate(colors, normals, None), estimate(colors * 10, normals, None)
+    assert np.allclose(ten.white, one.white * 10, rtol=1e-4)
+
+
+def test_a_seen_eyeball_tells_white() -> None:
+    normals = sphere()
+    colors = np.full((len(normals), 3), 0.4, np.float32)
+    light = estimate(colors, normals, EYEBALL_ALBEDO * 0.7)
+    assert np.allclose(light.white, 0.7, rtol=0.05)
+
+
+def test_radiance_is_never_negative() -> None:
+    light = Light(np.array([0.1, 3, 0, 0, 0, 0, 0, 0, 0], np.float32), np.ones(3, np.float32))
+    assert (light.at(sphere()) > 0).all()
+
+
+def test_the_basis_is_that_of_order_two() -> None:
+    assert basis(sphere(5)).shape == (5, 9)

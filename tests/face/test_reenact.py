@@ -1,0 +1,148 @@
+"""Redrawing a face: only what moves changes, openings close, gaze goes where it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from likeness.face import reenact
+from likeness.face.fit import Fit, Shot, with_person
+from likeness.face.person import build_person, opening, to_camera, to_pixels
+from likeness.face.warp import polygon
+from likeness.head import points as dense
+from likeness.head.model import Head
+from tests.face.conftest import SIZE, expression, scene
+
+SKIN_COLOR, BALL_COLOR, IRIS_COLOR = (0.55, 0.35, 0.25), (0.8, 0.78, 0.75), (0.05, 0.03, 0.02)
+
+
+class Stage:
+    """A painted head: flat skin, white eyeballs, dark irises, on a ramp; bright beyond 1 at the top."""
+
+    def __init__(self, head: Head) -> None:
+        truth = scene(head, 4, turn_deg=(0.0, 0.0, 0.0), gaze_deg=(0.0, 0.0))
+        self.lens, self.fit = truth.lens, truth.fit
+        shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
+        self.person = build_person(head, with_person(head, shot, truth.identity, shot.bias))
+        self.rig = reenact.build_rig(self.person)
+        self.plate = self._paint()
+        self.taken = reenact.take(self.rig, self.plate, self.fit, self.lens)
+
+    def pixels(self, fit: Fit) -> np.ndarray:
+        return to_pixels(to_camera(self.person, self.person.posed(fit.expression), fit, fit), self.lens)
+
+    def _paint(self) -> np.ndarray:
+        width, height = SIZE
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        plate = np.stack([x / width * 3 - 0.5, y / height, 0.2 + 0 * x], axis=2)
+        pixels = self.pixels(self.fit)
+        points = pixels[self.person.vertex_count :, :2]
+        outline = points[[*range(17), 26, 24, 19, 17]].astype(np.float32)
+        self._ink(plate, polygon(outline, 0, 0, width, height), SKIN_COLOR)
+        for side, name in enumerate(reenact.EYES):
+            hole = polygon(opening(self.person, pixels, name), 0, 0, width, height)
+            self._ink(plate, hole, BALL_COLOR)
+            rim = reenact._iris(self.person, side, self.fit, self.lens)
+            center, radius = rim[0, :2], np.linalg.norm(rim[1, :2] - rim[0, :2])
+            inside = np.hypot(x + 0.5 - center[0], y + 0.5 - center[1]) < radius
+            self._ink(plate, hole * inside, IRIS_COLOR)
+        return np.ascontiguousarray(plate, np.float32)
+
+    @staticmethod
+    def _ink(plate: np.ndarray, cover: np.ndarray, color: tuple[float, ...]) -> None:
+        plate += cover[..., None] * (np.array(color, np.float32) - plate)
+
+    def redraw(self, target: Fit) -> tuple[np.ndarray, reenact.Drawn]:
+        drawn = reenact.redraw(self.rig, self.taken, target, self.lens)
+        assert drawn is not None
+        picture = self.plate.copy()
+        x, y = drawn.origin
+        height, width = drawn.matte.shape
+        picture[y : y + height, x : x + width] = drawn.color
+        return picture, drawn
+
+
+@pytest.fixture(scope="module")
+def stage(head: Head) -> Stage:
+    return Stage(head)
+
+
+def test_no_motion_draws_nothing(stage: Stage) -> None:
+    assert reenact.redraw(stage.rig, stage.taken, stage.fit, stage.lens) is None
+
+
+@pytest.mark.parametrize("weights", [{"jawOpen": 0.4}, {"eyeBlink": 1.0}, {"mouthSmile": 0.8}])
+def test_outside_the_matte_the_plate_keeps_its_bits(stage: Stage, weights: dict[str, float]) -> None:
+    target = replace(stage.fit, expression=expression(**weights))
+    picture, drawn = stage.redraw(target)
+    matte = np.zeros(picture.shape[:2], np.float32)
+    x, y = drawn.origin
+    matte[y : y + drawn.matte.shape[0], x : x + drawn.matte.shape[1]] = drawn.matte
+    assert (matte > 0).any()
+    assert picture[matte == 0].tobytes() == stage.plate[matte == 0].tobytes()
+
+
+def test_a_blink_covers_the_eyes(stage: Stage) -> None:
+    for side, name in enumerate(reenact.EYES):
+        before = polygon(opening(stage.person, stage.pixels(stage.fit), name), 0, 0, *SIZE).sum()
+        shut = replace(stage.fit, expression=expression(eyeBlink=1.0))
+        after = polygon(opening(stage.person, stage.pixels(shut), name), 0, 0, *SIZE).sum()
+        assert after < 0.06 * before, side
+
+
+def test_an_open_mouth_shows_its_inside(stage: Stage) -> None:
+    _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.6)))
+    cover = drawn.layers["mouth"][..., 3]
+    assert cover.sum() > 300
+    inside = drawn.layers["mouth"][cover > 0.99][:, :3]
+    assert (inside.mean(axis=0) < np.array(SKIN_COLOR)).all()
+    assert (inside >= 0).all()
+
+
+@pytest.mark.parametrize("yaw", [-18.0, 18.0])
+def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float) -> None:
+    def darkness(picture: np.ndarray) -> np.ndarray:
+        out = []
+        for name in reenact.EYES:
+            hole = polygon(opening(stage.person, stage.pixels(stage.fit), name), 0, 0, *SIZE)
+            dark = hole * np.clip(0.5 - picture.mean(axis=2), 0, 1)
+            out.append((dark * np.arange(SIZE[0])).sum() / dark.sum())
+        return np.array(out)
+
+    target = replace(stage.fit, gaze=np.radians([[yaw, 0.0]] * 2))
+    moved = darkness(stage.redraw(target)[0]) - darkness(stage.plate)
+    wanted = [
+        (
+            reenact._iris(stage.person, s, target, stage.lens)
+            - reenact._iris(stage.person, s, stage.fit, stage.lens)
+        )[0, 0]
+        for s in (0, 1)
+    ]
+    assert np.sign(moved).tolist() == np.sign(wanted).tolist()
+    assert (np.abs(moved) > 0.6 * np.abs(wanted)).all()
+
+
+def test_bright_and_negative_values_are_carried(stage: Stage) -> None:
+    bright = stage.plate * 100
+    bright[:, : SIZE[0] // 2] -= 30
+    taken = reenact.take(stage.rig, bright, stage.fit, stage.lens)
+    drawn = reenact.redraw(
+        stage.rig, taken, replace(stage.fit, expression=expression(mouthSmile=0.5)), stage.lens
+    )
+    assert drawn is not None
+    assert drawn.color.max() > 40
+    assert drawn.color.min() < 0
+
+
+def test_layers_are_plausible(stage: Stage) -> None:
+    _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.3)))
+    there = drawn.layers["depth"][..., 0] > 0
+    normal = drawn.layers["normal"][there]
+    assert np.abs(np.linalg.norm(normal, axis=1) - 1).max() < 0.01
+    assert 40 < np.median(drawn.layers["depth"][there]) < 70
+    assert np.allclose(drawn.layers["position"][there][:, 2], drawn.layers["depth"][there][:, 0])
+    assert 0 <= drawn.layers["uv"].min() <= drawn.layers["uv"].max() <= 1
+    assert drawn.matte.min() >= 0
+    assert drawn.matte.max() <= 1.0001
