@@ -38,6 +38,7 @@ MODES = 100  # with 80 the mean error on random people is 0.4 mm
 OPSET = 17
 MODELS = Path(__file__).parents[1] / "models"
 FACE_WEIGHT = 3.0  # how much more the face counts than the rest when identity is reduced
+COMPACT_ERROR_CM = 0.003
 STRAY_CM = 0.03  # smaller motion of a whole part is noise of the data
 
 
@@ -163,42 +164,64 @@ def points_on_mesh(mesh: Mesh, mean: Float, jaw_open: Float, kit: FaceKit) -> tu
     return corners, weights
 
 
-def write_decoder(path: Path, mean: Float, identity: Float, expression: Float, index: Int) -> None:
+def compact(shapes: Float) -> tuple[Float, Float]:
+    """Factors (S, R) and (R, M) of `shapes` (S, M) that give it back within COMPACT_ERROR_CM."""
+    left, strength, right = np.linalg.svd(shapes, full_matrices=False)
+    for rank in range(16, len(strength)):
+        kept = left[:, :rank] * strength[:rank]
+        if np.abs(kept @ right[:rank] - shapes).max() < COMPACT_ERROR_CM:
+            break
+    # Both factors of the same size, which suits half precision.
+    root = np.sqrt(strength[:rank])
+    return left[:, :rank] * root, right[:rank] * root[:, None]
+
+
+def write_decoder(path: Path, built: Built) -> None:
     """Write the decoder: `identity` (N, K) and `expression` (N, 52) to `vertices` (N, W, 3) in cm.
 
-    `index` (W,) repeats vertices where the texture's pieces part.
+    The skin's shapes are stored as they are, those of all other parts, which move much more alike, as a
+    product of two factors. `index` then puts vertices in order and repeats those that are doubled.
     """
-    count = len(mean)
+    shapes = np.concatenate([built.identity, built.expression])
+    inner = np.setdiff1d(np.arange(len(built.mean)), built.surface)
+    order = np.concatenate([built.surface, inner])
+    factor, basis = compact(shapes[:, inner].reshape(len(shapes), -1))
 
-    def constant(name: str, value: NDArray[np.generic]) -> onnx.TensorProto:
-        return numpy_helper.from_array(np.ascontiguousarray(value), name)
+    def half(name: str, value: Float) -> onnx.TensorProto:
+        return numpy_helper.from_array(np.ascontiguousarray(value, np.float16), name)
 
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
     initializers = [
-        constant("mean", mean.reshape(1, -1).astype(np.float32)),
-        constant("identity_modes", identity.reshape(len(identity), -1).astype(np.float16)),
-        constant("expression_shapes", expression.reshape(len(expression), -1).astype(np.float16)),
-        constant("shape", np.array([-1, count, 3], np.int64)),
-        constant("index", index.astype(np.int64)),
+        numpy_helper.from_array(built.mean[order].reshape(1, -1).astype(np.float32), "mean"),
+        half("surface_half", shapes[:, built.surface].reshape(len(shapes), -1)),
+        half("inner_half", basis),
+        numpy_helper.from_array(factor.astype(np.float32), "inner_factor"),
+        numpy_helper.from_array(np.array([-1, len(order), 3], np.int64), "shape"),
+        numpy_helper.from_array(place[built.index], "index"),
     ]
+    make = helper.make_node
     nodes = [
-        helper.make_node("Cast", ["identity_modes"], ["identity_basis"], to=TensorProto.FLOAT),
-        helper.make_node("Cast", ["expression_shapes"], ["expression_basis"], to=TensorProto.FLOAT),
-        helper.make_node("MatMul", ["identity", "identity_basis"], ["person"]),
-        helper.make_node("MatMul", ["expression", "expression_basis"], ["pose"]),
-        helper.make_node("Add", ["person", "mean"], ["rest"]),
-        helper.make_node("Add", ["rest", "pose"], ["flat"]),
-        helper.make_node("Reshape", ["flat", "shape"], ["single"]),
-        helper.make_node("Gather", ["single", "index"], ["vertices"], axis=1),
+        make("Cast", ["surface_half"], ["surface_shapes"], to=TensorProto.FLOAT),
+        make("Cast", ["inner_half"], ["inner_shapes"], to=TensorProto.FLOAT),
+        make("Concat", ["identity", "expression"], ["weights"], axis=1),
+        make("MatMul", ["weights", "surface_shapes"], ["surface"]),
+        make("MatMul", ["weights", "inner_factor"], ["inner_weights"]),
+        make("MatMul", ["inner_weights", "inner_shapes"], ["inner"]),
+        make("Concat", ["surface", "inner"], ["moved"], axis=1),
+        make("Add", ["moved", "mean"], ["flat"]),
+        make("Reshape", ["flat", "shape"], ["single"]),
+        make("Gather", ["single", "index"], ["vertices"], axis=1),
     ]
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,
         "head",
         [
-            value("identity", TensorProto.FLOAT, ["N", len(identity)]),
-            value("expression", TensorProto.FLOAT, ["N", len(expression)]),
+            value("identity", TensorProto.FLOAT, ["N", len(built.identity)]),
+            value("expression", TensorProto.FLOAT, ["N", len(built.expression)]),
         ],
-        [value("vertices", TensorProto.FLOAT, ["N", len(index), 3])],
+        [value("vertices", TensorProto.FLOAT, ["N", len(built.index), 3])],
         initializers,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="likeness")
@@ -209,12 +232,16 @@ def write_decoder(path: Path, mean: Float, identity: Float, expression: Float, i
 
 @dataclass(frozen=True)
 class Built:
-    """The head's tables, mean (V, 3), identity modes (K, V, 3), shapes (52, V, 3) and `index` (W,)."""
+    """The head's tables, mean (V, 3), identity modes (K, V, 3), shapes (52, V, 3).
+
+    `surface` are the vertices of skin and linings; `index` (W,) the vertex of every doubled one.
+    """
 
     tables: dict[str, NDArray[np.generic]]
     mean: Float
     identity: Float
     expression: Float
+    surface: Int
     index: Int
 
 
@@ -245,7 +272,8 @@ def build(kit: FaceKit) -> Built:
         tables[f"part_{level}"] = part.astype(np.uint8)
     for name, line in mesh.loops.items():
         tables[f"loop_{name}"] = line.astype(np.int32)
-    return Built(tables, mean, identity, expression, atlas.index)
+    surface = np.unique(mesh.triangles[0][mesh.part[0] < PARTS.index("gums")])
+    return Built(tables, mean, identity, expression, surface, atlas.index)
 
 
 def main() -> None:
@@ -255,7 +283,7 @@ def main() -> None:
     built = build(load_facekit(parser.parse_args().data))
     with tempfile.TemporaryDirectory() as folder:
         decoder = Path(folder) / "head.onnx"
-        write_decoder(decoder, built.mean, built.identity, built.expression, built.index)
+        write_decoder(decoder, built)
         register("head", decoder, "identity and expression to the vertices of the house head")
     np.savez_compressed(MODELS / "head.npz", **built.tables)  # type: ignore[arg-type]
 

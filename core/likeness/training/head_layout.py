@@ -40,10 +40,10 @@ MOUTH_SOCKET = (11248, 13294)
 SKIN, SOCKET, EYE_SOCKETS = 0, 1, (2, 3)
 # Labels of the skin's surface while it is remeshed: what the contour lines separate.
 STRIP = 114  # vertices of one of the data's lash strips
-LASH_HAIRS = (26, 16)  # hairs on each of the three strips of an upper and a lower lid
+LASH_HAIRS = (24, 14)  # hairs on each of the three strips of an upper and a lower lid
 LASH_RIBBON = ((0.0, 0.006), (0.4, 0.005), (0.75, 0.003), (1.0, 0.0))  # along a hair: its half width
 TEARS = (24591, 24999)
-LIPS, LIP_INNER, LID_INNER = 10, 11, (12, 13)
+LIPS, LIP_INNER, LID_INNER = 100, 101, (102, 103)
 SNAP_CM = 0.09
 CROWN = (0.0, 14.4, 1.3)  # where the texture's seam ends
 LIP_BEND_CM = 1.9  # |x| beyond which the lips' contact line turns into the corner
@@ -439,11 +439,12 @@ def _mouth(kit: FaceKit) -> list[Mesh]:
     """Gums, tongue and teeth."""
     parts = data_parts(kit)
     out = []
-    for names, size in ((("gums", "tongue"), 0.42), (("teeth_upper",), 0.24), (("teeth_lower",), 0.24)):
+    for names, size in ((("gums", "tongue"), 0.42), (("teeth_upper",), 0.2), (("teeth_lower",), 0.2)):
         faces = np.flatnonzero(np.isin(parts, [PARTS.index(n) for n in names]))
         used, triangles = _sub(kit, faces)
         place = kit.vertices[used].astype(float)
-        wanted = size * (1 + 0.5 * np.clip((8.5 - place[:, 2]) / 3, 0, 1))
+        wanted = np.minimum(size, curved_size(place, triangles, 0.6 * size))
+        wanted = wanted * (1 + 0.6 * np.clip((8.7 - place[:, 2]) / 2, 0, 1))
         surface = Surface(place, triangles, parts[faces], wanted)
         surface.remesh(4)
         ids, mesh = _piece(surface, faces)
