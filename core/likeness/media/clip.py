@@ -221,15 +221,17 @@ def _constant_rate(stream: Any, times: list[Fraction]) -> Fraction:
     mean = times[-1] / (len(times) - 1)
     # A constant rate wanders by the rounding of its time stamps only.
     rate = 1 / (mean if gaps[-1] - gaps[0] <= 2 * Fraction(stream.time_base) else usual)
-    return _standard(rate)
+    # Rounded stamps of a short clip fit several rates; then the header's word counts, then a whole rate.
+    said = [Fraction(r) for r in (stream.guessed_rate, stream.average_rate) if r]
+    slack = 2 * Fraction(stream.time_base) / times[-1] + Fraction(1, 5000)
+    for known in (*said, *_WHOLE_RATES, *_NTSC_RATES):
+        if abs(known / rate - 1) <= slack and known in (*_WHOLE_RATES, *_NTSC_RATES):
+            return known
+    return rate.limit_denominator(1001)
 
 
-def _standard(rate: Fraction) -> Fraction:
-    """The rate of film and video next to a measured one, if it is within a half percent."""
-    rates = [Fraction(r) for r in (5, 8, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)]
-    rates += [Fraction(r * 1000, 1001) for r in (24, 30, 48, 60, 120)]
-    near = min(rates, key=lambda r: abs(r - rate))
-    return near if abs(near - rate) < near / 200 else rate.limit_denominator(1001)
+_WHOLE_RATES = tuple(map(Fraction, (5, 8, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)))
+_NTSC_RATES = tuple(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120))
 
 
 def _resample(times: list[Fraction], fps: Fraction, base: Fraction) -> list[int]:
