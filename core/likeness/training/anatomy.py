@@ -1,4 +1,4 @@
-"""What the picture renderer knows about the head data before it draws: parts, fields on the skin, places for hair.
+"""What the renderer knows about the head data before it draws: parts, fields on the skin, places for hair.
 
 Everything is derived from ICT-FaceKit once per process, in head space (centimeters, Y up, +Z out of the
 face). "Rest" is the mean neutral head: procedural color is a function of the rest place, so that it
@@ -41,7 +41,9 @@ REGIONS = (
     "glasses",
     "occluder",
 )
-R_BACK, R_SKIN, R_BROW, R_EYE, R_LIPS, R_MOUTH, R_TEETH, R_HAIR, R_EARS, R_NECK, R_GLASSES, R_OCCLUDER = range(12)
+R_BACK, R_SKIN, R_BROW, R_EYE, R_LIPS, R_MOUTH, R_TEETH, R_HAIR, R_EARS, R_NECK, R_GLASSES, R_OCCLUDER = (
+    range(12)
+)
 
 HEAD_CENTER = np.array([0.0, 4.0, 1.5], np.float32)  # of the map of radii
 MAP_ROWS, MAP_COLUMNS = 40, 80
@@ -65,10 +67,11 @@ class Roots:
 class Anatomy:
     """The head data, laid out for drawing.
 
-    `identity` (100, 3V) as integers of `identity_step` (100,) cm, `expression` (57, 3V); `triangles` (T, 3) with `material` and `region`
-    (T,); per vertex: `occlusion` (2, V) (mouth closed, mouth open; 1 is unoccluded), `lip` (V,) signed
-    distance to the lips' outer contour in cm (inside positive), `inside` (V,) part of the mouth's inside.
-    `ray_*` give the outermost surface in each direction of the map of radii.
+    `identity` (100, 3V) as integers of `identity_step` (100,) cm, `expression` (57, 3V) in cm; `triangles`
+    (T, 3) with `material` and `region` (T,). Per vertex: `occlusion` (2, V) (mouth closed, mouth open; 1 is
+    unoccluded), `lip` (V,) signed distance to the lips' outer contour in cm (inside positive), `inside` (V,)
+    part of the mouth's inside; `tongue` are indices. `scalp`, `brow`, `beard` are places for hair. `ray_*`
+    give the outermost surface in each direction of the map of radii.
     """
 
     kit: FaceKit
@@ -179,7 +182,9 @@ def _parts(kit: FaceKit) -> tuple[Int, NDArray[np.uint8], NDArray[np.uint8]]:
     ear = skin & (lateral > 7.2) & (center[:, 1] > -2.1) & (center[:, 1] < 4.7)
     ear &= (center[:, 2] < 2.7) & (center[:, 2] > -2.4)
     region[ear] = R_EARS
-    jaw_y = np.interp(center[:, 2], [-4.0, 2.0, 4.5, 6.0, 7.5, 9.0, 10.5], [-1.5, -2.2, -3.6, -5.4, -6.9, -7.5, -8.2])
+    jaw_y = np.interp(
+        center[:, 2], [-4.0, 2.0, 4.5, 6.0, 7.5, 9.0, 10.5], [-1.5, -2.2, -3.6, -5.4, -6.9, -7.5, -8.2]
+    )
     region[skin & (center[:, 1] < jaw_y)] = R_NECK
     keep = material != 255
     return np.ascontiguousarray(tri[keep]), material[keep], region[keep]
@@ -190,7 +195,9 @@ def _occlusion(vertices: Float, triangles: Int, count: int = 96, size: int = 256
     golden = np.pi * (3 - np.sqrt(5))
     i = np.arange(count) + 0.5
     z = 1 - 2 * i / count
-    directions = np.stack([np.sqrt(1 - z * z) * np.cos(golden * i), np.sqrt(1 - z * z) * np.sin(golden * i), z], 1)
+    directions = np.stack(
+        [np.sqrt(1 - z * z) * np.cos(golden * i), np.sqrt(1 - z * z) * np.sin(golden * i), z], 1
+    )
     normal = vertex_normals(vertices, triangles)
     seen = np.zeros(len(vertices), np.float32)
     total = np.zeros(len(vertices), np.float32)
@@ -303,9 +310,13 @@ def _pick(places: Roots, mask: NDArray[np.bool_], limit: int) -> Roots:
 
 
 def scalp_margin(rest: Float, forehead: float, recession: float) -> Float:
-    """How far (cm) above the hairline a rest place lies; `forehead` raises the front, `recession` the temples."""
+    """How far (cm) above the hairline a rest place lies; `forehead`, `recession` raise front and temples."""
     z = rest[:, 2]
-    line = np.interp(z, [-9.0, -6.0, -2.0, -0.5, 2.2, 3.6, 4.2, 6.0, 7.5, 9.0], [-4.0, -4.5, -3.0, 1.0, 5.8, 3.2, 5.0, 7.6, 9.6, 10.2])
+    line = np.interp(
+        z,
+        [-9.0, -6.0, -2.0, -0.5, 2.2, 3.6, 4.2, 6.0, 7.5, 9.0],
+        [-4.0, -4.5, -3.0, 1.0, 5.8, 3.2, 5.0, 7.6, 9.6, 10.2],
+    )
     line = line + forehead * np.clip((z - 4.0) / 4.0, 0, 1)
     corner = np.exp(-(((np.abs(rest[:, 0]) - 5.0) / 2.0) ** 2)) * np.clip((z - 2.5) / 3.0, 0, 1)
     ear = (np.abs(rest[:, 0]) > 7.6) & (z > -2.4) & (z < 2.7) & (rest[:, 1] < 4.8)
@@ -378,8 +389,16 @@ def _vertex_normals(vertices: Float, triangles: Int) -> Float:
     normal = np.zeros_like(vertices)
     for t in range(len(triangles)):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for k in (a, b, c):
             normal[k, 0] += nx

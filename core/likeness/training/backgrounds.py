@@ -1,4 +1,4 @@
-"""Procedural backgrounds: gradients, noise, blurred shapes, walls, foliage, bokeh, screens, blobs like skin."""
+"""Procedural backgrounds: gradients, noise, blurred shapes, foliage, bokeh, screens, blobs like skin."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def _noise(rng: Random, size: int, coarse: int, octaves: int, gain: float) -> Fl
     for _ in range(octaves):
         if cells > size // 2:
             break
-        layer = rng.normal(0, 1, (cells + 1, cells + 1, 1)) + 0.3 * rng.normal(0, 1, (cells + 1, cells + 1, 3))
+        layer = rng.normal(0, 1, (cells + 1, cells + 1, 1)) + 0.3 * rng.normal(
+            0, 1, (cells + 1, cells + 1, 3)
+        )
         out += weight * enlarge(layer.astype(np.float32), size)
         cells, weight = cells * 2 + 1, weight * gain
     return out
@@ -77,7 +79,7 @@ def _noise(rng: Random, size: int, coarse: int, octaves: int, gain: float) -> Fl
 
 @numba.njit(cache=True, fastmath=True)
 def _paint(image: Float, shapes: Float) -> None:
-    """Paint ellipses and boxes: rows of cx, cy, rx, ry, angle, kind, softness, opacity, r, g, b (in pixels)."""
+    """Paint ellipses and boxes: rows of cx, cy, rx, ry (pixels), angle, kind, softness, opacity, r, g, b."""
     h, w, _ = image.shape
     for s in shapes:
         reach = max(s[2], s[3]) * 1.5
@@ -124,7 +126,9 @@ def sample_background(rng: Random, size: int, skin: Float) -> Float:
         if rng.random() < 0.6:
             image *= np.exp(0.25 * _noise(rng, small, 6, 4, 0.8))
     elif kind < 0.70:  # foliage
-        green = np.array([rng.uniform(0.02, 0.3), rng.uniform(0.08, 0.4), rng.uniform(0.01, 0.15)], np.float32)
+        green = np.array(
+            [rng.uniform(0.02, 0.3), rng.uniform(0.08, 0.4), rng.uniform(0.01, 0.15)], np.float32
+        )
         image = green * np.exp(0.9 * _noise(rng, small, int(rng.integers(8, 24)), 4, 0.9))
     elif kind < 0.80:  # bokeh
         spots = _shapes(rng, int(rng.integers(10, 50)), small, 0.02, 0.09, 0.15)

@@ -1,4 +1,4 @@
-"""What lies between the scene and the file: exposure, lens, motion, film, noise, old photographs, paint, JPEG."""
+"""What lies between scene and file: exposure, lens, motion, film, noise, old photographs, paint, JPEG."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _streak(image: Float, dx: float, dy: float, taps: int) -> Float:
                 xx = min(max(x + ox, 0), w - 1)
                 for c in range(3):
                     out[y, x, c] += image[yy, xx, c]
-    return out / taps
+    return out / np.float32(taps)
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -126,7 +126,9 @@ def _painting(rng: Random, picture: Float) -> Float:
     if rng.random() < 0.4:
         x = np.arange(size, dtype=np.float32)
         period = rng.uniform(2.5, 5)
-        weave = weave + 0.015 * (np.sin(x * 6.28 / period)[None, :, None] * np.sin(x * 6.28 / period)[:, None, None])
+        weave = weave + 0.015 * (
+            np.sin(x * 6.28 / period)[None, :, None] * np.sin(x * 6.28 / period)[:, None, None]
+        )
     cracks = _grain(rng, size, rng.uniform(5, 14))
     if rng.random() < 0.2:
         weave = weave - 0.15 * np.exp(-((cracks / 0.05) ** 2))
@@ -134,7 +136,7 @@ def _painting(rng: Random, picture: Float) -> Float:
 
 
 def photograph(rng: Random, linear: Float) -> Bytes:
-    """Turn a linear picture (H, H, 3) into the 8-bit picture (H, H, 3) that a random camera or hand leaves."""
+    """The 8-bit picture (H, H, 3) that a random camera or hand makes of a linear one."""
     size = len(linear)
     lens = rng.random()
     if lens < 0.25:
@@ -146,7 +148,8 @@ def photograph(rng: Random, linear: Float) -> Bytes:
         linear = _streak(linear.astype(np.float32), reach * np.cos(angle), reach * np.sin(angle), 7)
     if rng.random() < 0.25:
         axis = np.linspace(-1, 1, size, dtype=np.float32) + np.float32(rng.normal(0, 0.4))
-        linear = linear * (1 - rng.uniform(0.1, 0.5) * np.clip((axis[:, None] ** 2 + axis[None] ** 2) / 2, 0, 1))[..., None]
+        corner = np.clip((axis[:, None] ** 2 + axis[None] ** 2) / 2, 0, 1)[..., None]
+        linear = (linear * (1 - np.float32(rng.uniform(0.1, 0.5)) * corner)).astype(np.float32)
     picture = _expose(rng, linear.astype(np.float32))
     style = rng.random()
     if style < 0.10:
@@ -165,8 +168,12 @@ def photograph(rng: Random, linear: Float) -> Bytes:
     if rng.random() < 0.2:  # came from a smaller picture, or was sharpened
         if rng.random() < 0.6:
             cells = int(size * rng.uniform(0.3, 0.85))
-            tiny = Pillow.fromarray((np.clip(picture, 0, 1) * 255).astype(np.uint8)).resize((cells, cells), Pillow.Resampling.BOX)
-            picture = np.asarray(tiny.resize((size, size), Pillow.Resampling.BICUBIC), np.float32) / 255
+            tiny = Pillow.fromarray((np.clip(picture, 0, 1) * 255).astype(np.uint8)).resize(
+                (cells, cells), Pillow.Resampling.BOX
+            )
+            picture = np.asarray(
+                tiny.resize((size, size), Pillow.Resampling.BICUBIC), np.float32
+            ) / np.float32(255)
         else:
             picture = picture + rng.uniform(0.3, 1.0) * (picture - blur(picture.astype(np.float32), 1, 2))
     bytes8 = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from likeness.errors import BadInput
 from likeness.training.anatomy import REGIONS, load_anatomy
-from likeness.training.people import SIZE, render
+from likeness.training.people import render
+from likeness.training.scene import SIZE
 
 Bytes = NDArray[np.uint8]
 SHARD = 500
@@ -74,7 +75,9 @@ def open_dataset(folder: Path | str) -> Dataset:
 def _describe(folder: Path) -> dict[str, int]:
     path = folder / "dataset.json"
     if not path.is_file():
-        raise BadInput(f"No rendered pictures in '{folder}'.", "Render them: python -m likeness.training.dataset --help")
+        raise BadInput(
+            f"No rendered pictures in '{folder}'.", "Render them: python -m likeness.training.dataset --help"
+        )
     found: dict[str, int] = json.loads(path.read_text())
     return found
 
@@ -91,7 +94,10 @@ def create(folder: Path, count: int, seed: int) -> None:
     if path.is_file():
         found = json.loads(path.read_text())
         if found != described:
-            raise BadInput(f"'{folder}' holds another dataset.", "Give another folder, or the count and seed it was begun with.")
+            raise BadInput(
+                f"'{folder}' holds another dataset.",
+                "Give another folder, or the count and seed it was begun with.",
+            )
         return
     for name, shape in FILES.items():
         with (folder / f"{name}.u8").open("wb") as file:
@@ -106,9 +112,16 @@ def render_shard(data: Path, folder: Path, shard: int) -> None:
     count, seed = described["count"], described["seed"]
     maps = {n: np.memmap(folder / f"{n}.u8", np.uint8, "r+", shape=(count, *s)) for n, s in FILES.items()}
     collected: dict[str, list[NDArray[np.generic]]] = {}
+    parent = multiprocessing.parent_process()
     for index in range(shard * SHARD, min(count, (shard + 1) * SHARD)):
+        if parent is not None and not parent.is_alive():
+            raise SystemExit(1)  # nobody waits for this shard any more
         portrait = render(seed, index, anatomy)
-        maps["images"][index], maps["regions"][index], maps["alpha"][index] = portrait.image, portrait.region, portrait.alpha
+        maps["images"][index], maps["regions"][index], maps["alpha"][index] = (
+            portrait.image,
+            portrait.region,
+            portrait.alpha,
+        )
         for name, value in portrait.labels.items():
             collected.setdefault(name, []).append(value)
     for memory in maps.values():
@@ -116,7 +129,7 @@ def render_shard(data: Path, folder: Path, shard: int) -> None:
     path = _labels_path(folder, shard)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:
-        np.savez(file, **{name: np.stack(values) for name, values in collected.items()})
+        np.savez(file, allow_pickle=False, **{name: np.stack(values) for name, values in collected.items()})
     os.replace(unfinished, path)
 
 
@@ -139,7 +152,9 @@ def render_dataset(data: Path, folder: Path, count: int, seed: int, workers: int
 
 def main() -> None:
     """Render a dataset from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of the head data")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--count", type=int, required=True, help="number of pictures")

@@ -10,7 +10,7 @@ Random = np.random.Generator
 
 GAZE_FULL_DEG = {"Out": 38.0, "In": 38.0, "Up": 28.0, "Down": 32.0}  # where the lids' shapes reach 1
 
-# Combinations of the mouth and of the upper face: shape (both sides unless `_L`/`_R` is named) and its weight.
+# Combinations of mouth and upper face: shape (both sides unless `_L`/`_R` is named) and its weight.
 _MOUTHS: tuple[dict[str, float], ...] = (
     {"mouthSmile": 0.5, "cheekSquint": 0.2, "mouthDimple": 0.2},
     {"mouthSmile": 0.8, "jawOpen": 0.15, "mouthUpperUp": 0.25, "mouthLowerDown": 0.2, "cheekSquint": 0.5},
@@ -70,11 +70,11 @@ def sample_expression(rng: Random, names: tuple[str, ...]) -> Float:
     def add(parts: dict[str, float], strength: float) -> None:
         skew = rng.normal(0.0, 0.12) if rng.random() < 0.8 else rng.uniform(-0.6, 0.6)
         for name, value in parts.items():
-            value *= strength * rng.uniform(0.6, 1.4)
+            amount = value * strength * rng.uniform(0.6, 1.4)
             sides = [name] if name in names else [f"{name}_L", f"{name}_R"]
             for side in sides:
                 tilt = 1 + skew if side.endswith("_L") else 1 - skew if side.endswith("_R") else 1.0
-                weights[side] = weights.get(side, 0.0) + value * tilt
+                weights[side] = weights.get(side, 0.0) + amount * tilt
 
     kind = rng.random()
     if kind < 0.40:

@@ -1,4 +1,4 @@
-"""Random light: six ambient colors around the head, one to three directional lights, a shadow map for the first."""
+"""Random light: six ambient colors around the head, up to three lights, a shadow map for the first."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def sample_light(rng: Random) -> Light:
     direction, color = [], []
     for k in range(count):
         if k == 2 or (k == 1 and rng.random() < 0.4):  # a rim from behind
-            d = np.array([rng.choice([-1, 1]) * rng.uniform(0.4, 1.0), rng.uniform(-0.8, 0.1), rng.uniform(0.1, 0.9)])
+            d = np.array(
+                [rng.choice([-1, 1]) * rng.uniform(0.4, 1.0), rng.uniform(-0.8, 0.1), rng.uniform(0.1, 0.9)]
+            )
             strength = rng.uniform(0.2, 1.0)
         else:
             yaw, up = rng.normal(0, 0.85), rng.normal(0.55, 0.45)

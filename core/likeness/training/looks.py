@@ -110,15 +110,24 @@ def sample_look(rng: Random) -> Look:
     if rng.random() < 0.05:
         hair = rng.uniform(0.02, 0.6, 3)
     hair = np.clip(hair, 0.003, 0.85).astype(np.float32)
-    brow_color = np.clip(hair * rng.uniform(0.4, 1.1), 0.004, 0.5) if rng.random() < 0.8 else _HAIR[rng.integers(1, 5)]
+    brow_color = (
+        np.clip(hair * rng.uniform(0.4, 1.1), 0.004, 0.5) if rng.random() < 0.8 else _HAIR[rng.integers(1, 5)]
+    )
     beard_color = np.clip(hair * rng.uniform(0.5, 1.5), 0.004, 0.75)
-    iris_pick = rng.choice(len(_IRIS), p=[0.3, 0.1, 0.12, 0.12, 0.1, 0.12, 0.08, 0.06] if melanin < 0.55 else [0.45, 0.45, 0.08, 0.02, 0, 0, 0, 0])
+    iris_pick = rng.choice(
+        len(_IRIS),
+        p=[0.3, 0.1, 0.12, 0.12, 0.1, 0.12, 0.08, 0.06]
+        if melanin < 0.55
+        else [0.45, 0.45, 0.08, 0.02, 0, 0, 0, 0],
+    )
     outer = _IRIS[iris_pick] * np.exp(rng.normal(0, 0.3)) * (1 + rng.normal(0, 0.08, 3))
     inner = outer * rng.uniform(0.8, 1.8) * np.array([rng.uniform(0.9, 1.5), 1.0, rng.uniform(0.5, 1.0)])
     iris = np.repeat(np.clip(np.stack([inner, outer]), 0.003, 0.6)[None], 2, 0).astype(np.float32)
     makeup = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.3 else 0.0
     style = str(rng.choice(list(_STYLES), p=np.array(list(_STYLES.values())) / sum(_STYLES.values())))
-    beard_shape = str(rng.choice(["none", "full", "goatee", "moustache", "long"], p=[0.76, 0.11, 0.05, 0.055, 0.025]))
+    beard_shape = str(
+        rng.choice(["none", "full", "goatee", "moustache", "long"], p=[0.76, 0.11, 0.05, 0.055, 0.025])
+    )
     stubble = 0.0
     if makeup == 0 and rng.random() < 0.4:
         stubble = float(rng.uniform(0.05, 0.6))
@@ -138,7 +147,11 @@ def sample_look(rng: Random) -> Look:
         brow_thickness=float(np.clip(rng.normal(0.95, 0.28), 0.3, 1.8)),
         brow_lift=float(rng.normal(0.0, 0.14)),
         brow_hair=float(rng.uniform(0.0, 1.0)) if rng.random() < 0.92 else 0.0,
-        beard_length=float({"long": rng.uniform(3, 11), "moustache": rng.uniform(0.5, 1.8)}.get(beard_shape, rng.uniform(0.4, 2.4))),
+        beard_length=float(
+            {"long": rng.uniform(3, 11), "moustache": rng.uniform(0.5, 1.8)}.get(
+                beard_shape, rng.uniform(0.4, 2.4)
+            )
+        ),
         beard_shape=beard_shape,
         stubble=stubble,
         forehead=float(rng.normal(-0.1, 0.5)),
@@ -176,7 +189,15 @@ def _hair_odds(melanin: float, age: float) -> NDArray[np.float64]:
 
 
 def _numbers(
-    rng: Random, melanin: float, age: float, skin: Float, hair: Float, brow: Float, beard: Float, makeup: float, stubble: float
+    rng: Random,
+    melanin: float,
+    age: float,
+    skin: Float,
+    hair: Float,
+    brow: Float,
+    beard: Float,
+    makeup: float,
+    stubble: float,
 ) -> Float:
     n = np.zeros(s.P_COUNT, np.float32)
     n[s.P_FINE] = rng.uniform(0.01, 0.055) * (1 + 0.5 * age)
@@ -247,7 +268,9 @@ def paint_skin(rng: Random, look: Look, anatomy: Anatomy, rest: Float) -> Float:
     dark = 1 - np.clip(bags + lids + crease, 0, 0.7)
     color = look.skin[None] * ((1 + mottle) * dark)[:, None]
     deep = 1 - 0.25 * (1 - dark)
-    color *= np.stack([1 + 0.15 * blush, (1 - 0.9 * blush) * deep, (1 - 0.7 * blush) * deep], 1).astype(np.float32)
+    color *= np.stack([1 + 0.15 * blush, (1 - 0.9 * blush) * deep, (1 - 0.7 * blush) * deep], 1).astype(
+        np.float32
+    )
     if look.melanin < 0.75 and rng.random() < 0.5:  # moles
         spots = rest[rng.choice(np.flatnonzero(rest[:, 2] > 3), int(rng.integers(1, 7)))]
         for spot in spots:
@@ -281,19 +304,29 @@ def vertex_attributes(rng: Random, look: Look, anatomy: Anatomy, opening: float,
     attr[:, 9] = anatomy.occlusion[0] * (1 - mix) + anatomy.occlusion[1] * mix
     attr[skin, 9] = np.clip(attr[skin, 9], 0.04, 1) ** rng.uniform(0.7, 1.2)
     inner = anatomy.inside
-    attr[inner, 9] = np.clip(1.05 * np.exp(-np.maximum(depth_in[inner], 0) / rng.uniform(1.0, 2.2)), 0.01, 1) * rng.uniform(0.5, 1.0)
+    attr[inner, 9] = np.clip(
+        1.05 * np.exp(-np.maximum(depth_in[inner], 0) / rng.uniform(1.0, 2.2)), 0.01, 1
+    ) * rng.uniform(0.5, 1.0)
     attr[:, 10] = np.where(inner, -2.0, anatomy.lip)
     head = slice(0, 11248)
-    attr[head, 11] = beard_mask(_fields(anatomy)["beard"], rest[head], look.beard_shape if look.beard_shape != "none" else "full")
+    attr[head, 11] = beard_mask(
+        _fields(anatomy)["beard"], rest[head], look.beard_shape if look.beard_shape != "none" else "full"
+    )
     attr[head, 12] = np.clip(scalp_margin(rest[head], look.forehead, look.recession) / 0.7 + 0.4, 0, 1)
     if look.style == "bald":
         attr[head, 12] = 0
     elif look.style == "horseshoe":
-        attr[head, 12] *= np.clip((8.0 - rest[head, 1]) / 1.5, 0, 1) * np.clip((4.5 - rest[head, 2]) / 2.0, 0, 1)
+        attr[head, 12] *= np.clip((8.0 - rest[head, 1]) / 1.5, 0, 1) * np.clip(
+            (4.5 - rest[head, 2]) / 2.0, 0, 1
+        )
     attr[head, 13] = brow_density(rest[head], look.brow_thickness, look.brow_lift)
     gum = np.array([0.45, 0.12, 0.11]) * rng.uniform(0.6, 1.2) * (1 - 0.4 * look.melanin)
     tongue = np.array([0.5, 0.17, 0.15]) * rng.uniform(0.7, 1.2)
-    enamel = np.array([0.78, 0.74, 0.66]) * rng.uniform(0.65, 1.1) * np.array([1, rng.uniform(0.93, 1.0), rng.uniform(0.8, 1.02)])
+    enamel = (
+        np.array([0.78, 0.74, 0.66])
+        * rng.uniform(0.65, 1.1)
+        * np.array([1, rng.uniform(0.93, 1.0), rng.uniform(0.8, 1.02)])
+    )
     attr[11248:13294, 6:9] = np.array([0.28, 0.07, 0.06]) * rng.uniform(0.5, 1.3)
     attr[14062:17039, 6:9] = gum
     attr[anatomy.tongue, 6:9] = tongue
@@ -315,4 +348,3 @@ def beard_mask(full: Float, rest: Float, shape: str) -> Float:
     if shape == "goatee":
         return full * np.clip((3.2 - x) / 0.5, 0, 1)
     return full
-

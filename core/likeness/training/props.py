@@ -25,6 +25,7 @@ from likeness.training.anatomy import (
 )
 
 Float = NDArray[np.float32]
+Array = NDArray[np.floating]
 Int = NDArray[np.int32]
 Random = np.random.Generator
 
@@ -44,17 +45,19 @@ class Prop:
 
 def _grid(rows: int, columns: int, closed: bool, start: int = 0) -> Int:
     """Triangles of a grid of vertices, row by row; `closed` joins the last column to the first."""
-    i, j = np.meshgrid(np.arange(rows - 1), np.arange(columns if closed else columns - 1), indexing="ij")
-    i, j = i.ravel(), j.ravel()
+    span = columns if closed else columns - 1
+    i, j = np.repeat(np.arange(rows - 1), span), np.tile(np.arange(span), rows - 1)
     k = (j + 1) % columns
     a, b, c, d = i * columns + j, i * columns + k, (i + 1) * columns + k, (i + 1) * columns + j
     return (np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]) + start).astype(np.int32)
 
 
-def tube(path: Float, radius: Float | float, sides: int = 10, flat: float = 1.0, up: Float | None = None) -> tuple[Float, Int]:
+def tube(
+    path: Array, radius: Array | float, sides: int = 10, flat: float = 1.0, up: Array | None = None
+) -> tuple[Float, Int]:
     """A tube along `path` (N, 3) with `radius` (N,), flattened by `flat` across `up`, with round ends."""
     path = np.asarray(path, np.float32)
-    radius = np.broadcast_to(np.asarray(radius, np.float32), (len(path),)).copy()
+    radius = np.broadcast_to(np.asarray(radius, np.float32), (len(path),))
     ahead = np.gradient(path, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True) + 1e-6
     ends = [(-0.9, 0.25), (-0.55, 0.8)]
@@ -82,7 +85,9 @@ def _join(parts: list[tuple[Float, Int]]) -> tuple[Float, Int]:
     return np.concatenate(points), np.concatenate(triangles)
 
 
-def glasses(rng: Random, anatomy: Anatomy, vertices: Float, eyes: Float) -> tuple[Prop, Prop, dict[str, float]]:
+def glasses(
+    rng: Random, anatomy: Anatomy, vertices: Float, eyes: Float
+) -> tuple[Prop, Prop, dict[str, float]]:
     """A frame, its lenses, and how the lenses look (`tint` rgb, `mirror`, `opaque`)."""
     middle = eyes.mean(0)
     bridge = vertices[anatomy.kit.multipie68[28]]
@@ -99,7 +104,17 @@ def glasses(rng: Random, anatomy: Anatomy, vertices: Float, eyes: Float) -> tupl
     ux = np.sign(np.cos(a)) * np.abs(np.cos(a)) ** (2 / power)
     uy = np.sign(np.sin(a)) * np.abs(np.sin(a)) ** (2 / power)
     thick = np.exp(rng.uniform(np.log(0.07), np.log(0.32)))
-    color = np.array(rng.choice([[0.01, 0.01, 0.012], [0.03, 0.015, 0.01], [0.5, 0.38, 0.18], [0.45, 0.45, 0.47], [0.25, 0.1, 0.04]]))
+    color = np.array(
+        rng.choice(
+            [
+                [0.01, 0.01, 0.012],
+                [0.03, 0.015, 0.01],
+                [0.5, 0.38, 0.18],
+                [0.45, 0.45, 0.47],
+                [0.25, 0.1, 0.04],
+            ]
+        )
+    )
     color = color if rng.random() < 0.85 else rng.uniform(0, 0.6, 3)
     parts: list[tuple[Float, Int]] = []
     lenses: list[tuple[Float, Int]] = []
@@ -119,7 +134,9 @@ def glasses(rng: Random, anatomy: Anatomy, vertices: Float, eyes: Float) -> tupl
             parts.append(tube(top, thick * 0.5, 6))
         fan = np.concatenate([ring, ring.mean(0, keepdims=True)])
         k = np.arange(len(ring))
-        lenses.append((fan, np.stack([k, (k + 1) % len(ring), np.full_like(k, len(ring))], 1).astype(np.int32)))
+        lenses.append(
+            (fan, np.stack([k, (k + 1) % len(ring), np.full_like(k, len(ring))], 1).astype(np.int32))
+        )
         outer = bend(np.array([side * (apart + half_w)]), np.array([level + 0.45 * half_h]))[0]
         ear = np.array([side * 7.6, middle[1] + 0.4, 0.5], np.float32)
         hook = ear + np.array([0, -2.0, -2.2], np.float32)
@@ -127,10 +144,16 @@ def glasses(rng: Random, anatomy: Anatomy, vertices: Float, eyes: Float) -> tupl
         parts.append(tube(np.stack([outer, hinge, ear, hook]), max(0.09, 0.55 * thick), 6))
     inner = apart - half_w
     bx = np.linspace(-inner, inner, 7)
-    parts.append(tube(bend(bx, level + 0.35 * half_h + 0.25 * (1 - (bx / inner) ** 2)), max(0.08, thick * 0.5), 6))
+    parts.append(
+        tube(bend(bx, level + 0.35 * half_h + 0.25 * (1 - (bx / inner) ** 2)), max(0.08, thick * 0.5), 6)
+    )
     frame = Prop(*_join(parts), color.astype(np.float32), HARD, R_GLASSES, float(rng.uniform(0, 1.2)))
     dark = rng.random() < 0.17
-    tint = rng.uniform(0.02, 0.35) * np.ones(3) * rng.uniform(0.7, 1.3, 3) if dark else 1 - rng.uniform(0, 0.12, 3)
+    tint = (
+        rng.uniform(0.02, 0.35) * np.ones(3) * rng.uniform(0.7, 1.3, 3)
+        if dark
+        else 1 - rng.uniform(0, 0.12, 3)
+    )
     style = {
         "r": float(tint[0]),
         "g": float(tint[1]),
@@ -152,7 +175,9 @@ def _top(points: Float, triangles: Int) -> tuple[Float, Int]:
     return np.concatenate([points, apex]), np.concatenate([triangles, fan])
 
 
-def shell(anatomy: Anatomy, radii: Float, height: Float | float, keep: NDArray[np.bool_]) -> tuple[Float, Int]:
+def shell(
+    anatomy: Anatomy, radii: Float, height: Float | float, keep: NDArray[np.bool_]
+) -> tuple[Float, Int]:
     """The map of radii as a surface `height` above the head, only where `keep` (rows, columns)."""
     place = HEAD_CENTER + anatomy.ray_direction * (radii + height)[..., None]
     triangles = _grid(MAP_ROWS, MAP_COLUMNS, True)
@@ -163,7 +188,9 @@ def shell(anatomy: Anatomy, radii: Float, height: Float | float, keep: NDArray[n
 def cloth_color(rng: Random) -> Float:
     """Linear colors that clothes have: often dark, gray or white, sometimes saturated."""
     if rng.random() < 0.5:
-        return (np.exp(rng.uniform(np.log(0.01), np.log(0.8))) * rng.uniform(0.85, 1.15, 3)).astype(np.float32)
+        return (np.exp(rng.uniform(np.log(0.01), np.log(0.8))) * rng.uniform(0.85, 1.15, 3)).astype(
+            np.float32
+        )
     return (rng.uniform(0.01, 0.7, 3) ** rng.uniform(1.0, 2.0)).astype(np.float32)
 
 
@@ -178,7 +205,10 @@ def hat(rng: Random, anatomy: Anatomy, radii: Float) -> Prop:
     color = cloth_color(rng)
     if kind in ("beanie", "turban", "helmet"):
         rough = {"beanie": 0.15, "turban": 0.7, "helmet": 0.0}[kind]
-        wave = np.sin(anatomy.ray_direction[..., 1] * rng.uniform(8, 30) + 3 * anatomy.ray_direction[..., 0] * rng.normal())
+        wave = np.sin(
+            anatomy.ray_direction[..., 1] * rng.uniform(8, 30)
+            + 3 * anatomy.ray_direction[..., 0] * rng.normal()
+        )
         height = rng.uniform(0.5, 1.6) + (1.2 if kind != "beanie" else 0.0) + rough * wave
         touched = above | np.roll(above, 1, 0)
         points, triangles = shell(anatomy, radii, height.astype(np.float32), touched)
@@ -198,7 +228,16 @@ def hat(rng: Random, anatomy: Anatomy, radii: Float) -> Prop:
     rows = []
     for f in (0.0, 0.5, 1.0):
         out = f * reach * (np.clip(np.cos(a), 0, 1) ** 0.7 if kind == "cap" else 1.0)
-        rows.append(np.stack([(wide + out * 0.85) * np.sin(a), base - bow * out * np.abs(np.sin(a)), (deep + out) * np.cos(a) + 0.6], 1))
+        rows.append(
+            np.stack(
+                [
+                    (wide + out * 0.85) * np.sin(a),
+                    base - bow * out * np.abs(np.sin(a)),
+                    (deep + out) * np.cos(a) + 0.6,
+                ],
+                1,
+            )
+        )
     parts.append((np.concatenate(rows).astype(np.float32), _grid(3, 40, True)))
     return Prop(*_join(parts), color, CLOTH, R_OCCLUDER)
 
@@ -212,14 +251,18 @@ def headscarf(rng: Random, anatomy: Anatomy, radii: Float) -> Prop:
     keep = (oval > 1.0) | (place[..., 2] < 1.0)
     if rng.random() < 0.35:
         keep &= place[..., 1] > rng.uniform(-6, 4)
-    folds = np.sin(place[..., 1] * rng.uniform(0.5, 2.0) + place[..., 0] * rng.uniform(-1, 1)) * rng.uniform(0.05, 0.3)
+    folds = np.sin(place[..., 1] * rng.uniform(0.5, 2.0) + place[..., 0] * rng.uniform(-1, 1)) * rng.uniform(
+        0.05, 0.3
+    )
     height = rng.uniform(0.4, 1.2) + folds
     touched = keep.copy()
     for axis in (0, 1):
         touched |= np.roll(keep, 1, axis) | np.roll(keep, -1, axis)
     points, triangles = shell(anatomy, radii, height.astype(np.float32), touched)
     slip = np.zeros(len(points), bool)
-    slip[: oval.size] = ((oval < 1) & (place[..., 2] > 1.0)).ravel()  # what would hang into the face is drawn back to its border
+    slip[: oval.size] = (
+        (oval < 1) & (place[..., 2] > 1.0)
+    ).ravel()  # what would hang into the face is drawn back to its border
     out = np.clip(oval.ravel()[slip[: oval.size]], 0.3, 1) ** (-1 / 2.4)
     points[slip, 0] *= out
     points[slip, 1] = center + (points[slip, 1] - center) * out
@@ -255,12 +298,25 @@ def hand(rng: Random, target: Float, color: Float) -> list[Prop]:
     parts.append(tube(palm, np.array([3.6, 3.9, 3.5, 2.8]) * size, 14, 0.36, away))
     thumb = base - point * 6 + across * rng.choice([-1, 1]) * 3
     out = thumb - (base - point * 6)
-    parts.append(tube(np.stack([thumb, thumb + 0.6 * out + 2.4 * point, thumb + 0.7 * out + 5.0 * point]), np.array([1.3, 1.05, 0.8]) * size, 10))
+    parts.append(
+        tube(
+            np.stack([thumb, thumb + 0.6 * out + 2.4 * point, thumb + 0.7 * out + 5.0 * point]),
+            np.array([1.3, 1.05, 0.8]) * size,
+            10,
+        )
+    )
     wrist = base - point * 8.5
     arm = np.stack([wrist, wrist - point * 6, wrist - point * 26 + np.array([0, -8.0, 0])])
     bare = rng.random() < 0.5
     props = [Prop(*_join(parts), color, SKIN, R_OCCLUDER)]
-    props.append(Prop(*tube(arm, np.array([2.7, 3.0, 4.2]) * size * (1.0 if bare else 1.3), 14), color if bare else cloth_color(rng), SKIN if bare else CLOTH, R_OCCLUDER))
+    props.append(
+        Prop(
+            *tube(arm, np.array([2.7, 3.0, 4.2]) * size * (1.0 if bare else 1.3), 14),
+            color if bare else cloth_color(rng),
+            SKIN if bare else CLOTH,
+            R_OCCLUDER,
+        )
+    )
     return props
 
 
@@ -283,8 +339,22 @@ def microphone(rng: Random, mouth: Float) -> list[Prop]:
             Prop(*stick, dark, HARD, R_OCCLUDER, 0.4),
         ]
     wide = rng.uniform(2.5, 4.5)
-    body = tube(np.stack([tip - axis * 4, tip + axis * rng.uniform(5, 9)]), wide, 20, rng.choice([0.12, 0.3, 1.0]), away)
-    return [Prop(*body, cloth_color(rng), HARD if rng.random() < 0.6 else CLOTH, R_OCCLUDER, float(rng.uniform(0, 0.5)))]
+    body = tube(
+        np.stack([tip - axis * 4, tip + axis * rng.uniform(5, 9)]),
+        wide,
+        20,
+        rng.choice([0.12, 0.3, 1.0]),
+        away,
+    )
+    return [
+        Prop(
+            *body,
+            cloth_color(rng),
+            HARD if rng.random() < 0.6 else CLOTH,
+            R_OCCLUDER,
+            float(rng.uniform(0, 0.5)),
+        )
+    ]
 
 
 def clothes(rng: Random) -> list[Prop]:
@@ -296,15 +366,26 @@ def clothes(rng: Random) -> list[Prop]:
     for f in (0.0, 0.12, 0.25, 0.38, 0.5, 0.75, 1.0, 2.2, 4.0):
         drop = cut * np.clip(np.cos(a), 0, 1) ** 3 * max(0.0, 1 - f)
         y = top - 9.0 * f - drop
-        half_x = np.interp(y, [-40, -26, -19, -16, -14, -12, -10.5, -9], [22, 21, 18.5, 16.2, 14.2, 11.2, 8.8, 7.2])
-        half_z = np.interp(y, [-40, -26, -19, -16, -14, -12, -10.5, -9], [14, 12.5, 11, 10.6, 10.2, 9.6, 8.4, 7.6])
+        half_x = np.interp(
+            y, [-40, -26, -19, -16, -14, -12, -10.5, -9], [22, 21, 18.5, 16.2, 14.2, 11.2, 8.8, 7.2]
+        )
+        half_z = np.interp(
+            y, [-40, -26, -19, -16, -14, -12, -10.5, -9], [14, 12.5, 11, 10.6, 10.2, 9.6, 8.4, 7.6]
+        )
         z = np.interp(y, [-19, -14, -9], [-3.4, -2.8, -1.6])
         wide = 1 + (broad - 1) * np.clip((-11 - y) / 6, 0, 1)
         rows.append(np.stack([wide * half_x * np.sin(a), y, half_z * np.cos(a) + z], 1))
     points = np.concatenate(rows).astype(np.float32)
     props = [Prop(points, _grid(len(rows), 48, True), color, CLOTH, R_BACK, body=True)]
     if rng.random() < 0.7 and top > -11.0 and cut < 2.0:
-        ring = np.stack([(7.4 - 0.5 * (top + 9)) * np.sin(a), top + 0.2 - cut * np.clip(np.cos(a), 0, 1) ** 3, (7.6 - 0.5 * (top + 9)) * np.cos(a) - 1.5], 1)
+        ring = np.stack(
+            [
+                (7.4 - 0.5 * (top + 9)) * np.sin(a),
+                top + 0.2 - cut * np.clip(np.cos(a), 0, 1) ** 3,
+                (7.6 - 0.5 * (top + 9)) * np.cos(a) - 1.5,
+            ],
+            1,
+        )
         ring = np.concatenate([ring, ring[:1]])
         trim = color if rng.random() < 0.5 else cloth_color(rng)
         props.append(Prop(*tube(ring, rng.uniform(0.4, 1.8), 8), trim, CLOTH, R_BACK, body=True))

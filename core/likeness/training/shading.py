@@ -105,7 +105,9 @@ def fractal(volume: Float, places: Float, frequency: float, octaves: int, channe
         f, a, total = frequency, 1.0, 0.0
         value = 0.0
         for _ in range(octaves):
-            value += a * _fetch(volume, places[n, 0] * f + 7.3, places[n, 1] * f + 3.1, places[n, 2] * f + 11.7, channel)
+            value += a * _fetch(
+                volume, places[n, 0] * f + 7.3, places[n, 1] * f + 3.1, places[n, 2] * f + 11.7, channel
+            )
             total += a * a
             f *= 2.03
             a *= 0.6
@@ -355,9 +357,24 @@ def shade(
                 ox = px + 0.25 * nx
                 oy = py + 0.25 * ny
                 oz = pz + 0.25 * nz
-                hx = shadow_frame[0, 0] * ox + shadow_frame[0, 1] * oy + shadow_frame[0, 2] * oz + shadow_frame[0, 3]
-                hy = shadow_frame[1, 0] * ox + shadow_frame[1, 1] * oy + shadow_frame[1, 2] * oz + shadow_frame[1, 3]
-                hz = shadow_frame[2, 0] * ox + shadow_frame[2, 1] * oy + shadow_frame[2, 2] * oz + shadow_frame[2, 3]
+                hx = (
+                    shadow_frame[0, 0] * ox
+                    + shadow_frame[0, 1] * oy
+                    + shadow_frame[0, 2] * oz
+                    + shadow_frame[0, 3]
+                )
+                hy = (
+                    shadow_frame[1, 0] * ox
+                    + shadow_frame[1, 1] * oy
+                    + shadow_frame[1, 2] * oz
+                    + shadow_frame[1, 3]
+                )
+                hz = (
+                    shadow_frame[2, 0] * ox
+                    + shadow_frame[2, 1] * oy
+                    + shadow_frame[2, 2] * oz
+                    + shadow_frame[2, 3]
+                )
                 dark = 0.0
                 spread = look[P_SOFT]
                 turn = ((x * 7 + y * 13) & 3) * 0.4
@@ -375,7 +392,9 @@ def shade(
             if m == STRAND or m == LASH:
                 td = ux * lx + uy * ly + uz * lz
                 th = (ux * hx + uy * hy + uz * hz) * r
-                wrap = max(0.0, (d + 0.35) / 1.35) * lit * np.sqrt(max(0.0, 1 - td * td)) * (0.3 + 0.7 * visible)
+                wrap = (
+                    max(0.0, (d + 0.35) / 1.35) * lit * np.sqrt(max(0.0, 1 - td * td)) * (0.3 + 0.7 * visible)
+                )
                 er, eg, eb = er + qr * wrap, eg + qg * wrap, eb + qb * wrap
                 if m == STRAND:
                     gleam = np.sqrt(max(0.0, 1 - th * th))
@@ -389,7 +408,11 @@ def shade(
                     sr, sg, sb = sr + qr * gleam, sg + qg * gleam, sb + qb * gleam
                 continue
             if m == SKIN:
-                dr, dg, db = max(0.0, (d + 0.22) / 1.22), max(0.0, (d + 0.10) / 1.10), max(0.0, (d + 0.06) / 1.06)
+                dr, dg, db = (
+                    max(0.0, (d + 0.22) / 1.22),
+                    max(0.0, (d + 0.10) / 1.10),
+                    max(0.0, (d + 0.06) / 1.06),
+                )
             elif m == CLOTH:
                 dr = max(0.0, (d + 0.15) / 1.15)
                 dg, db = dr, dr

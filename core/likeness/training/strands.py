@@ -1,4 +1,4 @@
-"""Grows hair: strands that start on the skin, follow a style's direction and gravity, and stay off the head."""
+"""Grows hair: strands that start on the skin, follow a comb and gravity, and stay off the head."""
 
 from __future__ import annotations
 
@@ -76,8 +76,20 @@ def grow(
             rise = lift * np.exp(-gone / 2.5)
             angle = phase[n] + curl_frequency * s
             vx = 0.5 * vx + c * cx + gravity[0] * (0.3 + along) + rise * normals[n, 0] + curl * np.cos(angle)
-            vy = 0.5 * vy + c * cy + gravity[1] * (0.3 + along) + rise * normals[n, 1] + curl * np.sin(angle) * 0.6
-            vz = 0.5 * vz + c * cz + gravity[2] * (0.3 + along) + rise * normals[n, 2] + curl * np.sin(angle * 0.7 + phase[n])
+            vy = (
+                0.5 * vy
+                + c * cy
+                + gravity[1] * (0.3 + along)
+                + rise * normals[n, 1]
+                + curl * np.sin(angle) * 0.6
+            )
+            vz = (
+                0.5 * vz
+                + c * cz
+                + gravity[2] * (0.3 + along)
+                + rise * normals[n, 2]
+                + curl * np.sin(angle * 0.7 + phase[n])
+            )
             if face_clear > 0 and length[n] > 9.0 and pz > 3.0 and py < 10.5 and abs(px) < 8.0:
                 vx += face_clear * (1.0 if px > 0 else -1.0)
             length_v = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-6
@@ -97,7 +109,13 @@ def grow(
 
 @numba.njit(cache=True, fastmath=True)
 def ribbons(
-    strands: Float, camera_strands: Float, center: Float, width: Float, color: Float, shade: Float, seed: Float
+    strands: Float,
+    camera_strands: Float,
+    center: Float,
+    width: Float,
+    color: Float,
+    shade: Float,
+    seed: Float,
 ) -> tuple[Float, Float, Int]:
     """Ribbons that face the camera: points (2NS, 3) in camera space, attributes (2NS, 14), triangles.
 
@@ -132,7 +150,11 @@ def ribbons(
             for side in range(2):
                 e = 1.0 if side == 1 else -1.0
                 i = 2 * (n * steps + s) + side
-                points[i, 0], points[i, 1], points[i, 2] = p[0] + e * half * wx, p[1] + e * half * wy, p[2] + e * half * wz
+                points[i, 0], points[i, 1], points[i, 2] = (
+                    p[0] + e * half * wx,
+                    p[1] + e * half * wy,
+                    p[2] + e * half * wz,
+                )
                 nx, ny, nz = ox + 0.5 * e * wx, oy + 0.5 * e * wy, oz + 0.5 * e * wz
                 r = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6
                 attr[i, 0], attr[i, 1], attr[i, 2] = nx / r, ny / r, nz / r
