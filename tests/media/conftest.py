@@ -65,6 +65,9 @@ def film() -> Callable[..., Path]:
             stream.height, stream.width = frames[0].shape[:2]
             stream.pix_fmt = pixels
             stream.codec_context.time_base = base
+            if codec == "libx265":
+                # Its vector code writes past the end of its buffers in pictures as small as these.
+                stream.options = {"x265-params": "log-level=error:asm=0"}
             if aspect is not None:
                 stream.codec_context.sample_aspect_ratio = aspect
             if turn_deg:

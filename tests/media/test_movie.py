@@ -71,7 +71,7 @@ def test_every_codec_gives_the_picture_back(codec: str, suffix: str, tmp_path: P
     for i in (0, 3):
         error = np.abs(shown(path, i + 1) - frames[i])
         assert error.mean() < 0.004, "half a code of eight bits and what the codec loses"
-        assert np.abs((shown(path, i + 1) - frames[i]).mean(axis=(0, 1))).max() < 0.002, "no drift of color"
+        assert np.abs((shown(path, i + 1) - frames[i]).mean(axis=(0, 1))).max() < 0.003, "no drift of color"
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [k for k in KINDS if k[0] != "dnxhr"])

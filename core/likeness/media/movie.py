@@ -50,6 +50,8 @@ CODECS = {
     ),
 }
 _BT709 = 1
+# x265's vector code writes past the end of its buffers in pictures narrower than 64 pixels.
+_X265_SAFE_SIDE = 128
 # Encoder and sample rates (Hz) of the sound; another rate becomes the last.
 _SOUND = {
     ".mov": ("pcm_s16le", (44100, 48000)),
@@ -113,6 +115,8 @@ class MovieWriter:
         stream.width, stream.height = (side + pad for side, pad in zip(self._size, self._pad, strict=True))
         stream.pix_fmt = pixels
         stream.options = dict(self._codec.options)
+        if "x265-params" in stream.options and min(self._size) < _X265_SAFE_SIDE:
+            stream.options = stream.options | {"x265-params": "log-level=error:asm=0"}
         context = stream.codec_context
         context.time_base = 1 / self._rate
         if self._codec.tag and self._path.suffix.lower() != ".mkv":
