@@ -248,5 +248,14 @@ def _result(job: Job, path: str) -> Result:
 
 
 def _fps(job: Job) -> Fraction:
-    rates = (job.source(i.name).fps for i in job.effect.inputs if job.kind(i.name) == "picture")
-    return next((rate for rate in rates if rate is not None), Fraction(24))
+    for given in job.effect.inputs:
+        rate: Fraction | None = None
+        if job.kind(given.name) == "picture":
+            rate = job.source(given.name).fps
+        elif job.kind(given.name) == "performance":
+            from likeness.performance import read_csv
+
+            rate = Fraction(read_csv(str(job.path(given.name))).fps).limit_denominator(1001)
+        if rate is not None:
+            return rate
+    return Fraction(24)

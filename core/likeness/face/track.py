@@ -12,17 +12,30 @@ from numpy.typing import NDArray
 
 from likeness.errors import BadInput
 from likeness.face.detect import Faces, detect
-from likeness.face.landmarks import Crop, Points, crop_from_detection, crop_from_points, find_points
+from likeness.face.fit import interocular
+from likeness.face.landmarks import (
+    Crop,
+    Points,
+    crop_from_detection,
+    crop_from_points,
+    find_points,
+    find_points_many,
+)
 from likeness.media.color import display_view
 from likeness.media.image import Image
 
 Array = NDArray[np.float64]
 
+UNSURE = 0.3  # mean deviation of the inner points, in inter-ocular distances, that no face has
 LOST_BELOW = 0.5  # presence under which the face counts as lost
 BRIDGE_FRAMES = 8  # losses up to this long are filled from both sides
 CUT_CHANGE = 0.16  # mean change of a small picture, of full range, that makes a cut
 CUT_CONTRAST = 3.0  # and how many times the change around it
 STARTS = 3  # refinements of the crop after a detection
+STILL_LOOKS = 5  # a still is looked at from this many slightly different crops
+SCAN_SIDES = (1.1, 0.75, 0.5, 0.33)  # of the picture's shorter side: crops in which a face is sought
+SCAN_STEP = 0.35  # of a crop's side
+SCAN_TRIES = 4  # how many of the likeliest crops are settled
 
 CHOICES = ("largest", "left", "right", "center")
 
@@ -99,7 +112,10 @@ def follow(
         if cut:
             cuts.append(i)
         last = None if cut or not points else points[-1]
-        points.append(_next(view, last, choose, index, device))
+        face = _next(view, last, choose, index, device)
+        if face is not None and len(frames) == 1:
+            face = find_points(view, crop_from_points(face.xy), device, looks=STILL_LOOKS)
+        points.append(face)
     tell(len(frames), len(frames))
     found = np.array([p is not None for p in points])
     if not found.any():
@@ -113,11 +129,9 @@ def _next(
 ) -> Points | None:
     if last is not None:
         points = find_points(view, crop_from_points(last.xy), device)
-        if points.presence >= LOST_BELOW:
+        if _is_face(points):
             return points
     faces = detect(view, device)
-    if not len(faces.scores):
-        return None
     if last is not None:
         order = _by_overlap(faces, last)
     else:
@@ -125,15 +139,43 @@ def _next(
     for i in order[:2]:
         crop = crop_from_detection(faces.boxes[i], faces.points5[i])
         points = _settle(view, crop, device)
-        if points.presence >= LOST_BELOW:
+        if _is_face(points):
             return points
+    return _scan(view, device) if last is None and index == 0 else None
+
+
+def _is_face(points: Points) -> bool:
+    """Whether the network says so, and its points lie as surely as on a face."""
+    sure = points.sigma_px[17:68].mean() < UNSURE * interocular(points.xy)
+    return bool(points.presence >= LOST_BELOW and sure)
+
+
+def _scan(view: NDArray[np.float32], device: str) -> Points | None:
+    """Seek a face that the detector missed: the points' own presence in crops of several sizes."""
+    height, width = view.shape[:2]
+    crops = []
+    for share in SCAN_SIDES:
+        side = share * min(height, width)
+        across = np.linspace(
+            side / 2, width - side / 2, max(1, round((width - side) / (SCAN_STEP * side)) + 1)
+        )
+        down = np.linspace(
+            side / 2, height - side / 2, max(1, round((height - side) / (SCAN_STEP * side)) + 1)
+        )
+        crops += [Crop((float(x), float(y)), side, 0.0) for y in down for x in across]
+    found = [p for i in range(0, len(crops), 16) for p in find_points_many(view, crops[i : i + 16], device)]
+    best = sorted((p for p in found if _is_face(p)), key=lambda p: -p.presence)
+    for points in best[:SCAN_TRIES]:
+        settled = _settle(view, crop_from_points(points.xy), device)
+        if _is_face(settled):
+            return settled
     return None
 
 
 def _settle(view: NDArray[np.float32], crop: Crop, device: str) -> Points:
     points = find_points(view, crop, device)
     for _ in range(STARTS - 1):
-        if points.presence < LOST_BELOW:
+        if not _is_face(points):
             break
         points = find_points(view, crop_from_points(points.xy), device)
     return points

@@ -190,7 +190,7 @@ def _weigh(patch: Float, wx: Float, wy: Float, out: Float) -> None:
 
 
 @numba.njit(cache=True)
-def _finite_mean(patch: Float, wx: Float, wy: Float, k: int) -> float:
+def _finite_mean(patch: Float, wx: Float, wy: Float, k: int) -> np.float32:
     total, weight = np.float32(0.0), np.float32(0.0)
     for j in range(1, 3):
         for i in range(1, 3):

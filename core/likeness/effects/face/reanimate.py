@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 def frames(job: Job) -> Sequence[int]:
     """The plate's frames if it moves, else as many as the driver has."""
+    if job.kind("driver") is None and not job.request.params.get("weights"):
+        raise BadRequest("There is nothing to perform.", "Give a driver, or set weights.")
     plate = job.source("plate")
     if not plate.is_still:
         return list(plate.frames)
@@ -41,8 +43,6 @@ def frames(job: Job) -> Sequence[int]:
 
 def analyze(job: Job) -> dict[str, Any]:
     """Find and fit the face in the plate, and in the driver if it is a picture or a clip."""
-    if job.kind("driver") is None and not job.request.params.get("weights"):
-        raise BadRequest("There is nothing to perform.", "Give a driver, or set weights.")
     plate = job.source("plate")
     shot = [plate.frames[0]] if plate.is_still else list(plate.frames)
     found = faces.prefixed("plate", _find(job, "plate", shot, "face", "face_index"))

@@ -1,0 +1,193 @@
+"""Reanimate, from the command line to the pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+
+from likeness.effects.face.reanimate import LAYERS
+from likeness.media import open_source, write_image
+from likeness.media.image import Image
+from tests.effects.face.conftest import Run
+
+
+def parts(path: Path) -> dict[str, np.ndarray]:
+    """Every channel of an EXR by name, spread over the display window."""
+    out: dict[str, np.ndarray] = {}
+    index = 0
+    buffer = oiio.ImageBuf(str(path), index, 0)
+    for index in range(buffer.nsubimages):
+        part = oiio.ImageBuf(str(path), index, 0)
+        spec = part.spec()
+        full = np.zeros((spec.full_height, spec.full_width, spec.nchannels), np.float32)
+        full[spec.y : spec.y + spec.height, spec.x : spec.x + spec.width] = part.get_pixels(oiio.FLOAT)
+        for k, name in enumerate(spec.channelnames):
+            out[name] = full[..., k]
+    return out
+
+
+@pytest.fixture(scope="module")
+def made(portrait: Path, performance: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three frames of the performance on the portrait."""
+    from likeness.cli import main
+
+    folder = tmp_path_factory.mktemp("made")
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--input", f"driver={performance}"]
+    assert main([*words, "--out", str(folder / "out.####.exr")]) == 0
+    return folder
+
+
+def test_a_frame_for_every_frame_of_the_performance(made: Path) -> None:
+    assert sorted(p.name for p in made.glob("*.exr")) == [f"out.000{i}.exr" for i in (1, 2, 3)]
+
+
+def test_every_declared_layer_is_there(made: Path) -> None:
+    found = parts(made / "out.0002.exr")
+    for layer in LAYERS[1:]:
+        for channel in layer.channels:
+            assert f"{layer.name}.{channel}" in found, layer.name
+    assert {"R", "G", "B", "A", "Z"} <= set(found)
+
+
+def test_at_rest_the_plate_comes_back_bit_for_bit(made: Path, portrait: Path) -> None:
+    plate, comp = parts(portrait), parts(made / "out.0001.exr")
+    for channel in ("R", "G", "B", "A", "Z"):
+        assert comp[channel].tobytes() == plate[channel].tobytes(), channel
+
+
+@pytest.mark.parametrize("frame", [2, 3])
+def test_outside_the_matte_nothing_changes(made: Path, portrait: Path, frame: int) -> None:
+    plate, comp = parts(portrait), parts(made / f"out.000{frame}.exr")
+    kept = comp["matte.A"] == 0
+    assert 0.2 < kept.mean() < 0.99
+    for channel in ("R", "G", "B"):
+        assert (comp[channel] != plate[channel])[~kept].any()
+        assert comp[channel][kept].tobytes() == plate[channel][kept].tobytes()
+    for channel in ("A", "Z"):
+        assert comp[channel].tobytes() == plate[channel].tobytes()
+
+
+@pytest.mark.parametrize("frame", [2, 3])
+def test_face_over_plate_is_the_comp(made: Path, portrait: Path, frame: int) -> None:
+    plate, out = parts(portrait), parts(made / f"out.000{frame}.exr")
+    for channel in "RGB":
+        over = out[f"face.{channel}"] + plate[channel] * (1 - out["face.A"])
+        assert np.abs(over - out[channel]).max() < 4e-3
+
+
+def test_the_open_mouth_is_dark_inside(made: Path, portrait: Path) -> None:
+    out = parts(made / "out.0002.exr")
+    inside = out["mouth.A"] > 0.9
+    assert inside.sum() > 20
+    assert out["G"][inside].mean() < 0.8 * parts(portrait)["G"][inside].mean()
+
+
+def test_closed_eyes_show_no_eyeball(made: Path) -> None:
+    assert parts(made / "out.0003.exr")["eyes.A"].sum() < 12
+
+
+def test_run_again_it_makes_nothing_anew(
+    made: Path, portrait: Path, performance: Path, likeness: Run
+) -> None:
+    before = {p: p.stat().st_mtime_ns for p in made.glob("*.exr")}
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--input", f"driver={performance}"]
+    assert likeness(*words, "--out", made / "out.####.exr") == 0
+    assert {p: p.stat().st_mtime_ns for p in made.glob("*.exr")} == before
+
+
+def test_sliders_alone_move_a_still(portrait: Path, tmp_path: Path, likeness: Run) -> None:
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--set", 'weights={"mouthSmileLeft": 0.8}']
+    assert likeness(*words, "--out", tmp_path / "smile.exr") == 0
+    assert parts(tmp_path / "smile.exr")["matte.A"].max() == 1
+
+
+def test_a_holdout_matte_keeps_what_is_in_front(portrait: Path, tmp_path: Path, likeness: Run) -> None:
+    matte = np.zeros((256, 256, 1), np.float32)
+    matte[:, :111] = 1
+    write_image(tmp_path / "front.exr", Image(matte, ("Y",)))
+    words = [
+        "run",
+        "reanimate",
+        "--input",
+        f"plate={portrait}",
+        "--input",
+        f"holdout={tmp_path / 'front.exr'}",
+    ]
+    assert likeness(*words, "--set", 'weights={"jawOpen": 0.6}', "--out", tmp_path / "held.exr") == 0
+    out, plate = parts(tmp_path / "held.exr"), parts(portrait)
+    assert out["R"][:, :111].tobytes() == plate["R"][:, :111].tobytes()
+    assert (out["R"][:, 111:] != plate["R"][:, 111:]).any()
+
+
+def test_values_beyond_display_survive(portrait_pixels: np.ndarray, tmp_path: Path, likeness: Run) -> None:
+    bright = portrait_pixels.copy()
+    bright[:40] = 60000
+    bright[216:] = -3
+    bright[100, 5] = [np.nan, np.inf, -np.inf]
+    write_image(tmp_path / "bright.exr", Image(bright))
+    words = [
+        "run",
+        "reanimate",
+        "--input",
+        f"plate={tmp_path / 'bright.exr'}",
+        "--set",
+        'weights={"jawOpen": 0.5}',
+    ]
+    assert likeness(*words, "--out", tmp_path / "out.exr") == 0
+    plate, out = parts(tmp_path / "bright.exr"), parts(tmp_path / "out.exr")
+    kept = out["matte.A"] == 0
+    for channel in "RGB":
+        assert out[channel][kept].tobytes() == plate[channel][kept].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ((), 2, "nothing to perform"),
+        (("--set", 'weights={"jawOpne": 1}'), 2, "jawOpne"),
+        (("--set", "mode=sideways"), 2, "mode"),
+        (("--set", "strength=9"), 2, "strength"),
+        (("--set", "colour=red"), 2, "colour"),
+        (("--input", "driver=nowhere.csv"), 3, "nowhere.csv"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before(
+    portrait: Path,
+    tmp_path: Path,
+    likeness: Run,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    code: int,
+    says: str,
+) -> None:
+    out = tmp_path / "out.exr"
+    assert likeness("run", "reanimate", "--input", f"plate={portrait}", *words, "--out", out) == code
+    assert says in capfd.readouterr().err
+    assert not out.exists()
+
+
+def test_a_picture_without_a_face_is_refused(
+    tmp_path: Path, likeness: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_image(tmp_path / "wall.png", Image(np.full((120, 160, 3), 0.3, np.float32)))
+    words = [
+        "run",
+        "reanimate",
+        "--input",
+        f"plate={tmp_path / 'wall.png'}",
+        "--set",
+        'weights={"jawOpen": 1}',
+    ]
+    assert likeness(*words, "--out", tmp_path / "out.exr") == 3
+    assert "No face was found" in capfd.readouterr().err
+    assert not (tmp_path / "out.exr").exists()
+
+
+def test_a_movie_can_come_out(portrait: Path, performance: Path, tmp_path: Path, likeness: Run) -> None:
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--input", f"driver={performance}"]
+    assert likeness(*words, "--out", tmp_path / "out.mp4") == 0
+    with open_source(tmp_path / "out.mp4") as clip:
+        assert (len(clip.frames), clip.width, clip.height) == (3, 256, 256)

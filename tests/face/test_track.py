@@ -1,0 +1,114 @@
+"""Following a face: found at once, kept through the clip, bridged where lost, never invented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from likeness.errors import BadInput
+from likeness.face import track
+from likeness.face.fit import interocular
+from likeness.face.landmarks import Points
+from likeness.face.track import Track, follow
+from likeness.media import open_source
+from likeness.media.image import Image
+
+LINEAR = "lin_rec709_scene"
+
+
+class Pictures:
+    """A source of given scene-linear pictures."""
+
+    linear_colorspace = LINEAR
+
+    def __init__(self, pictures: Sequence[np.ndarray]) -> None:
+        self.pictures = pictures
+        self.frames = list(range(1, len(pictures) + 1))
+
+    def read(self, frame: int) -> Image:
+        return Image(self.pictures[frame - 1])
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    """The astronaut of scikit-image, scene-linear, as float32 (512, 512, 3)."""
+    data = pytest.importorskip("skimage.data", reason="scikit-image is an extra of the demo")
+    encoded = data.astronaut().astype(np.float32) / 255
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(
+        np.float32
+    )
+
+
+def some_points(x: float = 0.0) -> Points:
+    many = np.ones(450)
+    return Points(np.random.default_rng(0).uniform(0, 100, (450, 2)) + x, many, many, many, 1.0)
+
+
+def test_a_portrait_is_found(portrait: np.ndarray) -> None:
+    found = follow(Pictures([portrait]), [1])
+    assert found.found.all()
+    xy = found.points[0].xy
+    assert np.hypot(*(xy[36:48].mean(axis=0) - [222, 115])) < 15
+    assert 50 < interocular(xy) < 95
+
+
+def test_a_small_copy_is_found_in_a_large_frame(portrait: np.ndarray) -> None:
+    frame = np.full((720, 1280, 3), 0.2, np.float32)
+    frame[200:456, 800:1056] = portrait[::2, ::2]
+    found = follow(Pictures([frame]), [1])
+    assert np.hypot(*(found.points[0].xy[36:48].mean(axis=0) - [800 + 111, 200 + 57])) < 10
+
+
+@pytest.mark.parametrize("kind", ["gray", "noise", "nan"])
+def test_no_face_is_a_clear_sentence(kind: str) -> None:
+    frame = np.full((300, 400, 3), 0.18, np.float32)
+    if kind == "noise":
+        frame += np.random.default_rng(1).normal(0, 0.1, frame.shape).astype(np.float32)
+    if kind == "nan":
+        frame[:] = np.nan
+    with pytest.raises(BadInput, match="No face was found in the picture"):
+        follow(Pictures([frame]), [1])
+
+
+def test_a_face_that_leaves_is_marked_lost(portrait: np.ndarray) -> None:
+    gray = np.full_like(portrait, 0.18)
+    found = follow(Pictures([portrait, portrait, gray, portrait]), [1, 2, 3, 4])
+    assert found.found.tolist() == [True, True, False, True]
+    assert found.points[2].presence == 0
+
+
+class TestRuns:
+    def test_a_short_loss_is_bridged(self) -> None:
+        seen = np.array([True] * 4 + [False] * 3 + [True] * 4)
+        assert Track(list(range(11)), [some_points()] * 11, seen, []).runs == [(0, 11)]
+
+    def test_a_long_loss_breaks_the_shot(self) -> None:
+        seen = np.array([True] * 4 + [False] * 12 + [True] * 4)
+        assert Track(list(range(20)), [some_points()] * 20, seen, []).runs == [(0, 4), (16, 20)]
+
+    def test_a_cut_breaks_it_too(self) -> None:
+        assert Track(list(range(6)), [some_points()] * 6, np.ones(6, bool), [3]).runs == [(0, 3), (3, 6)]
+
+    def test_bridged_points_lie_between(self) -> None:
+        a, b = some_points(), some_points(10.0)
+        middle = track._bridge([a, None, b], np.array([True, False, True]))[1]
+        assert np.allclose(middle.xy, a.xy + 5)
+        assert (middle.sigma_px > a.sigma_px).all()
+
+
+def test_a_cut_is_seen(portrait: np.ndarray) -> None:
+    other = 1.0 - np.clip(portrait[:, ::-1], 0, 1)
+    shots = [portrait] * 3 + [other] * 2
+    assert follow(Pictures(shots), [1, 2, 3, 4, 5]).cuts == [3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["clip_talking_man_512", "clip_talking_glasses_512", "clip_expressions_480"])
+def test_a_real_clip_is_followed_throughout(real: Path, name: str) -> None:
+    with open_source(real / f"{name}.mp4") as source:
+        found = follow(source, source.frames)
+    assert found.found.all()
+    assert found.cuts == []
