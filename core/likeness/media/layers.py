@@ -1,4 +1,17 @@
-"""Layers into one OpenEXR file."""
+"""Layers into one OpenEXR file.
+
+Decided by measurement: processor time on a busy machine of two cores, 1080p; the comp is RGBA half, all
+layers are 28 channels, half and float, that fill a fifth of the frame. All of them interleaved in
+one part took about three times as long to write uncompressed as a part for each layer and type, and
+twice as long to read the comp from.
+
+    comp  none 0.16 s 16.6 MB  RLE 0.16 s 12.4 MB  ZIPS 0.27 s 11.1 MB  ZIP 0.32 s 10.5 MB  PIZ 0.64 s 12.9 MB
+    all   none 0.74 s  141 MB  RLE 1.05 s 28.6 MB  ZIPS 1.72 s 24.0 MB  ZIP 1.60 s 21.3 MB  PIZ 2.30 s 27.7 MB
+
+ZIP is the default: smallest, and for all layers cheaper than ZIPS and PIZ. All parts share the comp's
+window, because not every host puts parts of different windows in their place. OpenImageIO
+compresses a block of rows with its own threads (its attribute `exr_threads`).
+"""
 
 from __future__ import annotations
 
