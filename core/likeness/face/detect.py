@@ -1,0 +1,176 @@
+"""Finds faces in a picture: `face_detector` on a pyramid of the picture, from coarse to fine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face.landmarks import crop_from_detection, find_points_many
+from likeness.runtime import Model, session
+
+Float = NDArray[np.float32]
+
+STRIDE = 8
+MULTIPLE = 64  # the network halves its input six times
+COARSEST_PX = 192
+SMALLEST_SEEN_PX = 16  # the smallest face that one level of the pyramid finds
+LARGEST_LEVEL_PX = 2560
+SCORE = 0.2  # of a candidate; what is a face is then decided by its points
+CANDIDATES = 16
+SAME_FACE = 0.35
+VAGUE = 0.055  # median uncertainty of the inner points, in crops, at which what was found is no face
+INNER = slice(17, 68)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Pixels of the picture, y down: `boxes` (N, 4) x0 y0 x1 y1 around the dense points, `points5` (N, 5, 2):
+    eye centers, nose tip, corners of the mouth, the character's right first. `scores` (N,), best first."""
+
+    boxes: Float
+    points5: Float
+    scores: Float
+
+
+def detect(picture: Float, device: str = "auto", min_size_px: float = 24) -> Faces:
+    """All faces of `min_size_px` or more in a picture (H, W, 3), sRGB-like, 0..1.
+
+    The picture is looked at whole at 192 pixels, then at twice that and so on, until the smallest wanted
+    faces are large enough to be seen. The best candidates are then looked at by `face_points`: texture may
+    look like a face from afar, but its points stay vague.
+    """
+    model = session("face_detector", device)
+    found = [_level(picture, longest, model) for longest in level_sizes(picture.shape, min_size_px)]
+    boxes, points, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    keep = suppress(boxes, scores)
+    keep = keep[(boxes[keep, 2:] - boxes[keep, :2]).max(1, initial=0) >= 0.8 * min_size_px][:CANDIDATES]
+    faces = _verified(picture, Faces(boxes[keep], points[keep], scores[keep]), device)
+    keep = suppress(faces.boxes, faces.scores)
+    return Faces(faces.boxes[keep], faces.points5[keep], faces.scores[keep])
+
+
+def _verified(picture: Float, faces: Faces, device: str) -> Faces:
+    """The candidates whose points are certain, with box and five points from these."""
+    crops = [crop_from_detection(b, p) for b, p in zip(faces.boxes, faces.points5, strict=True)]
+    boxes, fives, scores = [], [], []
+    for crop, score, found in zip(crops, faces.scores, find_points_many(picture, crops, device), strict=True):
+        sure = 1 - (float(np.median(found.sigma_px[INNER])) / (VAGUE * crop.size)) ** 2
+        if found.presence < 0.5 or sure <= 0:
+            continue
+        boxes.append(np.concatenate([found.xy.min(0), found.xy.max(0)]))
+        fives.append(five(found.xy))
+        scores.append(np.sqrt(score * found.presence) * sure)
+    return Faces(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(fives, np.float32).reshape(-1, 5, 2),
+        np.array(scores, np.float32),
+    )
+
+
+def five(xy: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Eye centers, nose tip, mouth corners (5, 2) of dense points (450, 2); the character's right first."""
+    return np.stack([xy[36:42].mean(0), xy[42:48].mean(0), xy[30], xy[48], xy[54]])
+
+
+def level_sizes(shape: tuple[int, ...], min_size_px: float) -> list[int]:
+    """The longest side of each level, in pixels, from coarse to fine."""
+    longest = max(shape[:2])
+    finest = min(longest * SMALLEST_SEEN_PX / max(min_size_px, 1.0), longest * 2.0, LARGEST_LEVEL_PX)
+    sizes = [COARSEST_PX]
+    while sizes[-1] < finest * 0.8:
+        sizes.append(sizes[-1] * 2)
+    return sizes
+
+
+def _level(picture: Float, longest: int, model: Model) -> tuple[Float, Float, Float]:
+    factor = longest / max(picture.shape[:2])
+    blob = letterbox(picture, factor)
+    found = model(blob)[0][0]
+    boxes, points, scores = candidates(found, SCORE)
+    return boxes / factor, points / factor, scores
+
+
+def letterbox(picture: Float, factor: float) -> Float:
+    """The picture, `factor` times its size, in the upper left of a gray (1, 3, H, W) of allowed size."""
+    height, width = (max(1, round(n * factor)) for n in picture.shape[:2])
+    rows, columns = (-(-n // MULTIPLE) * MULTIPLE for n in (height, width))
+    out = np.full((1, 3, rows, columns), 0.5, np.float32)
+    _resize(np.asarray(picture, np.float32), np.float32(1 / factor), height, width, out[0])
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _resize(picture: Float, step: float, height: int, width: int, out: Float) -> None:
+    """Area average where it shrinks, bilinear where it grows."""
+    rows, columns = picture.shape[:2]
+    taps = max(1, int(np.ceil(step)))
+    for row in range(height):
+        for column in range(width):
+            total0, total1, total2 = 0.0, 0.0, 0.0
+            for a in range(taps):
+                y = min(max((row + (a + 0.5) / taps) * step - 0.5, 0.0), rows - 1.0)
+                i = min(int(y), max(rows - 2, 0))
+                ii = min(i + 1, rows - 1)
+                v = y - i
+                for b in range(taps):
+                    x = min(max((column + (b + 0.5) / taps) * step - 0.5, 0.0), columns - 1.0)
+                    j = min(int(x), max(columns - 2, 0))
+                    jj = min(j + 1, columns - 1)
+                    u = x - j
+                    p, q, r, s = (1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u
+                    total0 += (
+                        p * picture[i, j, 0]
+                        + q * picture[i, jj, 0]
+                        + r * picture[ii, j, 0]
+                        + s * picture[ii, jj, 0]
+                    )
+                    total1 += (
+                        p * picture[i, j, 1]
+                        + q * picture[i, jj, 1]
+                        + r * picture[ii, j, 1]
+                        + s * picture[ii, jj, 1]
+                    )
+                    total2 += (
+                        p * picture[i, j, 2]
+                        + q * picture[i, jj, 2]
+                        + r * picture[ii, j, 2]
+                        + s * picture[ii, jj, 2]
+                    )
+            share = 1.0 / (taps * taps)
+            out[0, row, column] = total0 * share
+            out[1, row, column] = total1 * share
+            out[2, row, column] = total2 * share
+
+
+def candidates(found: Float, threshold: float) -> tuple[Float, Float, Float]:
+    """Boxes (N, 4), points (N, 5, 2) and scores (N,) of the network's output (15, rows, columns)."""
+    row, column = np.nonzero(found[0] >= threshold)
+    cell = np.stack([column, row], 1).astype(np.float32) + 0.5
+    values = found[:, row, column].T
+    center, extent = cell + values[:, 1:3], np.exp(np.clip(values[:, 3:5], -2, 6))
+    boxes = np.concatenate([center - extent / 2, center + extent / 2], 1) * STRIDE
+    points = (values[:, 5:].reshape(-1, 5, 2) + cell[:, None]) * STRIDE
+    return boxes.astype(np.float32), points.astype(np.float32), values[:, 0].astype(np.float32)
+
+
+def suppress(boxes: Float, scores: Float) -> NDArray[np.intp]:
+    """The indices of one box for each face, best first.
+
+    A box also goes if most of the smaller of the two is shared: half a face found at a finer level.
+    """
+    order = np.argsort(-scores, kind="stable")
+    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+    keep: list[int] = []
+    while len(order):
+        best, order = order[0], order[1:]
+        keep.append(int(best))
+        low = np.maximum(boxes[best, :2], boxes[order, :2])
+        high = np.minimum(boxes[best, 2:], boxes[order, 2:])
+        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        union = area[best] + area[order] - shared
+        inner = shared / np.maximum(np.minimum(area[best], area[order]), 1e-6)
+        order = order[(shared / np.maximum(union, 1e-6) < SAME_FACE) & (inner < 0.7)]
+    return np.array(keep, np.intp)

@@ -1,0 +1,187 @@
+"""Finds the dense points of a face inside a crop of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.runtime import session
+
+Float = NDArray[np.float32]
+Array = NDArray[np.floating]
+
+CROP_PX = 192
+FILL = 0.7  # of the crop's side is the side of the points' square
+# What a detection's box is to the square of the points (measured on held-out renders).
+BOX_TO_CROP = 1.0 / FILL
+# Factors of size and turns in radians of the crops that are looked at for the mean of several looks.
+LOOKS = ((1.0, 0.0), (1.06, 0.06), (1.06, -0.06), (0.95, 0.06), (0.95, -0.06))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A turned square of the picture: `center` (x, y) and `size` (its side) in pixels, `roll` in radians.
+
+    The crop's x axis points along (cos roll, sin roll) of the picture, y down.
+    """
+
+    center: tuple[float, float]
+    size: float
+    roll: float
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(2, 3): from crop coordinates 0..1 to pixels of the picture."""
+        c, s = np.cos(self.roll) * self.size, np.sin(self.roll) * self.size
+        turn = np.array([[c, -s], [s, c]])
+        return np.concatenate([turn, (np.array(self.center) - turn @ [0.5, 0.5])[:, None]], 1)
+
+
+@dataclass(frozen=True)
+class Points:
+    """The dense points of one face (see `likeness.head.points`).
+
+    `xy` (450, 2) pixels of the picture, y down, pixel centers at .5; `z` (450,) in the same unit, away from
+    the camera, zero on average over the 68 Multi-PIE points; `sigma_px` (450,) standard deviation per axis;
+    `visible` (450,) probability; `presence` probability that there is a face at all.
+    """
+
+    xy: NDArray[np.float64]
+    z: NDArray[np.float64]
+    sigma_px: NDArray[np.float64]
+    visible: NDArray[np.float64]
+    presence: float
+
+
+def upright(eyes: Array, mouth: Array) -> float:
+    """The roll in radians of a face whose eyes' middle and mouth lie at these places."""
+    down = np.asarray(mouth, np.float64) - np.asarray(eyes, np.float64)
+    return float(np.arctan2(-down[0], down[1])) if np.hypot(*down) > 1e-6 else 0.0
+
+
+def crop_from_points(xy: Array) -> Crop:
+    """The upright crop around dense points (450, 2); their bounding square fills 0.7 of it."""
+    xy = np.asarray(xy, np.float64)
+    roll = upright((xy[36:42].mean(0) + xy[42:48].mean(0)) / 2, xy[48:68].mean(0))
+    turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+    local = xy @ turn
+    low, high = local.min(0), local.max(0)
+    x, y = turn @ ((low + high) / 2)
+    return Crop((float(x), float(y)), max(float((high - low).max()), 2.0) / FILL, roll)
+
+
+def crop_from_detection(box: Array, points5: Array) -> Crop:
+    """The upright crop of a detected face: `box` (4,) x0 y0 x1 y1, `points5` (5, 2) of `detect`."""
+    box, points5 = np.asarray(box, np.float64), np.asarray(points5, np.float64)
+    roll = upright(points5[:2].mean(0), points5[3:].mean(0))
+    side = float((box[2:] - box[:2]).max())
+    # The square of a turned face is larger than the upright one by up to the square's own diagonal.
+    side /= 1.0 + 0.2 * abs(np.sin(2 * roll))
+    x, y = (box[:2] + box[2:]) / 2
+    return Crop((float(x), float(y)), max(side, 2.0) * BOX_TO_CROP, roll)
+
+
+def find_points(
+    picture: Float, crop: Crop, device: str = "auto", *, refine: int = 0, looks: int = 1
+) -> Points:
+    """The points of the face in `crop` of a picture (H, W, 3), sRGB-like, 0..1.
+
+    `refine` looks again that many times, each time at the crop around the points just found. `looks` is the
+    number of slightly different crops whose mean is taken, up to 5 (for stills; the time grows with it).
+    """
+    found = find_points_many(picture, [crop], device, looks=looks)[0]
+    for _ in range(refine):
+        found = find_points_many(picture, [crop_from_points(found.xy)], device, looks=looks)[0]
+    return found
+
+
+def find_points_many(
+    picture: Float, crops: Sequence[Crop], device: str = "auto", *, looks: int = 1
+) -> list[Points]:
+    """As `find_points`, for several crops of one picture in one run of the network."""
+    if not crops:
+        return []
+    tried = [Crop(c.center, c.size * size, c.roll + roll) for c in crops for size, roll in LOOKS[:looks]]
+    blob = np.stack([sample_crop(picture, crop) for crop in tried])
+    found = [
+        _points(crop, *parts)
+        for crop, *parts in zip(tried, *session("face_points", device)(blob), strict=True)
+    ]
+    count = len(tried) // len(crops)
+    return [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
+
+
+def _mean(found: Sequence[Points]) -> Points:
+    """The mean of several looks at one face."""
+    parts = (
+        np.mean([getattr(p, name) for p in found], axis=0) for name in ("xy", "z", "sigma_px", "visible")
+    )
+    return Points(*parts, float(np.mean([p.presence for p in found])))
+
+
+def _points(crop: Crop, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:
+    matrix = crop.matrix
+    xy = place[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return Points(
+        xy,
+        place[:, 2].astype(np.float64) * crop.size,
+        sigma.astype(np.float64) * crop.size,
+        visible.astype(np.float64),
+        float(presence[0]),
+    )
+
+
+def sample_crop(picture: Float, crop: Crop, size: int = CROP_PX) -> Float:
+    """The crop as (3, size, size) float32; where it shrinks, pixels are averaged; outside is black."""
+    matrix = crop.matrix.copy()
+    matrix[:, :2] /= size
+    out = np.empty((3, size, size), np.float32)
+    _sample(np.asarray(picture, np.float32), matrix, max(1, round(crop.size / size)), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _sample(picture: Float, matrix: NDArray[np.float64], taps: int, out: Float) -> None:
+    height, width = picture.shape[:2]
+    size = out.shape[1]
+    share = 1.0 / (taps * taps)
+    for row in range(size):
+        for column in range(size):
+            r, g, b = 0.0, 0.0, 0.0
+            for p in range(taps):
+                for q in range(taps):
+                    cx, cy = column + (q + 0.5) / taps, row + (p + 0.5) / taps
+                    x = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] - 0.5
+                    y = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] - 0.5
+                    if x < -0.5 or y < -0.5 or x > width - 0.5 or y > height - 0.5:
+                        continue
+                    x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+                    i, j = min(int(y), max(height - 2, 0)), min(int(x), max(width - 2, 0))
+                    ii, jj = min(i + 1, height - 1), min(j + 1, width - 1)
+                    v, u = y - i, x - j
+                    a, c, d, e = (1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u
+                    r += (
+                        a * picture[i, j, 0]
+                        + c * picture[i, jj, 0]
+                        + d * picture[ii, j, 0]
+                        + e * picture[ii, jj, 0]
+                    )
+                    g += (
+                        a * picture[i, j, 1]
+                        + c * picture[i, jj, 1]
+                        + d * picture[ii, j, 1]
+                        + e * picture[ii, jj, 1]
+                    )
+                    b += (
+                        a * picture[i, j, 2]
+                        + c * picture[i, jj, 2]
+                        + d * picture[ii, j, 2]
+                        + e * picture[ii, jj, 2]
+                    )
+            out[0, row, column] = r * share
+            out[1, row, column] = g * share
+            out[2, row, column] = b * share

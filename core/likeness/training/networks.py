@@ -1,0 +1,349 @@
+"""The networks of `face_points`, `face_regions` and `face_detector`, and their export to ONNX.
+
+Plain 3x3 convolutions and bottlenecks: on a CPU they train and run faster than depthwise ones of fewer
+operations. `face_points` finds all points by soft-argmax on a 12x12 grid (as MeTRAbs, Sarandi et al. 2021),
+then looks again at both eyes and the mouth at the full resolution of the crop (as Attention Mesh,
+Grishchenko et al. 2020). Right eyes are mirrored, so both eyes share one network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from likeness.head import points
+
+CROP_PX = 192
+DETECTOR_PX = 256
+DETECTOR_STRIDE = 8
+REGION_COUNT = 12
+OPSET = 17
+
+MOUTH = np.unique(
+    np.concatenate(
+        [np.arange(48, 68), *(points.GROUPS[k] for k in ("lip_outer", "lip_upper_inner", "lip_lower_inner"))]
+    )
+)
+EYE_LEFT = np.concatenate(
+    [points.GROUPS["lid_left_upper"], points.GROUPS["lid_left_lower"], [points.IRIS_LEFT], points.RIM_LEFT]
+)
+# Counterclockwise from +X becomes clockwise from -X in the mirror, so the rim is read from its half turn.
+_MIRROR_RIM = points.RIM_RIGHT[(points.RIM_COUNT // 2 - np.arange(points.RIM_COUNT)) % points.RIM_COUNT]
+EYE_RIGHT = np.concatenate(
+    [
+        points.GROUPS["lid_right_upper"][::-1],
+        points.GROUPS["lid_right_lower"][::-1],
+        [points.IRIS_RIGHT],
+        _MIRROR_RIM,
+    ]
+)
+EYE_SIDE = 0.85  # side of an eye's patch, in face scales (see `face_frame`)
+MOUTH_SIDE = 1.6
+
+
+def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch normalisation and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Bottleneck(nn.Module):
+    """A residual block whose 3x3 convolution works on half of the channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(width, width // 2, 1),
+            conv(width // 2, width // 2),
+            nn.Conv2d(width // 2, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.body(x))
+
+
+def stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
+    """Half the resolution, then `blocks` bottlenecks."""
+    return nn.Sequential(conv(inputs, outputs, 3, 2), *(Bottleneck(outputs) for _ in range(blocks)))
+
+
+def double(x: Tensor) -> Tensor:
+    """Twice the resolution, nearest."""
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+class Backbone(nn.Module):
+    """Features of a crop at 1/2, 1/4, 1/8 and 1/16 of its resolution; the last has seen all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_half = conv(3, 16, 3, 2)
+        self.to_quarter = conv(16, 32, 3, 2)
+        self.to_eighth = stage(32, 64, 2)
+        self.to_sixteenth = stage(64, 96, 3)
+        self.to_deep = stage(96, 160, 2)
+        self.lateral = nn.Sequential(nn.Conv2d(160, 96, 1, bias=False), nn.BatchNorm2d(96))
+        self.merge = nn.Sequential(nn.ReLU(inplace=True), Bottleneck(96), Bottleneck(96))
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        half = self.to_half(picture - 0.5)
+        quarter = self.to_quarter(half)
+        eighth = self.to_eighth(quarter)
+        sixteenth = self.to_sixteenth(eighth)
+        deep = self.to_deep(sixteenth)
+        return half, quarter, eighth, self.merge(sixteenth + double(self.lateral(deep))), deep
+
+
+class SoftArgmax(nn.Module):
+    """Heat maps to their centers of mass; a cell's center is its coordinate, in 0..1 across the map.
+
+    The outermost cells reach a little past the border, so that points on the border can be named.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        axis = (torch.arange(size) + 0.5) / size
+        self.register_buffer("axis", (axis - 0.5) * (1 + 2.0 / size) + 0.5)
+
+    def forward(self, heat: Tensor) -> Tensor:
+        count, channels, height, width = heat.shape
+        weight = torch.softmax(heat.reshape(count, channels, height * width), -1)
+        weight = weight.reshape(count, channels, height, width)
+        x = (weight.sum(2) * self.axis).sum(-1)
+        y = (weight.sum(3) * self.axis).sum(-1)
+        return torch.stack([x, y], -1)
+
+
+class PatchNet(nn.Module):
+    """Points inside a small patch by soft-argmax at a quarter of its resolution."""
+
+    def __init__(self, size: int, count: int) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(conv(3, 16, 3, 2), conv(16, 32, 3, 2), Bottleneck(32))
+        self.coarse = nn.Sequential(stage(32, 64, 2), nn.Conv2d(64, 32, 1, bias=False), nn.BatchNorm2d(32))
+        self.merge = nn.Sequential(nn.ReLU(inplace=True), conv(32, 48), nn.Conv2d(48, count, 1))
+        self.place = SoftArgmax(size // 4)
+
+    def forward(self, patch: Tensor) -> Tensor:
+        fine = self.fine(patch)
+        found: Tensor = self.place(self.merge(fine + double(self.coarse(fine))))
+        return found
+
+
+def face_frame(found: Tensor) -> tuple[Tensor, Tensor]:
+    """The face's right-hand axis times its scale (N, 2), and the mouth's center (N, 2).
+
+    The scale is the larger of the eyes' distance and the way from eyes to mouth, for the sake of profiles.
+    """
+    right, left = found[:, 36:42].mean(1), found[:, 42:48].mean(1)
+    mouth = found[:, 48:68].mean(1)
+    down = mouth - 0.5 * (left + right)
+    scale = torch.maximum((left - right).norm(dim=1), down.norm(dim=1)).clamp_min(0.02)
+    down = down / down.norm(dim=1, keepdim=True).clamp_min(1e-4)
+    return torch.stack([down[:, 1], -down[:, 0]], 1) * scale[:, None], mouth
+
+
+def patch_frame(center: Tensor, axis: Tensor, side: float, flip: bool) -> Tensor:
+    """Affine matrices (N, 2, 3) from patch coordinates (-1..1) to crop coordinates (-1..1)."""
+    x, y = axis[:, 0] * side, axis[:, 1] * side
+    mirror = -1.0 if flip else 1.0
+    rows = [torch.stack([x * mirror, -y], 1), torch.stack([y * mirror, x], 1)]
+    return torch.cat([torch.stack(rows, 1), (2.0 * center - 1.0)[:, :, None]], 2)
+
+
+def sample(picture: Tensor, frame: Tensor, size: int) -> Tensor:
+    """The patches (N, 3, size, size) that `frame` cuts out of `picture`."""
+    axis = (torch.arange(size, device=picture.device, dtype=picture.dtype) + 0.5) * (2.0 / size) - 1.0
+    plane = torch.stack([axis.repeat(size), axis.repeat_interleave(size), torch.ones(size * size)], 0)
+    grid = torch.matmul(frame, plane).transpose(1, 2).reshape(-1, size, size, 2)
+    return functional.grid_sample(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def unsample(local: Tensor, frame: Tensor) -> Tensor:
+    """Patch coordinates 0..1 (N, K, 2) to crop coordinates 0..1."""
+    moved = torch.matmul(local * 2.0 - 1.0, frame[:, :, :2].transpose(1, 2)) + frame[:, None, :, 2]
+    return moved * 0.5 + 0.5
+
+
+class FacePoints(nn.Module):
+    """The dense points of the face in a crop.
+
+    Input (N, 3, 192, 192), sRGB-like, 0..1. Outputs: `points` (N, 450, 3), x right and y down in 0..1 of the
+    crop, z in the same unit, away from the camera, zero on average over the 68; `sigma` (N, 450), the
+    standard deviation per axis in the same unit; `visible` (N, 450); `presence` (N, 1).
+    """
+
+    eye_px = 48
+    mouth_px = 64
+
+    def __init__(self, backbone: Backbone | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone or Backbone()
+        self.heat = nn.Conv2d(96, points.COUNT, 1)
+        self.place = SoftArgmax(CROP_PX // 16)
+        self.squeeze = nn.Sequential(conv(160, 32, 1), nn.Flatten(), nn.Linear(32 * 36, 256), nn.ReLU())
+        self.facts = nn.Linear(256, 3 * points.COUNT + 1)
+        self.eye = PatchNet(self.eye_px, len(EYE_LEFT))
+        self.mouth = PatchNet(self.mouth_px, len(MOUTH))
+        order = np.full(points.COUNT, -1)
+        for index, group in enumerate(np.concatenate([EYE_LEFT, EYE_RIGHT, MOUTH])):
+            order[group] = points.COUNT + index
+        self.register_buffer("order", torch.tensor(np.where(order < 0, np.arange(points.COUNT), order)))
+
+    def frames(self, found: Tensor, jitter: float = 0.0) -> list[Tensor]:
+        """Where to look again: left eye, right eye (mirrored), mouth."""
+        axis, mouth = face_frame(found)
+        centers = [found[:, [42, 45]].mean(1), found[:, [36, 39]].mean(1), mouth]
+        sides = [EYE_SIDE, EYE_SIDE, MOUTH_SIDE]
+        result = []
+        for center, side, flip in zip(centers, sides, (False, True, False), strict=True):
+            frame_axis = axis
+            if jitter > 0:
+                scale = axis.norm(dim=1, keepdim=True)
+                center = center + scale * side * 0.5 * jitter * (2 * torch.rand_like(center) - 1)  # noqa: PLW2901
+                frame_axis = axis * (1 + jitter * (2 * torch.rand_like(scale) - 1))
+                frame_axis = frame_axis + scale * jitter * (2 * torch.rand_like(axis) - 1)
+            result.append(patch_frame(center, frame_axis, side, flip))
+        return result
+
+    def heads(self, picture: Tensor, deep: Tensor, grid: Tensor, jitter: float = 0.0) -> dict[str, Tensor]:
+        """All raw outputs from the backbone's features; `coarse` are the points before the second look."""
+        coarse = self.place(self.heat(grid))
+        facts = self.facts(self.squeeze(deep))
+        frames = self.frames(coarse.detach(), jitter)
+        eyes = torch.cat([sample(picture, frames[0], self.eye_px), sample(picture, frames[1], self.eye_px)])
+        eyes = self.eye(eyes - 0.5)
+        count = picture.shape[0]
+        mouth = self.mouth(sample(picture, frames[2], self.mouth_px) - 0.5)
+        fine = [
+            unsample(eyes[:count], frames[0]),
+            unsample(eyes[count:], frames[1]),
+            unsample(mouth, frames[2]),
+        ]
+        depth, spread, visible = facts[:, :-1].reshape(count, 3, points.COUNT).unbind(1)
+        depth = 0.1 * (depth - depth[:, :68].mean(1, keepdim=True))
+        return {
+            "coarse": coarse,
+            "xy": torch.cat([coarse, *fine], 1)[:, self.order],
+            "z": depth,
+            "sigma": torch.exp(spread.clamp(-4.0, 4.0)) * 0.01,
+            "visible": visible,
+            "presence": facts[:, -1:],
+        }
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        _, _, _, grid, deep = self.backbone(picture)
+        out = self.heads(picture, deep, grid)
+        place = torch.cat([out["xy"], out["z"][:, :, None]], 2)
+        return place, out["sigma"], torch.sigmoid(out["visible"]), torch.sigmoid(out["presence"])
+
+
+class RegionDecoder(nn.Module):
+    """The backbone's features to the scores of the 12 regions at half the crop's resolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.from16 = nn.Sequential(nn.Conv2d(96, 64, 1, bias=False), nn.BatchNorm2d(64))
+        self.at8 = nn.Sequential(nn.ReLU(inplace=True), Bottleneck(64))
+        self.from8 = nn.Sequential(nn.Conv2d(64, 32, 1, bias=False), nn.BatchNorm2d(32))
+        self.at4 = nn.Sequential(nn.ReLU(inplace=True), conv(32, 24))
+        self.from4 = nn.Conv2d(24, 4 * REGION_COUNT, 1)
+        self.at2 = nn.Conv2d(16, REGION_COUNT, 3, padding=1)
+
+    def forward(self, half: Tensor, quarter: Tensor, eighth: Tensor, grid: Tensor) -> Tensor:
+        x = self.at8(eighth + double(self.from16(grid)))
+        x = self.at4(quarter + double(self.from8(x)))
+        return functional.pixel_shuffle(self.from4(x), 2) + self.at2(half)
+
+
+class FaceRegions(nn.Module):
+    """The regions of a crop: (N, 3, 192, 192) to `regions` (N, 12, 96, 96), which sum to one."""
+
+    def __init__(self, backbone: Backbone | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone or Backbone()
+        self.decoder = RegionDecoder()
+
+    def forward(self, picture: Tensor) -> Tensor:
+        half, quarter, eighth, grid, _ = self.backbone(picture)
+        return torch.softmax(self.decoder(half, quarter, eighth, grid), 1)
+
+
+class FaceDetector(nn.Module):
+    """Faces in a picture, one candidate every 8 pixels (as CenterNet and FCOS).
+
+    Input (N, 3, H, W), sides multiples of 32. Output `faces` (N, 15, H/8, W/8): score 0..1; the box's center
+    relative to the cell's center and the logarithm of its width and height, in units of 8 pixels; five
+    points relative to the cell's center in units of 8 pixels: eye at the picture's left, the other eye,
+    nose tip, corner of the mouth at the left, the other corner.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(conv(3, 16, 3, 2), conv(16, 24, 3, 2))
+        self.to_eighth = stage(24, 48, 2)
+        self.to_sixteenth = stage(48, 96, 2)
+        self.to_deep = nn.Sequential(stage(96, 128, 2), stage(128, 128, 1))
+        self.deeper = nn.Sequential(nn.Conv2d(128, 96, 1, bias=False), nn.BatchNorm2d(96))
+        self.from16 = nn.Sequential(
+            nn.ReLU(inplace=True), nn.Conv2d(96, 48, 1, bias=False), nn.BatchNorm2d(48)
+        )
+        self.merge = nn.Sequential(nn.ReLU(inplace=True), Bottleneck(48), conv(48, 48))
+        self.head = nn.Conv2d(48, 15, 1)
+        nn.init.constant_(self.head.bias[:1], -4.0)  # type: ignore[index]
+
+    def raw(self, picture: Tensor) -> Tensor:
+        """The output with the score as a logit."""
+        eighth = self.to_eighth(self.stem(picture - 0.5))
+        sixteenth = self.to_sixteenth(eighth)
+        deep = double(double(self.deeper(self.to_deep(sixteenth))))
+        found: Tensor = self.head(self.merge(eighth + double(self.from16(sixteenth + deep))))
+        return found
+
+    def forward(self, picture: Tensor) -> Tensor:
+        found = self.raw(picture)
+        return torch.cat([torch.sigmoid(found[:, :1]), found[:, 1:]], 1)
+
+
+def export(
+    network: nn.Module, path: Path, names: tuple[str, ...], size: int, *, any_size: bool = False
+) -> dict[str, float]:
+    """Write `network` as ONNX and compare with torch on noise; returns the largest difference per output.
+
+    Raises `ValueError` where an output differs by more than 1e-3.
+    """
+    network.eval()
+    picture = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    axes = {0: "n"} | ({2: "height", 3: "width"} if any_size else {})
+    out_axes = {0: "n"} | ({2: "rows", 3: "columns"} if any_size else {})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.onnx.export(
+        network,
+        (picture,),
+        str(path),
+        input_names=["picture"],
+        output_names=list(names),
+        opset_version=OPSET,
+        dynamic_axes={"picture": axes} | {name: out_axes for name in names},
+        dynamo=False,
+    )
+    with torch.no_grad():
+        expected = network(picture)
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found: list[NDArray[np.float32]] = session.run(list(names), {"picture": picture.numpy()})
+    pairs = zip(names, expected, found, strict=True)
+    difference = {name: float(np.abs(want.numpy() - got).max()) for name, want, got in pairs}
+    if max(difference.values()) > 1e-3:
+        raise ValueError(f"{path.name} differs from torch: {difference}")
+    return difference
