@@ -330,7 +330,8 @@ def _draw(rng: Random, anatomy: Anatomy) -> Portrait:
         _apply_lenses(rgb, label, depth, pose, *lenses, lit.cube, lens2, rng)
     color, region_map, alpha = reduce(rgb, label, triangle)
     picture = _compose(rng, color, alpha, region_map, look)
-    labels = _labels(head, pose, attr, points_cam, (focal, cx, cy), depth)
+    eye = (triangle >= 0) & np.isin(material[triangle], (parts.EYE_LEFT, parts.EYE_RIGHT))
+    labels = _labels(head, pose, attr, points_cam, (focal, cx, cy), depth, eye)
     names = anatomy.kit.expression_names
     labels["arkit"] = expressions.to_arkit(head.expression, names, ARKIT)
     return Portrait(camera.photograph(rng, picture), region_map, (alpha * 255 + 0.5).astype(np.uint8), labels)
@@ -343,16 +344,22 @@ def _labels(
     points_cam: Float,
     lens: tuple[float, float, float],
     depth: Float,
+    eye: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.generic]]:
     points_px = project(points_cam, *lens)
     normals = np.zeros((dense.COUNT, 3), np.float32)
     normals[: dense.SKIN_COUNT] = attr[dense.SOURCE_VERTEX, 0:3]
     for e, first in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT)):
         normals[first : first + 1 + dense.RIM_COUNT] = pose.matrix[:3, :3] @ head.turn[e][:, 2]
+    visible = visibility(points_px, points_cam, normals, depth, SCALE)
+    # lids lie so close on the eyes that depth cannot tell: an iris is seen where the eye is drawn
+    iris = np.arange(dense.IRIS_LEFT, dense.COUNT)
+    place = np.clip(np.floor(points_px[iris, :2] * SCALE).astype(int), 0, SIZE * SCALE - 1)
+    visible[iris] &= eye[place[:, 1], place[:, 0]]
     return {
         "points_px": points_px[:, :2],
         "points_cam": points_cam,
-        "visible": visibility(points_px, points_cam, normals, depth, SCALE),
+        "visible": visible,
         "head_pose": pose.matrix,
         "focal_px": np.array(lens[0], np.float32),
         "cx": np.array(lens[1], np.float32),
