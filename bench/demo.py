@@ -13,10 +13,10 @@ from PIL import Image as Pillow
 from rich.console import Console
 from rich.progress import track
 
-from bench.pictures import ROOT, Bytes, srgb
+from bench.pictures import ROOT, Bytes, srgb_bytes
 from bench.sheet import grid, moving_part
 from likeness.demo import PERFORMANCE
-from likeness.media import MovieWriter, open_source
+from likeness.media import open_source
 
 SHEET_FRAMES, SHEET_COLUMNS, SHEET_CELL_PX = 20, 5, 320
 
@@ -28,34 +28,37 @@ def main(words: list[str]) -> int:
     parser.add_argument("--driver", type=Path, default=PERFORMANCE, help="a clip or Live Link Face CSV")
     parser.add_argument("--out", type=Path, default=ROOT / "demo", help="the folder for results")
     args = parser.parse_args(words)
-    console = Console()
     start = time.perf_counter()
     args.out.mkdir(parents=True, exist_ok=True)
     plate = args.plate or _portrait(args.out)
-    frames = args.out / "frames" / f"{plate.stem.split('.')[0].rstrip('#%0d')}.####.exr"
+    frames, movie = args.out / "frames" / "comp.####.exr", args.out / "demo.mp4"
+    clip = movie if args.driver.suffix.lower() == ".csv" else args.driver
     inputs = ["--input", f"plate={plate}", "--input", f"driver={args.driver}"]
-    console.print(f"Reanimating {plate.name} with {args.driver.name}")
-    status = _likeness("run", "reanimate", *inputs, "--out", frames)
-    if status:
-        return status
-    movie = args.out / "demo.mp4"
-    pictures = _movie(frames, movie, _fps(plate, args.driver))
+    # The second run finds the shot analyzed and only renders.
+    steps = (
+        ("Frames with layers", ["reanimate", *inputs, "--out", frames]),
+        ("Movie", ["reanimate", *inputs, "--out", movie]),
+        ("Capture", ["capture", "--input", f"plate={clip}", "--out", args.out / "capture"]),
+    )
+    console = Console()
+    for title, step in steps:
+        console.print(
+            f"[bold]{title}[/]: likeness run {' '.join(str(word) for word in step)}", soft_wrap=True
+        )
+        status = _likeness("run", *step)
+        if status:
+            return status
     sheet = args.out / "contact_sheet.png"
-    Pillow.fromarray(contact_sheet(pictures)).save(sheet)
-    clip = args.driver if args.driver.suffix.lower() != ".csv" else movie
-    console.print(f"Capturing {clip.name}")
-    status = _likeness("run", "capture", "--input", f"plate={clip}", "--out", args.out / "capture")
-    if status:
-        return status
+    Pillow.fromarray(contact_sheet(frames)).save(sheet)
     console.print(f"\nDone in {time.perf_counter() - start:.0f} s. Look at:")
     made = {
-        "EXR frames with layers": frames,
+        "frames with layers": frames,
         "movie": movie,
         "contact sheet": sheet,
         "captured performance": args.out / "capture" / "performance.csv",
     }
     for what, path in made.items():
-        console.print(f"  {what:<24}{path}", soft_wrap=True)
+        console.print(f"  {what:<24}{path}", soft_wrap=True, highlight=False)
     return 0
 
 
@@ -72,37 +75,16 @@ def _portrait(folder: Path) -> Path:
     return path
 
 
-def _fps(plate: Path, driver: Path) -> float:
-    """The plate's rate if it moves, else the driver's."""
-    for path in (plate, driver):
-        if path.suffix.lower() == ".csv":
-            from likeness.performance import read_csv
-
-            return read_csv(path).fps
-        with open_source(path) as source:
-            if source.fps and not source.is_still:
-                return float(source.fps)
-    return 25.0
-
-
-def _movie(frames: Path, movie: Path, fps: float) -> list[Bytes]:
-    """Write the comp of every frame into an MP4; return what was shown, small enough to keep."""
-    shown = []
-    with (
-        open_source(frames) as source,
-        MovieWriter(movie, fps, source.width, source.height, codec="h264") as writer,
-    ):
-        for number in track(source.frames, "Writing the movie", transient=True):
-            picture = srgb(source, number)
-            writer.write(picture)
-            shown.append(np.round(picture * 255).astype(np.uint8))
-    return shown
-
-
-def contact_sheet(pictures: list[Bytes]) -> Bytes:
+def contact_sheet(frames: Path) -> Bytes:
     """Twenty frames over the whole range, cut to the part of the picture that moves."""
-    chosen = [pictures[i] for i in np.linspace(0, len(pictures) - 1, SHEET_FRAMES).round().astype(int)]
-    return grid(chosen, SHEET_COLUMNS, SHEET_CELL_PX, moving_part(chosen))
+    with open_source(frames) as source:
+        chosen = [source.frames[i] for i in _evenly(len(source.frames))]
+        pictures = [srgb_bytes(source, n) for n in track(chosen, "Contact sheet", transient=True)]
+    return grid(pictures, SHEET_COLUMNS, SHEET_CELL_PX, moving_part(pictures))
+
+
+def _evenly(count: int) -> list[int]:
+    return [round(i) for i in np.linspace(0, count - 1, min(count, SHEET_FRAMES))]
 
 
 if __name__ == "__main__":

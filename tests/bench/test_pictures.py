@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 
 from bench import demo
 from bench.pictures import InMemory, load, to_linear, to_srgb
+from bench.sheet import grid, moving_part
 
 
 def test_srgb_and_linear_undo_each_other() -> None:
@@ -32,11 +33,12 @@ def test_frames_in_memory_are_linear_pictures() -> None:
     np.testing.assert_allclose(image.pixels, 0.215861, atol=1e-5)
 
 
-def test_the_contact_sheet_shows_what_moves() -> None:
-    frames = [np.zeros((200, 300, 3), np.uint8) for _ in range(40)]
-    for k, frame in enumerate(frames):
+def test_the_contact_sheet_shows_what_moves(tmp_path: Path) -> None:
+    for k in range(40):
+        frame = np.zeros((200, 300, 3), np.uint8)
         frame[60:100, 120 + k : 160 + k] = 255
-    sheet = demo.contact_sheet(frames)
+        Pillow.fromarray(frame).save(tmp_path / f"f.{k + 1:04d}.png")
+    sheet = demo.contact_sheet(tmp_path / "f.####.png")
     assert sheet.shape == (4 * demo.SHEET_CELL_PX, 5 * demo.SHEET_CELL_PX, 3)
     cells = [sheet[:320, x * 320 : (x + 1) * 320, 0] for x in range(5)]
     assert all(cell.mean() > 30 for cell in cells)
@@ -44,6 +46,8 @@ def test_the_contact_sheet_shows_what_moves() -> None:
     assert np.all(np.diff(centers) > 3)
 
 
-def test_a_sheet_of_pictures_that_do_not_move_is_whole() -> None:
-    sheet = demo.contact_sheet([np.full((64, 64, 3), 90, np.uint8)] * 3)
-    assert sheet.min() == sheet.max() == 90
+def test_pictures_that_do_not_move_are_shown_whole() -> None:
+    pictures = [np.full((64, 48, 3), 90, np.uint8)] * 3
+    assert moving_part(pictures) == (slice(0, 64), slice(0, 48))
+    sheet = grid(pictures, 2, 32, moving_part(pictures))
+    assert sheet.shape == (64, 64, 3) and (sheet[:32, :24] == 90).all() and not sheet[32:, 32:].any()
