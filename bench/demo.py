@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -31,7 +32,9 @@ def main(words: list[str]) -> int:
     start = time.perf_counter()
     args.out.mkdir(parents=True, exist_ok=True)
     plate = args.plate or _portrait(args.out)
-    frames, movie = args.out / "frames" / "comp.####.exr", args.out / "demo.mp4"
+    # Frames of another plate or driver stay where they are.
+    name = "_".join(re.split(r"[.#%]", path.stem)[0] for path in (plate, args.driver))
+    frames, movie = args.out / "frames" / f"{name}.####.exr", args.out / f"{name}.mp4"
     clip = movie if args.driver.suffix.lower() == ".csv" else args.driver
     inputs = ["--input", f"plate={plate}", "--input", f"driver={args.driver}"]
     # The second run finds the shot analyzed and only renders.
