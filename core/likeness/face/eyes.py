@@ -19,6 +19,7 @@ Float = NDArray[np.float32]
 
 DISK = 64  # samples across the iris texture's diameter
 DISK_REACH = 1.25  # the texture reaches past the rim, to keep the plate's own soft edge
+SMALL_PX = 8  # irises smaller than this leave no pixel to be careful with
 RINGS = 24  # of the iris, from its center to DISK_REACH
 GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
@@ -66,10 +67,10 @@ def take_eye(plate: Float, outline: Float, axes_px: Float, fallback: Float) -> E
     crop = np.nan_to_num(plate[y0 : high[1], x0 : high[0], :3], posinf=0.0, neginf=0.0)
     height, width = crop.shape[:2]
     open_ = polygon(outline.astype(np.float32), x0, y0, width, height)
-    inner = _erode(open_ > 0.99, max(1, round(0.08 * radius)))
+    inner = _erode(open_ > 0.99, round(0.08 * radius)) if radius > SMALL_PX else open_ > 0.9
     local = _disk_coordinates(frame, x0, y0, width, height)
     reach = np.hypot(local[..., 0], local[..., 1])
-    seen_ball = inner & (reach > 1.18)
+    seen_ball = inner & (reach > (1.18 if radius > SMALL_PX else 1.1))
     ball = np.dstack([_continue_color(crop, seen_ball, fallback, radius), seen_ball])
     glint = _take_glint(crop, inner, reach)
     disk = _take_disk(crop - glint, inner, frame, x0, y0)

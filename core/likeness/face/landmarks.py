@@ -16,8 +16,8 @@ Array = NDArray[np.floating]
 
 CROP_PX = 192
 FILL = 0.7  # of the crop's side is the side of the points' square
-# What a detection's box is to the square of the points (measured on held-out renders).
-BOX_TO_CROP = 1.0 / FILL
+# A detection's box is known less well than its center: a crop too large costs less than one too small.
+BOX_TO_CROP = 1.1 / FILL
 # Factors of size and turns in radians of the crops that are looked at for the mean of several looks.
 LOOKS = ((1.0, 0.0), (1.06, 0.06), (1.06, -0.06), (0.95, 0.06), (0.95, -0.06))
 
@@ -117,10 +117,10 @@ def find_points_many(
 
 def _mean(found: Sequence[Points]) -> Points:
     """The mean of several looks at one face."""
-    parts = (
+    xy, z, sigma, visible = (
         np.mean([getattr(p, name) for p in found], axis=0) for name in ("xy", "z", "sigma_px", "visible")
     )
-    return Points(*parts, float(np.mean([p.presence for p in found])))
+    return Points(xy, z, sigma, visible, float(np.mean([p.presence for p in found])))
 
 
 def _points(crop: Crop, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:

@@ -22,7 +22,7 @@ from likeness.face.landmarks import (
     find_points_many,
 )
 from likeness.media.color import display_view
-from likeness.media.image import Image
+from likeness.media.image import Image, rgb
 
 Array = NDArray[np.float64]
 
@@ -69,15 +69,6 @@ class Track:
             breaks |= {start, end}
         edges = sorted(breaks)
         return [(a, b) for a, b in pairwise(edges) if (a, b) not in lost]
-
-
-def rgb(image: Image) -> NDArray[np.float32]:
-    """The picture's color (H, W, 3): its R, G and B, or its first channel three times."""
-    names = image.channels
-    if all(n in names for n in "RGB"):
-        order = [names.index(n) for n in "RGB"]
-        return image.pixels[..., order] if order != [0, 1, 2] else image.pixels[..., :3]
-    return np.repeat(image.pixels[..., :1], 3, axis=2)
 
 
 def follow(

@@ -14,13 +14,13 @@ from likeness.errors import BadRequest
 from likeness.face import findings as faces
 from likeness.face import retarget
 from likeness.face.overlay import draw_overlay, plot_residual, unwrap_texture
-from likeness.face.track import CHOICES, rgb
+from likeness.face.track import CHOICES
 from likeness.files import replacing
 from likeness.head.model import load_head
 from likeness.head.usd import write_head_usd
 from likeness.media import MovieWriter, write_image
 from likeness.media.color import display_view
-from likeness.media.image import Image
+from likeness.media.image import Image, rgb
 from likeness.performance import ARKIT, Performance, relative_to_neutral, write_csv
 from likeness.results import Result
 

@@ -14,9 +14,9 @@ from likeness.face import findings as faces
 from likeness.face import reenact, retarget
 from likeness.face.fit import Fit
 from likeness.face.person import build_person
-from likeness.face.track import CHOICES, rgb
+from likeness.face.track import CHOICES
 from likeness.head.model import load_head
-from likeness.media.image import Image
+from likeness.media.image import Image, color_channels, rgb
 from likeness.performance import Performance, read_csv, resample, retime, smooth
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _taken(job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, still:
     if still and "taken" in job.memo:
         kept: reenact.Taken = job.memo["taken"]
         return kept
-    taken = reenact.take(rig, np.ascontiguousarray(rgb(image)), fit, lens)
+    taken = reenact.take(rig, rgb(image), fit, lens)
     if still:
         job.memo["taken"] = taken
     return taken
@@ -200,7 +200,7 @@ def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
     x, y = drawn.origin
     height, width = drawn.matte.shape
     spot = (slice(y, y + height), slice(x, x + width))
-    plate = rgb(image)[spot]
+    plate = rgb(_cut(image, spot))
     matte = drawn.matte
     if job.kind("holdout") is not None:
         holdout = job.source("holdout")
@@ -208,20 +208,15 @@ def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
         if in_front.shape != matte.shape:
             raise BadRequest("The holdout matte has another size than the plate.", "Give one of its size.")
         matte = matte * (1 - np.clip(in_front, 0, 1))
-    face = np.where(matte[..., None] > 0, drawn.color, 0)
-    if matte is not drawn.matte:
-        face = face * (matte / np.maximum(drawn.matte, 1e-6))[..., None]
-        color = np.where(
-            matte[..., None] > 0,
-            plate + (drawn.color - plate) * (matte / np.maximum(drawn.matte, 1e-6))[..., None],
-            plate,
-        )
-    else:
-        color = np.where(matte[..., None] > 0, drawn.color, plate)
-    comp = _with_color(image, color.astype(np.float32), spot)
-    isolated = color - plate * (1 - matte[..., None])
+    # `drawn.color` is already mixed with the plate by the drawn matte; a holdout takes more of it away.
+    share = matte / np.maximum(drawn.matte, 1e-6)
+    kept = matte[..., None] <= 0
+    color = drawn.color if matte is drawn.matte else plate + (drawn.color - plate) * share[..., None]
+    color = np.where(kept, plate, color).astype(np.float32)
+    comp = _with_color(image, color, spot)
+    isolated = np.where(kept, 0, color - plate * (1 - matte[..., None]))
     values = drawn.layers | {
-        "face": np.dstack([np.where(matte[..., None] > 0, isolated, 0), matte]),
+        "face": np.dstack([isolated, matte]),
         "matte": matte[..., None],
     }
     layers: Layers = {"comp": comp}
@@ -230,16 +225,21 @@ def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
     return layers
 
 
+def _cut(image: Image, spot: tuple[slice, slice]) -> Image:
+    return Image(image.pixels[spot], image.channels)
+
+
 def _with_color(image: Image, color: Any, spot: tuple[slice, slice]) -> Image:
     """A copy of the plate in which the region's color is replaced; all other channels stay."""
     pixels = image.pixels.copy()
-    names = image.channels
-    if all(n in names for n in "RGB"):
-        for k, n in enumerate("RGB"):
-            pixels[..., names.index(n)][spot] = color[..., k]
+    chosen = color_channels(image.channels)
+    if len(chosen) == 3:
+        for k, channel in enumerate(chosen):
+            pixels[..., channel][spot] = color[..., k]
     else:
-        changed = (color != np.repeat(pixels[spot][..., :1], 3, axis=2)).any(axis=2)
-        pixels[..., 0][spot] = np.where(changed, color.mean(axis=2), pixels[..., 0][spot])
+        gray = pixels[..., chosen[0]][spot]
+        changed = (color != gray[..., None]).any(axis=2)
+        gray[changed] = color[changed].mean(axis=1)
     return replace(image, pixels=pixels)
 
 
