@@ -1,0 +1,94 @@
+"""Taking an eye apart: the ball without its iris, the iris without its reflection."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.face.eyes import disk_frame, draw_eye, take_eye
+
+BALL, IRIS, SKIN = (0.8, 0.75, 0.7), (0.1, 0.05, 0.02), (0.5, 0.3, 0.2)
+CENTER, RADIUS = (60.0, 40.0), 14.0
+FALLBACK = np.array([0.3, 0.3, 0.3], np.float32)
+
+
+def outline(height: float = 15.0) -> np.ndarray:
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    return (np.array(CENTER) + np.stack([34 * np.cos(angle), height * np.sin(angle)], 1)).astype(np.float32)
+
+
+def axes(x: float = CENTER[0], y: float = CENTER[1]) -> np.ndarray:
+    return np.array([[x, y, 50], [x + RADIUS, y, 50], [x, y - RADIUS, 50]], np.float32)
+
+
+@pytest.fixture
+def plate() -> np.ndarray:
+    """A flat eye in flat skin, with a reflection in its iris."""
+    y, x = np.mgrid[:80, :120] + 0.5
+    eye = ((x - CENTER[0]) / 34) ** 2 + ((y - CENTER[1]) / 15) ** 2 < 1
+    iris = eye & (np.hypot(x - CENTER[0], y - CENTER[1]) < RADIUS)
+    out = np.empty((80, 120, 3), np.float32)
+    out[:] = SKIN
+    out[eye], out[iris] = BALL, IRIS
+    out[34:37, 64:67] = 4.0
+    return out
+
+
+def test_the_ball_has_no_iris(plate: np.ndarray) -> None:
+    eye = take_eye(plate, outline(), axes(), FALLBACK)
+    assert eye is not None
+    x0, y0 = eye.origin
+    under = eye.ball[40 - y0, 60 - x0, :3]
+    assert np.allclose(under, BALL, atol=0.05)
+
+
+def test_the_reflection_is_kept_apart(plate: np.ndarray) -> None:
+    eye = take_eye(plate, outline(), axes(), FALLBACK)
+    assert eye is not None
+    assert eye.glint.max() == pytest.approx(3.9, abs=0.1)
+    assert eye.disk[..., :3].max() < 1
+
+
+def test_drawn_where_it_was_it_is_what_it_was(plate: np.ndarray) -> None:
+    eye = take_eye(plate, outline(), axes(), FALLBACK)
+    assert eye is not None
+    color, cover = draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    inside = cover > 0.99
+    assert np.median(np.abs(color - plate)[inside]) < 0.02
+    assert np.abs(color - plate)[inside].mean() < 0.08
+
+
+def test_looking_aside_uncovers_the_ball(plate: np.ndarray) -> None:
+    eye = take_eye(plate, outline(), axes(), FALLBACK)
+    assert eye is not None
+    color, _ = draw_eye(eye, axes(x=78), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    assert np.allclose(color[42, 52], BALL, atol=0.1)
+    assert np.allclose(color[42, 78], IRIS, atol=0.1)
+
+
+def test_what_a_lid_hid_of_the_iris_is_its_mirror_image(plate: np.ndarray) -> None:
+    low = outline()
+    low[:, 1] = np.maximum(low[:, 1], 36)
+    plate[:36] = SKIN
+    eye = take_eye(plate, low, axes(), FALLBACK)
+    assert eye is not None
+    color, _ = draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    assert np.allclose(color[30, 60], IRIS, atol=0.1)
+
+
+def test_an_eye_that_shows_nothing_gets_the_light_it_stands_in(plate: np.ndarray) -> None:
+    shut = outline(height=0.3)
+    eye = take_eye(plate, shut, axes(), FALLBACK)
+    assert eye is not None
+    assert np.allclose(eye.ball[..., :3], FALLBACK)
+
+
+@pytest.mark.parametrize("shift", [500.0, -500.0])
+def test_an_eye_outside_the_picture_is_none(plate: np.ndarray, shift: float) -> None:
+    assert take_eye(plate, outline() + shift, axes(60 + shift, 40 + shift), FALLBACK) is None
+
+
+def test_the_disk_has_its_own_coordinates() -> None:
+    frame = disk_frame(axes())
+    assert np.allclose(frame @ [1, 0, 1], [CENTER[0] + RADIUS, CENTER[1]])
+    assert np.allclose(frame @ [0, 1, 1], [CENTER[0], CENTER[1] - RADIUS])

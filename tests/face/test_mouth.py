@@ -1,0 +1,77 @@
+"""The inside of the mouth: lit, covered by the lips, and the plate's own where the plate shows it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.face.fit import Shot, with_person
+from likeness.face.mouth import Inside, draw_mouth, inside_of, take_mouth
+from likeness.face.person import Person, build_person, opening, to_camera, to_pixels
+from likeness.head import points as dense
+from likeness.head.model import Head
+from tests.face.conftest import SIZE, Scene, expression, scene
+
+
+class Mouth:
+    """A person whose jaw is open, seen from the front."""
+
+    def __init__(self, head: Head, jaw: float) -> None:
+        truth: Scene = scene(head, 21, turn_deg=(0, 0, 0), jawOpen=jaw)
+        shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
+        self.person: Person = build_person(head, with_person(head, shot, truth.identity, shot.bias))
+        self.inside: Inside = inside_of(head)
+        camera = to_camera(self.person, self.person.posed(expression(jawOpen=jaw)), truth.fit, truth.fit)
+        self.pixels = to_pixels(camera, truth.lens)
+        self.outline = opening(self.person, self.pixels, "mouth")
+        self.shade = np.ones_like(camera)
+        self.lips_cm = float(camera[self.person.vertex_count + 62, 2])
+
+    def draw(self, plate: np.ndarray, light: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light)
+        box = (0, 0, *SIZE)
+        args = (self.pixels, self.shade * light, self.outline, self.lips_cm, box)
+        return draw_mouth(plate, source, self.inside, *args)
+
+
+@pytest.fixture(scope="module")
+def mouth(head: Head) -> Mouth:
+    return Mouth(head, 0.5)
+
+
+def plate_of(color: tuple[float, float, float]) -> np.ndarray:
+    return np.broadcast_to(np.array(color, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+
+
+def test_closed_lips_show_nothing_of_it(head: Head) -> None:
+    _, cover = Mouth(head, 0.0).draw(plate_of((0.5, 0.3, 0.2)))
+    assert cover.sum() < 60
+
+
+def test_it_fills_the_opening_and_nothing_else(mouth: Mouth) -> None:
+    color, cover = mouth.draw(plate_of((0.5, 0.3, 0.2)))
+    assert cover.sum() > 300
+    assert (color[cover == 0] == 0).all()
+    assert (color[cover > 0] > 0).all()
+
+
+def test_twice_the_light_is_twice_as_bright(head: Head) -> None:
+    slightly = Mouth(head, 0.22)  # too little open to take anything from the plate
+    plate = plate_of((np.nan, np.nan, np.nan))
+    one, cover = slightly.draw(plate)
+    two, _ = slightly.draw(plate, light=2.0)
+    assert np.allclose(two[cover > 0], 2 * one[cover > 0], rtol=1e-3)
+
+
+def test_it_is_redder_than_it_is_blue(mouth: Mouth) -> None:
+    color, cover = mouth.draw(plate_of((np.nan, np.nan, np.nan)))
+    inside = color[cover > 0.99]
+    assert inside[:, 0].mean() > inside[:, 1].mean() >= inside[:, 2].mean()
+
+
+def test_the_plates_own_inside_is_kept(mouth: Mouth) -> None:
+    green = (0.1, 0.7, 0.1)
+    color, cover = mouth.draw(plate_of(green))
+    deep = cover > 0.99
+    own = np.abs(color - green).max(axis=2) < 0.02
+    assert own[deep].mean() > 0.2

@@ -1,0 +1,117 @@
+"""A person's mesh: the bias lies where it was found, openings are smooth, the neck holds still."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from likeness.face.fit import SKIN, Shot, rotation_matrix, with_person
+from likeness.face.person import (
+    Person,
+    build_person,
+    caps,
+    opening,
+    smooth_loop,
+    to_camera,
+    to_pixels,
+    zip_strip,
+)
+from likeness.head import points as dense
+from likeness.head.model import Head
+from tests.face.conftest import Scene, expression, scene
+
+
+@pytest.fixture(scope="module")
+def truth(head: Head) -> Scene:
+    return scene(head, 11, turn_deg=(0, 0, 0))
+
+
+def person_of(head: Head, truth: Scene, bias: np.ndarray | None = None) -> Person:
+    still = np.zeros((dense.COUNT, 3)) if bias is None else bias
+    shot = Shot(truth.lens, truth.identity, still, head.point_mean.astype(float))
+    return build_person(head, with_person(head, shot, truth.identity, still))
+
+
+def test_without_bias_it_is_the_head(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    identity, weights = truth.identity.astype(np.float32), expression(jawOpen=0.4)
+    posed = person.posed(weights)
+    assert (
+        np.abs(posed[: person.vertex_count] - head.vertices(identity, weights.astype(np.float32))).max()
+        < 2e-3
+    )
+    assert np.abs(posed[person.vertex_count :][SKIN] - head.points(identity, weights)[SKIN]).max() < 2e-3
+
+
+def test_the_bias_moves_its_point_and_the_mesh_around_it(head: Head, truth: Scene) -> None:
+    bias = np.zeros((dense.COUNT, 3))
+    bias[30] = [0.0, 0.0, 0.4]  # the tip of the nose
+    plain, moved = person_of(head, truth), person_of(head, truth, bias)
+    change = np.linalg.norm(moved.rest - plain.rest, axis=1)
+    tip = plain.vertex_count + 30
+    assert change[tip] == pytest.approx(0.4, abs=1e-3)
+    away = np.linalg.norm(plain.rest - plain.rest[tip], axis=1)
+    assert change[: plain.vertex_count][away[: plain.vertex_count] < 0.15].max() > 0.2
+    assert change[away > 6].max() == 0
+
+
+def test_a_biased_lid_still_closes(head: Head, truth: Scene) -> None:
+    bias = np.zeros((dense.COUNT, 3))
+    bias[dense.GROUPS["lid_left_upper"]] = [0.0, 0.25, 0.0]
+    person = person_of(head, truth, bias)
+
+    def height(weights: np.ndarray) -> float:
+        posed = person.posed(weights)[person.vertex_count :]
+        upper, lower = (
+            posed[dense.GROUPS[f"lid_left_{edge}"][3:-3], 1].mean() for edge in ("upper", "lower")
+        )
+        return float(upper - lower)
+
+    assert height(expression()) > 0.5
+    assert abs(height(expression(eyeBlink=1.0))) < 0.05
+
+
+def test_the_neck_holds_while_the_head_turns(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    turned = replace(truth.fit, rotation=truth.fit.rotation @ rotation_matrix(np.array([0, 0.3, 0])))
+    posed = person.posed(expression())
+    before = to_camera(person, posed, truth.fit, truth.fit)
+    after = to_camera(person, posed, turned, truth.fit)
+    foot, crown = person.rest[:, 1] < -15, person.rest[:, 1] > 5
+    assert np.abs(after - before)[foot].max() < 1e-3
+    assert np.abs(after - before)[crown].max() > 1
+
+
+def test_an_opening_is_a_loop_around_its_eye(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    pixels = to_pixels(to_camera(person, person.posed(expression()), truth.fit, truth.fit), truth.lens)
+    loop = opening(person, pixels, "eye_left")
+    corners = pixels[person.vertex_count + np.array([42, 45]), :2]
+    assert loop[:, 0].min() == pytest.approx(corners[:, 0].min(), abs=1.5)
+    assert loop[:, 0].max() == pytest.approx(corners[:, 0].max(), abs=1.5)
+
+
+def test_a_smooth_loop_passes_through_its_corners() -> None:
+    angle = np.arange(12) / 12 * 2 * np.pi
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    loop = smooth_loop(circle, 4)
+    assert np.allclose(loop[::4], circle, atol=1e-6)
+    assert np.abs(np.linalg.norm(loop, axis=1) - 1).max() < 0.01
+
+
+def test_caps_close_every_opening(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    triangles = caps(person)
+    assert triangles.min() >= person.vertex_count
+    assert triangles.max() < person.vertex_count + dense.SKIN_COUNT
+
+
+def test_a_strip_between_two_lines_has_all_their_edges() -> None:
+    upper = np.array([[0, 1, 0], [1, 1, 0], [2, 1, 0], [3, 1, 0]], np.float32)
+    lower = np.array([[0, 0, 0], [1.5, 0, 0], [3, 0, 0]], np.float32)
+    rest = np.concatenate([upper, lower])
+    triangles = zip_strip(rest, np.arange(4, dtype=np.int32), np.arange(4, 7, dtype=np.int32))
+    area = sum(abs(np.cross((rest[b] - rest[a])[:2], (rest[c] - rest[a])[:2])) / 2 for a, b, c in triangles)
+    assert area == pytest.approx(3.0)
