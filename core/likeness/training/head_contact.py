@@ -72,7 +72,7 @@ def _lashes(mesh: Mesh, mean: Float, lines: list[Int]) -> list[tuple[Int, int]]:
     t = mesh.triangles[0][mesh.part[0] == PARTS.index("lashes")]
     graph = csr_matrix((np.ones(len(t) * 2), (t[:, [0, 1]].ravel(), t[:, [1, 2]].ravel())), (len(mean),) * 2)
     _, group = connected_components(graph, directed=False)
-    out = []
+    out: list[tuple[Int, int]] = []
     for g in np.unique(group[t]):
         vertices = np.flatnonzero(group == g)
         gaps = [np.linalg.norm(mean[vertices][:, None] - mean[line], axis=2).min(0).mean() for line in lines]

@@ -223,8 +223,8 @@ def _pack(mesh: Mesh, mean: Float, index: Int, chart: Int, triangles: Int, uv: F
         low, high = (scale, high) if _shelves(sizes, scale) else (low, scale)
     places = _shelves(sizes, low)
     assert places is not None
-    for c, (ids, at) in flat.items():
-        uv[ids] = places[c] + (at - at.min(0)) * low
+    for c, (members, at) in flat.items():
+        uv[members] = places[c] + (at - at.min(0)) * low
 
 
 def _upright(uv: Float, triangles: Int, mine: NDArray[np.bool_]) -> bool:
