@@ -132,10 +132,16 @@ def person_to_person(stills: list[Clip], clips: list[Clip], python: Path, work: 
             for what, values in gains.items():
                 values.append(faces.gain(before[what], after[what]))
     return [
-        Row("reanimate", f"gain from person to person, {what}", float(np.nanmedian(gains[what])), "x",
+        Row("reanimate", f"gain from person to person, {what}", _median(gains[what]), "x",
             at_least=low, at_most=high)
         for what, (low, high) in GAINS.items()
     ]  # fmt: skip
+
+
+def _median(values: list[float]) -> float:
+    """Median of the pairs whose driver moves enough to tell; NaN if none does."""
+    told = [value for value in values if not np.isnan(value)]
+    return float(np.median(told)) if told else float("nan")
 
 
 def _plate(still: Clip, work: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from dataclasses import asdict, dataclass
@@ -63,7 +64,13 @@ def show(rows: list[Row], console: Console) -> None:
 def write(path: Path, rows: list[Row], facts: dict[str, Any]) -> None:
     """Write every number with what machine it was measured on."""
     machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    data = {"machine": machine | facts, "rows": [asdict(row) | {"holds": row.holds} for row in rows]}
+    data = {"machine": machine | facts, "rows": [_plain(row) for row in rows]}
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(data, indent=1) + "\n")
+    part.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
     part.replace(path)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """A row as JSON data, in which a number that is none is null."""
+    values = asdict(row) | {"holds": row.holds}
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}

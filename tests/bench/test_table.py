@@ -15,6 +15,7 @@ ROWS = [
     Row("speed", "fast enough", 64.0, "frames/s", at_least=60.0),
     Row("speed", "too slow", 20.5, "frames/s", 18.25, "frozen", at_least=60.0),
     Row("memory", "nothing asked", 512.0, "MB"),
+    Row("memory", "not measured", float("nan"), "MB", at_most=1536.0),
 ]
 
 
@@ -50,6 +51,7 @@ def test_the_table_shows_every_number_beside_its_limit() -> None:
 def test_the_json_has_every_number_and_the_machine(tmp_path: Path) -> None:
     write(tmp_path / "bench.json", ROWS, {"devices": ["cpu"]})
     data = json.loads((tmp_path / "bench.json").read_text())
-    assert [row["holds"] for row in data["rows"]] == [True, False, None]
+    assert [row["holds"] for row in data["rows"]] == [True, False, None, False]
+    assert data["rows"][3]["value"] is None
     assert data["machine"]["devices"] == ["cpu"] and data["machine"]["cpus"] >= 1
     assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
