@@ -56,7 +56,7 @@ def test_it_fills_the_opening_and_nothing_else(mouth: Mouth) -> None:
 
 
 def test_twice_the_light_is_twice_as_bright(head: Head) -> None:
-    slightly = Mouth(head, 0.22)  # too little open to take anything from the plate
+    slightly = Mouth(head, 0.3)
     plate = plate_of((np.nan, np.nan, np.nan))
     one, cover = slightly.draw(plate)
     two, _ = slightly.draw(plate, light=2.0)

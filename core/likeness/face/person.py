@@ -21,6 +21,7 @@ LASH_CM = 0.07
 LID_REACH, LID_SLIDE = 0.85, 0.38  # of the distance from lid to brow
 LID_WIDTH_CM = 0.5  # around a lid's margin, how far its bias is its own
 NEARLY_SEALED = 0.2  # below this the lids' outlines run into one
+PRESS = 1.15  # of the lips' gap at rest is taken for closed
 SEALED = 0.06  # an opening below this share of its rest height is closed
 
 OPENINGS = {
@@ -38,7 +39,8 @@ class Person:
     `eye_centers` (2, 3). `stiffness` (V + POINTS,): 1 where the head turns, 0 where the body holds.
     `lid_slide` (2, V + POINTS): by how many cm up the skin above each lid a closing lid takes its texture.
     `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
-    `lid_gap` (2,): the openings' height at rest without bias, cm.
+    `lid_gap` (2,): the openings' height at rest without bias, cm; `lip_gap` (N,) that of the lips along
+    their upper outline: so far apart they are closed.
     """
 
     head: Head
@@ -49,6 +51,7 @@ class Person:
     lid_slide: Float
     lid_bias: Float
     lid_gap: Float
+    lip_gap: Float
 
     @property
     def vertex_count(self) -> int:
@@ -66,6 +69,7 @@ class Person:
                 out -= (1 - open_) * self.lid_bias[side]
             if open_ < NEARLY_SEALED:
                 seal(out, self.vertex_count, side, 1 - open_ / NEARLY_SEALED)
+        press(out, self.vertex_count, self.lip_gap)
         return out
 
 
@@ -91,7 +95,8 @@ def build_person(head: Head, shot: Shot) -> Person:
     lid_bias = np.stack([lid_part(plain, bias, len(mesh), side) for side in (0, 1)])
     gap = np.array([_lid_height(plain, len(mesh), side) for side in (0, 1)], np.float32)
     flat = np.ascontiguousarray(basis.reshape(len(basis), -1))
-    return Person(head, rest, flat, eyes, stiffness, slide, lid_bias, gap)
+    lips = np.maximum(_lip_height(plain, len(mesh)), 0)
+    return Person(head, rest, flat, eyes, stiffness, slide, lid_bias, gap, lips)
 
 
 SIDES = ("left", "right")
@@ -106,6 +111,23 @@ def seal(vertices: Float, first: int, side: int, share: float) -> None:
     back = np.stack([np.interp(along[1], along[0], line[:, k]) for k in range(3)], 1)
     vertices[upper] += share * (line - vertices[upper])
     vertices[lower] += (share * (back - vertices[lower])).astype(np.float32)
+
+
+def press(vertices: Float, first: int, gap: Float) -> None:
+    """Bring the lips' outlines closer by `gap` (N,), in place: at rest they lie on one line."""
+    upper, lower = (dense.GROUPS[f"lip_{edge}_inner"] + first for edge in ("upper", "lower"))
+    height = _lip_height(vertices, first)
+    less = 0.5 * np.minimum(PRESS * gap, np.maximum(height, 0))
+    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
+    vertices[upper, 1] -= less
+    vertices[lower, 1] += np.interp(along[1], along[0], less).astype(np.float32)
+
+
+def _lip_height(vertices: Float, first: int) -> Float:
+    """How far apart the lips' outlines are along the upper one (N,), cm; 0 at the corners."""
+    upper, lower = (dense.GROUPS[f"lip_{edge}_inner"] + first for edge in ("upper", "lower"))
+    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
+    return (vertices[upper, 1] - np.interp(along[0], along[1], vertices[lower, 1])).astype(np.float32)
 
 
 def lid_part(plain: Float, bias: Float, first: int, side: int) -> Float:
