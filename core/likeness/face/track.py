@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
 
@@ -35,6 +35,7 @@ STARTS = 3  # refinements of the crop after a detection
 STILL_LOOKS = 5  # a still is looked at from this many slightly different crops
 SCAN_SIDES = (1.1, 0.75, 0.5, 0.33)  # of the picture's shorter side: crops in which a face is sought
 SCAN_STEP = 0.35  # of a crop's side
+SCAN_FRAMES = 5  # while a clip shows no face, every so many frames
 SCAN_TRIES = 4  # how many of the likeliest crops are settled
 
 CHOICES = ("largest", "left", "right", "center")
@@ -92,8 +93,7 @@ def follow(
     for i, frame in enumerate(frames):
         tell(i, len(frames))
         image = source.read(frame)
-        view = display_view(rgb(image), source.linear_colorspace)
-        small = _thumbnail(view)
+        small = _thumbnail(image, source.linear_colorspace)
         cut = False
         if small_before is not None:
             changes.append(float(np.abs(small - small_before).mean()))
@@ -103,9 +103,14 @@ def follow(
         if cut:
             cuts.append(i)
         last = None if cut or not points else points[-1]
-        face = _next(view, last, choose, index, device)
-        if face is not None and len(frames) == 1:
-            face = find_points(view, crop_from_points(face.xy), device, looks=STILL_LOOKS)
+        face = None if last is None else _keep(image, source.linear_colorspace, last, device)
+        if face is None:
+            view = display_view(rgb(image), source.linear_colorspace)
+            face = _seek(view, last, choose, index, device)
+            if face is None and last is None and index == 0 and i % SCAN_FRAMES == 0:
+                face = _scan(view, device)
+            if face is not None and len(frames) == 1:
+                face = find_points(view, crop_from_points(face.xy), device, looks=STILL_LOOKS)
         points.append(face)
     tell(len(frames), len(frames))
     found = np.array([p is not None for p in points])
@@ -115,13 +120,26 @@ def follow(
     return Track(list(frames), _bridge(points, found), found, cuts)
 
 
-def _next(
+def _keep(image: Image, colorspace: str, last: Points, device: str) -> Points | None:
+    """The face where it was a frame ago; only the picture around it is looked at."""
+    crop = crop_from_points(last.xy)
+    corners = crop.matrix @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
+    height, width = image.pixels.shape[:2]
+    low = np.clip(np.floor(corners.min(axis=1)).astype(int) - 2, 0, [width, height])
+    high = np.clip(np.ceil(corners.max(axis=1)).astype(int) + 2, 0, [width, height])
+    if (high - low < 2).any():
+        return None
+    around = Image(image.pixels[low[1] : high[1], low[0] : high[0]], image.channels)
+    view = display_view(rgb(around), colorspace)
+    here = Crop((crop.center[0] - low[0], crop.center[1] - low[1]), crop.size, crop.roll)
+    points = find_points(view, here, device)
+    return replace(points, xy=points.xy + low) if _is_face(points) else None
+
+
+def _seek(
     view: NDArray[np.float32], last: Points | None, choose: str, index: int, device: str
 ) -> Points | None:
-    if last is not None:
-        points = find_points(view, crop_from_points(last.xy), device)
-        if _is_face(points):
-            return points
+    """The chosen face among those detected; after a loss, one that lies where the face was."""
     faces = detect(view, device)
     if last is not None:
         order = _by_overlap(faces, last)
@@ -132,7 +150,7 @@ def _next(
         points = _settle(view, crop, device)
         if _is_face(points):
             return points
-    return _scan(view, device) if last is None and index == 0 else None
+    return None
 
 
 def _is_face(points: Points) -> bool:
@@ -226,8 +244,10 @@ def _long_losses(found: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(a, b) for a, b in spans if b - a > BRIDGE_FRAMES or a in ends or b in ends]
 
 
-def _thumbnail(view: NDArray[np.float32]) -> Array:
-    rows = np.linspace(0, view.shape[0] - 1, 36).astype(int)
-    columns = np.linspace(0, view.shape[1] - 1, 64).astype(int)
-    out: Array = view[np.ix_(rows, columns)].astype(np.float64).mean(axis=2)
+def _thumbnail(image: Image, colorspace: str) -> Array:
+    """36 x 64 pixels of the picture as the models see it, gray."""
+    rows = np.linspace(0, image.pixels.shape[0] - 1, 36).astype(int)
+    columns = np.linspace(0, image.pixels.shape[1] - 1, 64).astype(int)
+    small = Image(image.pixels[np.ix_(rows, columns)], image.channels)
+    out: Array = display_view(rgb(small), colorspace).astype(np.float64).mean(axis=2)
     return out
