@@ -8,18 +8,19 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.landmarks import crop_from_detection, find_points_many
+from likeness.face.landmarks import Crop, Points, crop_from_detection, crop_from_points, find_points_many
 from likeness.runtime import Model, session
 
 Float = NDArray[np.float32]
 
 STRIDE = 8
 MULTIPLE = 64  # the network halves its input six times
-COARSEST_PX = 192
+COARSEST_PX = 128
 SMALLEST_SEEN_PX = 16  # the smallest face that one level of the pyramid finds
 LARGEST_LEVEL_PX = 2560
 SCORE = 0.2  # of a candidate; what is a face is then decided by its points
 CANDIDATES = 16
+FOUND = 0.3  # of a face
 SAME_FACE = 0.35
 VAGUE = 0.055  # median uncertainty of the inner points, in crops, at which what was found is no face
 INNER = slice(17, 68)
@@ -38,8 +39,8 @@ class Faces:
 def detect(picture: Float, device: str = "auto", min_size_px: float = 24) -> Faces:
     """All faces of `min_size_px` or more in a picture (H, W, 3), sRGB-like, 0..1.
 
-    The picture is looked at whole at 192 pixels, then at twice that and so on, until the smallest wanted
-    faces are large enough to be seen. The best candidates are then looked at by `face_points`: texture may
+    The picture is looked at whole at 128 and 192 pixels, then at twice that and so on, until the smallest
+    wanted faces are large enough to be seen. `face_points` then looks at the best candidates: texture may
     look like a face from afar, but its points stay vague.
     """
     model = session("face_detector", device)
@@ -55,19 +56,32 @@ def detect(picture: Float, device: str = "auto", min_size_px: float = 24) -> Fac
 def _verified(picture: Float, faces: Faces, device: str) -> Faces:
     """The candidates whose points are certain, with box and five points from these."""
     crops = [crop_from_detection(b, p) for b, p in zip(faces.boxes, faces.points5, strict=True)]
+    first = find_points_many(picture, crops, device)
+    # The box of a candidate may be half or twice the face's size; its points know better.
+    crops = [crop_from_points(found.xy) for found in first]
+    likely = [k for k, crop in enumerate(crops) if _sureness(first[k], crop, 3 * VAGUE) > 0]
+    crops = [crops[k] for k in likely]
     boxes, fives, scores = [], [], []
-    for crop, score, found in zip(crops, faces.scores, find_points_many(picture, crops, device), strict=True):
-        sure = 1 - (float(np.median(found.sigma_px[INNER])) / (VAGUE * crop.size)) ** 2
-        if found.presence < 0.5 or sure <= 0:
+    for k, crop, found in zip(likely, crops, find_points_many(picture, crops, device), strict=True):
+        total = np.sqrt(faces.scores[k]) * _sureness(found, crop, VAGUE)
+        if total < FOUND:
             continue
         boxes.append(np.concatenate([found.xy.min(0), found.xy.max(0)]))
         fives.append(five(found.xy))
-        scores.append(np.sqrt(score * found.presence) * sure)
+        scores.append(total)
     return Faces(
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(fives, np.float32).reshape(-1, 5, 2),
         np.array(scores, np.float32),
     )
+
+
+def _sureness(found: Points, crop: Crop, vague: float) -> float:
+    """1 for certain points of a face, 0 or less for vague ones or none."""
+    if found.presence < 0.5:
+        return 0.0
+    spread = float(np.median(found.sigma_px[INNER])) / (vague * crop.size)
+    return float(np.sqrt(found.presence)) * (1 - spread * spread)
 
 
 def five(xy: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -79,9 +93,9 @@ def level_sizes(shape: tuple[int, ...], min_size_px: float) -> list[int]:
     """The longest side of each level, in pixels, from coarse to fine."""
     longest = max(shape[:2])
     finest = min(longest * SMALLEST_SEEN_PX / max(min_size_px, 1.0), longest * 2.0, LARGEST_LEVEL_PX)
-    sizes = [COARSEST_PX]
+    sizes = [COARSEST_PX, COARSEST_PX * 3 // 2]
     while sizes[-1] < finest * 0.8:
-        sizes.append(sizes[-1] * 2)
+        sizes.append(sizes[-2] * 2)
     return sizes
 
 

@@ -29,7 +29,7 @@ REGIONS = (
 )
 STEADY = 0.5  # how much of the frame before is kept where nothing changed
 CHANGED = 0.35  # difference of alpha above which the frame before is forgotten
-GUIDE_RADIUS = 2  # cells of the map
+GUIDE_RADIUS = 1  # cells of the map
 GUIDE_NOISE = 2e-3  # variance of luminance below which edges are not followed
 
 

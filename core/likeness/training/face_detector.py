@@ -33,6 +33,7 @@ Random = np.random.Generator
 SIZE = 192
 BATCH = 24
 BACKGROUNDS = 160
+EVALUATED = 300
 SMALLEST, LARGEST = 13.0, 230.0  # side of a face's box in a training picture, pixels
 TOO_LARGE = 1.7  # of the picture: then what is seen of it is not a face
 log = logging.getLogger("likeness.training.face_detector")
@@ -227,7 +228,7 @@ def decode(found: Float, threshold: float = 0.4) -> tuple[Float, Float, Float]:
     return boxes[keep], points[keep], scores[keep]
 
 
-def evaluate(network: FaceDetector, data: Dataset, count: int = 300, size: int = 256) -> dict[str, float]:
+def evaluate(network: FaceDetector, data: Dataset, count: int, size: int = 256) -> dict[str, float]:
     """Recall and false finds on crowds of held-out people: same seed, same crowds."""
     crowds = Crowds(data, np.random.default_rng(99), size)
     known = hit = wrong = 0
@@ -277,7 +278,7 @@ def train(pictures: Path, heldout: Path, out: Path, minutes: float, threads: int
         value = loss(network.raw(picture.contiguous(memory_format=torch.channels_last)), wanted, weight)
         trainer.update(value)
     network.load_state_dict(trainer.average)
-    numbers = evaluate(network, open_dataset(heldout))
+    numbers = evaluate(network, open_dataset(heldout), EVALUATED)
     export(network, out / "face_detector.onnx", ("faces",), 256, any_size=True)
     log.info("face_detector: %s", json.dumps(numbers))
     return numbers

@@ -1,0 +1,173 @@
+"""Small runs of the trainings: a step, a checkpoint, an export that agrees with torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from likeness import runtime  # noqa: E402
+from likeness.face.landmarks import Crop  # noqa: E402
+from likeness.head import points  # noqa: E402
+from likeness.training import augment, dataset, face_detector, face_points, face_regions, networks  # noqa: E402
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the renderer writes it, with noise for pictures and a plausible face for points."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    dataset.create(folder, COUNT, 1)
+    for name, shape in dataset.FILES.items():
+        rng.integers(0, 12 if name == "regions" else 256, (COUNT, *shape), np.uint8).tofile(
+            folder / f"{name}.u8"
+        )
+    camera = rng.uniform(-8, 8, (COUNT, points.COUNT, 3))
+    camera[:, 36:42, :2], camera[:, 42:48, :2], camera[:, 48:68, :2] = (-3, -3), (3, -3), (0, 4)
+    camera[..., 2] += 80
+    xy = camera[..., :2] * 600 / camera[..., 2:] + 112
+    labels = {
+        "points_px": xy.astype(np.float32),
+        "points_cam": camera.astype(np.float32),
+        "visible": rng.random((COUNT, points.COUNT)) > 0.3,
+        "focal_px": np.full(COUNT, 600, np.float32),
+    }
+    np.savez(folder / "labels_0000.npz", **labels)
+    return folder
+
+
+def test_both_eyes_share_a_network_because_mirrored_they_have_the_same_points() -> None:
+    assert len(networks.EYE_LEFT) == len(networks.EYE_RIGHT)
+    inner, outer = 42, 45
+    assert networks.EYE_LEFT[0] == inner and networks.EYE_RIGHT[0] == 39
+    assert outer in networks.EYE_LEFT and 36 in networks.EYE_RIGHT
+    assert points.RIM_LEFT[0] == networks.EYE_LEFT[-points.RIM_COUNT], "the outermost point of the left rim"
+    assert points.RIM_RIGHT[points.RIM_COUNT // 2] == networks.EYE_RIGHT[-points.RIM_COUNT]
+
+
+def test_soft_argmax_names_the_warmest_cell() -> None:
+    heat = torch.zeros(1, 2, 12, 12)
+    heat[0, 0, 3, 8] = heat[0, 1, 11, 0] = 50.0
+    place = networks.SoftArgmax(12)(heat)[0]
+    assert place[0].tolist() == pytest.approx(
+        [0.5 + (8.5 / 12 - 0.5) * 14 / 12, 0.5 + (3.5 / 12 - 0.5) * 14 / 12]
+    )
+    assert place[1, 0] < 0 and place[1, 1] > 1 - 0.08
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_patch_and_its_points_use_the_same_frame(flip: bool) -> None:
+    center, axis = torch.tensor([[0.4, 0.6]]), torch.tensor([[0.2, 0.1]])
+    frame = networks.patch_frame(center, axis, 0.8, flip)
+    ramp = (torch.arange(192) + 0.5) / 192
+    picture = torch.stack([ramp.expand(192, 192), ramp[:, None].expand(192, 192), torch.zeros(192, 192)])[
+        None
+    ]
+    patch = networks.sample(picture, frame, 32)
+    local = torch.tensor([[[20.5 / 32, 9.5 / 32]]])
+    assert networks.unsample(local, frame)[0, 0].tolist() == pytest.approx(
+        patch[0, :2, 9, 20].tolist(), abs=1e-4
+    )
+
+
+def test_a_crop_and_its_points_use_the_same_matrix() -> None:
+    ramp = np.tile((np.arange(224) + 0.5).astype(np.uint8)[:, None, None], (1, 224, 3))
+    matrix = augment.similarity(np.array([110.0, 100.0]), 90.0, 0.4, 64)
+    crop = augment.warp(np.ascontiguousarray(ramp), matrix, 64, np.full(3, -1, np.float32))
+    x, y = augment.into_crop(np.array([120.0, 90.5]), matrix)
+    assert crop[int(y), int(x), 0] * 255 == pytest.approx(90, abs=1.5)
+    assert augment.into_crop(
+        Crop((110.0, 100.0), 90.0, 0.4).matrix @ [0.25, 0.75, 1], matrix
+    ) == pytest.approx([16, 48])
+
+
+def test_training_points_goes_on_and_exports(pictures: Path, tmp_path: Path) -> None:
+    numbers = face_points.train(pictures, pictures, tmp_path, 0.02, 1)
+    assert numbers["inner_median"] > 0 and 0 <= numbers["visible_right"] <= 1
+    first = torch.load(tmp_path / "face_points.pt", weights_only=True)["step"]
+    face_points.train(pictures, pictures, tmp_path, 0.06, 1)
+    assert torch.load(tmp_path / "face_points.pt", weights_only=True)["step"] > first >= 1
+    model = runtime.session(tmp_path / "face_points.onnx", "cpu")
+    place, sigma, visible, presence = model(np.random.default_rng(0).random((3, 3, 192, 192), np.float32))
+    assert (
+        place.shape == (3, 450, 3) and sigma.shape == visible.shape == (3, 450) and presence.shape == (3, 1)
+    )
+    assert np.abs(place[:, :68, 2].mean(1)).max() < 1e-5 and sigma.min() > 0
+
+
+def test_training_regions_alone_leaves_the_points(pictures: Path, tmp_path: Path) -> None:
+    face_points.train(pictures, pictures, tmp_path, 0.02, 1)
+    before = (tmp_path / "face_points.onnx").read_bytes()
+    numbers = face_regions.train(pictures, pictures, tmp_path, 0.02, 1)
+    assert (tmp_path / "face_points.onnx").read_bytes() == before
+    assert 0 <= numbers["iou_skin"] <= 1
+    regions = runtime.session(tmp_path / "face_regions.onnx", "cpu")(np.zeros((1, 3, 192, 192), np.float32))[
+        0
+    ]
+    assert regions.shape == (1, 12, 96, 96)
+    assert regions.sum(1) == pytest.approx(np.ones((1, 96, 96)), abs=1e-4)
+
+
+def test_training_regions_needs_the_points_first(pictures: Path, tmp_path: Path) -> None:
+    from likeness.errors import BadInput
+
+    with pytest.raises(BadInput, match=r"No checkpoint.*Train face_points"):
+        face_regions.train(pictures, pictures, tmp_path, 0.01, 1)
+
+
+def test_training_the_detector_exports_any_size(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face_detector, "BACKGROUNDS", 2)
+    monkeypatch.setattr(face_detector, "BATCH", 2)
+    monkeypatch.setattr(face_detector, "EVALUATED", 3)
+    numbers = face_detector.train(pictures, pictures, tmp_path, 0.02, 1)
+    assert 0 <= numbers["recall"] <= 1
+    model = runtime.session(tmp_path / "face_detector.onnx", "cpu")
+    assert model(np.zeros((1, 3, 128, 192), np.float32))[0].shape == (1, 15, 16, 24)
+
+
+def test_targets_lie_where_the_boxes_are() -> None:
+    boxes, five = np.array([[40, 40, 104, 88]], np.float32), np.full((1, 5, 2), 72, np.float32)
+    wanted, weight = face_detector.targets(face_detector.Faces(boxes, five, np.array([True])), 192)
+    row, column = np.unravel_index(wanted[0].argmax(), wanted[0].shape)
+    assert (row, column) == (8, 9) and weight[1, row, column] > 0
+    found = np.concatenate([wanted[:1], wanted[1:]])
+    from likeness.face.detect import candidates
+
+    box, points5, _ = candidates(found, 0.99)
+    assert box[0] == pytest.approx(boxes[0], abs=1e-3) and points5[0] == pytest.approx(five[0], abs=1e-3)
+
+
+def test_what_is_cut_off_is_neither_face_nor_background() -> None:
+    boxes, five = np.array([[40, 40, 104, 104]], np.float32), np.full((1, 5, 2), 72, np.float32)
+    wanted, weight = face_detector.targets(face_detector.Faces(boxes, five, np.array([False])), 192)
+    assert wanted[0].max() == 0 and weight[0].min() == 0 and weight[1].max() == 0
+
+
+def test_a_network_that_differs_from_torch_is_refused(tmp_path: Path) -> None:
+    class Drifting(torch.nn.Module):
+        calls = 0
+
+        def forward(self, picture):
+            Drifting.calls += 1
+            return picture * float(Drifting.calls)
+
+    with pytest.raises(ValueError, match="differs from torch"):
+        networks.export(Drifting(), tmp_path / "x.onnx", ("y",), 8)
+
+
+@pytest.mark.slow
+def test_renders_of_this_machine_are_read(tmp_path: Path) -> None:
+    folder = os.environ.get("LIKENESS_RENDERS")
+    if not folder:
+        pytest.skip("set LIKENESS_RENDERS to a folder of rendered people")
+    data = dataset.open_dataset(folder)
+    batch = face_points.make_batch(data, np.arange(2), None)
+    assert batch.place[:, :, :2].min() > 0.1 and batch.place[:, :, :2].max() < 0.9
