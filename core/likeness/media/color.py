@@ -331,7 +331,7 @@ def _matrix(colorspace: str, *, inverse: bool) -> Pixels:
     return np.ascontiguousarray(convert(np.eye(3, dtype=np.float32), *ends).T)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _encode(rgb: Pixels, matrix: Pixels, out: Pixels) -> None:
     one, knee = np.float32(1), _KNEE
     for y in range(rgb.shape[0]):
@@ -355,7 +355,7 @@ def _encode(rgb: Pixels, matrix: Pixels, out: Pixels) -> None:
                 out[y, x, c] = e
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _decode(view: Pixels, matrix: Pixels, out: Pixels) -> None:
     one, knee = np.float32(1), _KNEE
     most = np.float32(1 - 2.0**-20)

@@ -207,7 +207,7 @@ def _table(_config_name: str, space: str) -> Pixels | None:
     return np.ascontiguousarray(linear[:, 0]) if same else None
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _decode(
     luma: NDArray[Any],
     blue: NDArray[Any],
@@ -261,7 +261,7 @@ def _decode(
                 out[y, x, c] = e
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _encode(
     rgb: Pixels,
     levels: Pixels,

@@ -143,7 +143,7 @@ def light(rng: Random, picture: Float) -> Float:
         image = image.resize((small, small), Image.Resampling.BOX).resize(
             (size, size), Image.Resampling.BILINEAR
         )
-        picture = np.asarray(image, np.float32) / 255
+        picture = np.asarray(image, np.float32) / np.float32(255)
     gain = (np.exp(rng.normal(0, 0.16)) * np.exp(rng.normal(0, 0.07, 3))).astype(np.float32)
     saturation = 0.0 if rng.random() < 0.08 else float(rng.uniform(0.5, 1.4))
     noise = float(rng.uniform(0, 0.04)) if rng.random() < 0.4 else 0.0
@@ -159,7 +159,7 @@ def jpeg(picture: Float, quality: int) -> Float:
     """The picture after JPEG."""
     buffer = io.BytesIO()
     Image.fromarray((picture * 255 + 0.5).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer), np.float32) / 255
+    return np.asarray(Image.open(buffer), np.float32) / np.float32(255)
 
 
 def occlude(rng: Random, picture: Float, other: Float) -> NDArray[np.bool_]:

@@ -330,7 +330,7 @@ class Surface:
                 break
 
     def result(self) -> tuple[Int, Int, Int, Float, Int]:
-        """Vertices kept, triangles and labels in the new order, each vertex's weights on its source triangle."""
+        """Vertices kept, triangles and labels in the new order, each vertex's weights on its triangle."""
         keep = np.array([v for v in range(len(self.point)) if self.around[v]])
         new = np.full(len(self.point), -1)
         new[keep] = np.arange(len(keep))
