@@ -22,6 +22,7 @@ DISK_REACH = 1.25  # the texture reaches past the rim, to keep the plate's own s
 SMALL_PX = 8  # irises smaller than this leave no pixel to be careful with
 RINGS = 24  # of the iris, from its center to DISK_REACH
 GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
+GLINT_REACH, GLINT_SHARE = 0.75, 0.15  # reflections lie within this radius and take at most this area
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
 CLEAN_SHARE = 0.55  # eyeball darker than this share of its bright tone is lash or shadow, not to be spread
 SHADOW = 0.3  # how much darker the continued eyeball is at the upper lid
@@ -83,13 +84,15 @@ def _take_glint(crop: Float, inner: NDArray[np.bool_], reach: Float) -> Float:
     white = float(np.quantile(luma[inner], 0.9)) if inner.any() else 0.0
     ring = np.minimum((reach / DISK_REACH * RINGS).astype(int), RINGS - 1)
     out = np.zeros_like(crop)
-    for r in range(int(RINGS / DISK_REACH)):
+    for r in range(int(RINGS * GLINT_REACH / DISK_REACH)):
         member = inner & (ring == r)
         if member.sum() < 4:
             continue
         usual = np.median(crop[member], axis=0)
         bright = member & (luma > GLINT_LEVEL * usual.mean()) & (luma > 0.15 * white)
         out[bright] = np.maximum(crop[bright] - usual, 0)
+    if (out > 0).any(axis=2).sum() > GLINT_SHARE * (inner & (reach < 1)).sum():
+        return np.zeros_like(crop)  # so much is not a reflection: the disk lies beside the iris
     return out
 
 

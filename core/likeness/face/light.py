@@ -50,7 +50,7 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
     shape = np.linalg.solve(terms.T @ (terms * weight[:, None]) + ridge, terms.T @ (weight * target))
     bright = np.quantile(colors, 0.8, axis=0)
     gray = np.full(3, float(bright @ [0.2126, 0.7152, 0.0722]))
-    white = (0.55 * bright + 0.45 * gray) / SKIN_CEILING
+    white = (0.75 * bright + 0.25 * gray) / SKIN_CEILING
     if eyeball is not None:
         seen = eyeball / EYEBALL_ALBEDO
         white = np.clip(seen, 0.7 * white.max(), 2.2 * white.max())

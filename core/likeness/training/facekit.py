@@ -51,7 +51,9 @@ class FaceKit:
     @cached_property
     def triangles(self) -> Int:
         """All polygons as a fan of triangles (T, 3)."""
-        return np.array([(p[0], p[i], p[i + 1]) for p in self.polygons for i in range(1, len(p) - 1)], np.int32)
+        return np.array(
+            [(p[0], p[i], p[i + 1]) for p in self.polygons for i in range(1, len(p) - 1)], np.int32
+        )
 
     @cached_property
     def triangle_material(self) -> NDArray[np.uint8]:
