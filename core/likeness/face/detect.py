@@ -8,7 +8,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.landmarks import Crop, Points, crop_from_detection, crop_from_points, find_points_many
+from likeness.face.landmarks import (
+    crop_from_detection,
+    crop_from_points,
+    find_points_many,
+)
 from likeness.runtime import Model, session
 
 Float = NDArray[np.float32]
@@ -20,10 +24,9 @@ SMALLEST_SEEN_PX = 16  # the smallest face that one level of the pyramid finds
 LARGEST_LEVEL_PX = 2560
 SCORE = 0.2  # of a candidate; what is a face is then decided by its points
 CANDIDATES = 16
-FOUND = 0.3  # of a face
+POSSIBLE = 0.01  # presence at a first look, whose crop may be wrong
+FOUND = 0.5  # of a face
 SAME_FACE = 0.35
-VAGUE = 0.055  # median uncertainty of the inner points, in crops, at which what was found is no face
-INNER = slice(17, 68)
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,11 @@ def _verified(picture: Float, faces: Faces, device: str) -> Faces:
     first = find_points_many(picture, crops, device)
     # The box of a candidate may be half or twice the face's size; its points know better.
     crops = [crop_from_points(found.xy) for found in first]
-    likely = [k for k, crop in enumerate(crops) if _sureness(first[k], crop, 3 * VAGUE) > 0]
+    likely = [k for k, found in enumerate(first) if found.presence > POSSIBLE]
     crops = [crops[k] for k in likely]
     boxes, fives, scores = [], [], []
-    for k, crop, found in zip(likely, crops, find_points_many(picture, crops, device), strict=True):
-        total = np.sqrt(faces.scores[k]) * _sureness(found, crop, VAGUE)
+    for k, found in zip(likely, find_points_many(picture, crops, device), strict=True):
+        total = np.sqrt(faces.scores[k]) * found.presence
         if total < FOUND:
             continue
         boxes.append(np.concatenate([found.xy.min(0), found.xy.max(0)]))
@@ -74,14 +77,6 @@ def _verified(picture: Float, faces: Faces, device: str) -> Faces:
         np.array(fives, np.float32).reshape(-1, 5, 2),
         np.array(scores, np.float32),
     )
-
-
-def _sureness(found: Points, crop: Crop, vague: float) -> float:
-    """1 for certain points of a face, 0 or less for vague ones or none."""
-    if found.presence < 0.5:
-        return 0.0
-    spread = float(np.median(found.sigma_px[INNER])) / (vague * crop.size)
-    return float(np.sqrt(found.presence)) * (1 - spread * spread)
 
 
 def five(xy: NDArray[np.floating]) -> NDArray[np.floating]:

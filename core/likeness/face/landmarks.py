@@ -15,6 +15,10 @@ Float = NDArray[np.float32]
 Array = NDArray[np.floating]
 
 CROP_PX = 192
+# Median uncertainty of the inner points, in crops, at which there is as likely a face as none: texture may
+# look like a face to the network's own presence, but its points stay vague.
+VAGUE = 0.055
+INNER = slice(17, 68)
 FILL = 0.7  # of the crop's side is the side of the points' square
 # A detection's box is known less well than its center: a crop too large costs less than one too small.
 BOX_TO_CROP = 1.1 / FILL
@@ -126,12 +130,13 @@ def _mean(found: Sequence[Points]) -> Points:
 def _points(crop: Crop, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:
     matrix = crop.matrix
     xy = place[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    spread = float(np.median(sigma[INNER])) / VAGUE
     return Points(
         xy,
         place[:, 2].astype(np.float64) * crop.size,
         sigma.astype(np.float64) * crop.size,
         visible.astype(np.float64),
-        float(presence[0]),
+        float(presence[0]) / (1 + spread**4),
     )
 
 
