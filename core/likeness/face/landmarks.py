@@ -145,48 +145,43 @@ def sample_crop(picture: Float, crop: Crop, size: int = CROP_PX) -> Float:
     matrix = crop.matrix.copy()
     matrix[:, :2] /= size
     out = np.empty((3, size, size), np.float32)
-    _sample(np.asarray(picture, np.float32), matrix, max(1, round(crop.size / size)), out)
+    taps = max(1, round(crop.size / size))
+    _sample(np.asarray(picture, np.float32), matrix.astype(np.float32), taps, out)
     return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _sample(picture: Float, matrix: NDArray[np.float64], taps: int, out: Float) -> None:
+def _sample(picture: Float, matrix: Float, taps: int, out: Float) -> None:
     height, width = picture.shape[:2]
     size = out.shape[1]
-    share = 1.0 / (taps * taps)
+    one, half = np.float32(1.0), np.float32(0.5)
+    share, step = one / np.float32(taps * taps), one / np.float32(taps)
+    right, low = np.float32(width) - half, np.float32(height) - half
     for row in range(size):
         for column in range(size):
-            r, g, b = 0.0, 0.0, 0.0
+            r, g, b = np.float32(0.0), np.float32(0.0), np.float32(0.0)
             for p in range(taps):
+                cy = np.float32(row) + (np.float32(p) + half) * step
                 for q in range(taps):
-                    cx, cy = column + (q + 0.5) / taps, row + (p + 0.5) / taps
-                    x = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] - 0.5
-                    y = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] - 0.5
-                    if x < -0.5 or y < -0.5 or x > width - 0.5 or y > height - 0.5:
+                    cx = np.float32(column) + (np.float32(q) + half) * step
+                    x = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] - half
+                    y = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] - half
+                    if x < -half or y < -half or x > right or y > low:
                         continue
-                    x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
-                    i, j = min(int(y), max(height - 2, 0)), min(int(x), max(width - 2, 0))
+                    j, i = int(x), int(y)
+                    if x < 0 or y < 0 or j > width - 2 or i > height - 2:
+                        x = min(max(x, np.float32(0.0)), np.float32(width - 1))
+                        y = min(max(y, np.float32(0.0)), np.float32(height - 1))
+                        i, j = min(int(y), max(height - 2, 0)), min(int(x), max(width - 2, 0))
                     ii, jj = min(i + 1, height - 1), min(j + 1, width - 1)
-                    v, u = y - i, x - j
-                    a, c, d, e = (1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u
-                    r += (
-                        a * picture[i, j, 0]
-                        + c * picture[i, jj, 0]
-                        + d * picture[ii, j, 0]
-                        + e * picture[ii, jj, 0]
-                    )
-                    g += (
-                        a * picture[i, j, 1]
-                        + c * picture[i, jj, 1]
-                        + d * picture[ii, j, 1]
-                        + e * picture[ii, jj, 1]
-                    )
-                    b += (
-                        a * picture[i, j, 2]
-                        + c * picture[i, jj, 2]
-                        + d * picture[ii, j, 2]
-                        + e * picture[ii, jj, 2]
-                    )
+                    v, u = y - np.float32(i), x - np.float32(j)
+                    d, e = v * (one - u), v * u
+                    a, c = (one - u) - d, u - e
+                    top, left = picture[i, j], picture[ii, j]
+                    far, last = picture[i, jj], picture[ii, jj]
+                    r += a * top[0] + c * far[0] + d * left[0] + e * last[0]
+                    g += a * top[1] + c * far[1] + d * left[1] + e * last[1]
+                    b += a * top[2] + c * far[2] + d * left[2] + e * last[2]
             out[0, row, column] = r * share
             out[1, row, column] = g * share
             out[2, row, column] = b * share
