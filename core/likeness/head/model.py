@@ -90,7 +90,8 @@ class Head:
         The sum of the shapes, with lids and lips that meet (see `settle`).
         """
         posed = _blend(self.rest(identity), expression, self.expression_basis)
-        return self.look(self.settle(posed, expression), self.eyes(identity), gaze)
+        looking = self.look(self.settle(posed, expression), self.eyes(identity), gaze)
+        return looking[self.vertex_twin]  # sums differ in their last bit, and a seam must not
 
     def settle(self, vertices: Float, expression: Float) -> Float:
         """Vertices (V, 3) posed with `expression` (52,): a full blink closes, sealed lips stay sealed."""

@@ -52,6 +52,8 @@ CODECS = {
 _BT709 = 1
 # x265's vector code writes past the end of its buffers in pictures narrower than 64 pixels.
 _X265_SAFE_SIDE = 128
+# And its threads and large blocks sometimes refuse what is smaller than a block.
+_X265_TINY = "log-level=error:asm=0:pools=none:frame-threads=1:ctu=16:max-tu-size=16"
 # Encoder and sample rates (Hz) of the sound; another rate becomes the last.
 _SOUND = {
     ".mov": ("pcm_s16le", (44100, 48000)),
@@ -116,7 +118,7 @@ class MovieWriter:
         stream.pix_fmt = pixels
         stream.options = dict(self._codec.options)
         if "x265-params" in stream.options and min(self._size) < _X265_SAFE_SIDE:
-            stream.options = stream.options | {"x265-params": "log-level=error:asm=0"}
+            stream.options = stream.options | {"x265-params": _X265_TINY}
         context = stream.codec_context
         context.time_base = 1 / self._rate
         if self._codec.tag and self._path.suffix.lower() != ".mkv":
