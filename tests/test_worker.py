@@ -35,6 +35,7 @@ class Talk:
         self.process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=env)
         self.lines: queue.Queue[bytes] = queue.Queue()
         self.log = bytearray()
+        self._endings: dict[int | str, tuple[str, Message]] = {}
         self._threads = [threading.Thread(target=f, daemon=True) for f in (self._read, self._hear)]
         for thread in self._threads:
             thread.start()
@@ -62,8 +63,10 @@ class Talk:
         self.write(json.dumps(call).encode() + b"\n")
 
     def next(self) -> Message:
-        message = json.loads(self.lines.get(timeout=WAIT_S))
+        message: Message = json.loads(self.lines.get(timeout=WAIT_S))
         assert message.pop("jsonrpc") == "2.0"
+        if message.get("method") in ("result", "error"):
+            self._endings[message["params"]["run"]] = message["method"], message["params"]
         return message
 
     def until(self, **wanted: Any) -> Message:
@@ -78,11 +81,10 @@ class Talk:
         return self.until(id="ask")
 
     def ending(self, run: int | str) -> tuple[str, Message]:
-        """How a run ends."""
-        while True:
-            message = self.next()
-            if message.get("method") in ("result", "error") and message["params"]["run"] == run:
-                return message["method"], message["params"]
+        """How a run ends, also if that was told before the answer to a call that came later."""
+        while run not in self._endings:
+            self.next()
+        return self._endings.pop(run)
 
     def close(self) -> float:
         """Close its stdin and return how long it took to end, in seconds."""
