@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.fit import SKIN, Fit, Lens, Shot, default_lens, project, skin_points
+from likeness.face.fit import Fit, Lens, Shot, default_lens, project, skin_points
 from likeness.face.shot import solve_frames, solve_person
 from likeness.face.track import Pictures, Track, follow
 from likeness.head.model import Head, load_head
@@ -107,6 +107,3 @@ def under(prefix: str, findings: Mapping[str, Any]) -> dict[str, Any]:
     """Those findings whose names start with `prefix`, without it."""
     start = len(prefix) + 1
     return {name[start:]: value for name, value in findings.items() if name.startswith(f"{prefix}_")}
-
-
-__all__ = ["SKIN", "find", "fit_of", "lens_of", "pack", "prefixed", "reprojected", "shot_of", "under"]

@@ -12,9 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.light import Light
 from likeness.face.warp import polygon
-from likeness.head.model import Head, vertex_normals
+from likeness.head.model import Head
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
@@ -205,11 +204,6 @@ def _own(plate: Float, own: Float, origin: Int, fx: float, fy: float, ink: Float
         ) * wy
         if np.isfinite(seen):
             ink[k] += trust * (seen - ink[k])
-
-
-def white_at_vertices(light: Light, camera: Float, triangles: Int) -> Float:
-    """Radiance (V, 3) of white at every vertex of a mesh in camera space."""
-    return light.at(vertex_normals(camera, triangles))
 
 
 def box_around(outline: Float, margin: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -14,6 +14,7 @@ from likeness.errors import BadInput
 from likeness.face.detect import Faces, detect
 from likeness.face.fit import interocular
 from likeness.face.landmarks import (
+    INNER,
     Crop,
     Points,
     crop_from_detection,
@@ -155,7 +156,7 @@ def _seek(
 
 def _is_face(points: Points) -> bool:
     """Whether the network says so, and its points lie as surely as on a face."""
-    sure = points.sigma_px[17:68].mean() < UNSURE * interocular(points.xy)
+    sure = points.sigma_px[INNER].mean() < UNSURE * interocular(points.xy)
     return bool(points.presence >= LOST_BELOW and sure)
 
 
