@@ -101,7 +101,7 @@ CHORE = Effect(
         Param("seconds", "float", 0.0, "Seconds", "How long a step takes.", 0, 60, "s"),
         Param("deaf", "bool", False, "Deaf", "Never asks whether it shall stop."),
         Param("fault", "choice", "none", "Fault", "What goes wrong.", choices=("none", "crash", "bug")),
-        Param("weights", "weights", {}, "Weights", "Numbers by name."),
+        Param("weights", "weights", {}, "Weights", "Numbers by name.", choices=("jawOpen", "mouthPucker")),
         Param("title", "text", "", "Title", "What is written above."),
     ),
     outputs=(Output("report", "report", "How many words there are."),),

@@ -157,13 +157,15 @@ def describe(effect: Effect) -> str:
 
 def _values(param: Param) -> str:
     unit = f" {param.unit}" if param.unit else ""
-    kinds = {"bool": "true or false", "text": "text", "weights": 'JSON such as {"jawOpen": 0.4}'}
+    kinds = {"bool": "true or false", "text": "text"}
     if param.type == "choice":
         values = " | ".join(param.choices)
-    elif param.min is not None and param.max is not None:
-        values = f"{param.min:g} to {param.max:g}{unit}"
+    elif param.type == "weights":
+        values = f'JSON such as {{"{param.choices[0]}": 0.4}}, by the names {" ".join(param.choices)}'
     else:
-        values = kinds[param.type]
+        values = kinds.get(param.type, "")
+    if param.min is not None and param.max is not None:
+        values = f"{values}: {param.min:g} to {param.max:g}{unit}".removeprefix(": ")
     default = param.default if isinstance(param.default, str) else json.dumps(param.default)
     return f"{values}, default {default or 'empty'}"
 

@@ -29,18 +29,23 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Input:
-    """A file the effect reads. `picture` is a still, an image sequence or a clip."""
+    """A file the effect reads. `picture` is a still, an image sequence or a clip.
+
+    `columns` names the curves of a `performance` input, in order: a host can offer them as animated
+    sliders and write the file itself (`Timecode,BlendshapeCount,` and these, one row a frame).
+    """
 
     name: str
     kinds: tuple[InputKind, ...]
     label: str
     help: str
     required: bool = True
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Param:
-    """A typed field. `weights` is a table of names and numbers (`{"jawOpen": 0.4}`).
+    """A typed field. `weights` is a table of names and numbers (`{"jawOpen": 0.4}`); `choices` are its names.
 
     `analyzed=False` says that `analyze` does not look at it, so a change of it reuses the findings.
     """
@@ -101,6 +106,11 @@ class Param:
     def _weights(self, value: object) -> dict[str, float]:
         if not isinstance(value, Mapping):
             raise self._wrong(value, 'Give a table such as {"jawOpen": 0.4}.')
+        for name in value:
+            if name not in self.choices:
+                raise BadRequest(
+                    f"Parameter '{self.name}' has no '{name}'.", f"It has: {', '.join(self.choices)}."
+                )
         return {str(k): float(self._number(v)) for k, v in value.items()}
 
     def _wrong(self, value: object, remedy: str) -> BadRequest:
@@ -181,7 +191,7 @@ class Effect:
             "pillar": self.pillar,
             "label": self.label,
             "help": self.help,
-            "inputs": [dict(vars(i), kinds=list(i.kinds)) for i in self.inputs],
+            "inputs": [dict(vars(i), kinds=list(i.kinds), columns=list(i.columns)) for i in self.inputs],
             "params": [dict(vars(p), choices=list(p.choices)) for p in self.params],
             "outputs": [dict(vars(o)) for o in self.outputs],
             "layers": [dict(vars(layer), channels=list(layer.channels)) for layer in self.layers],
@@ -204,8 +214,8 @@ def _check(effect: str, field: Effect | Input | Param | Output | Layer) -> None:
             raise ValueError(f"{where}: type is one of {get_args(ParamType)}")
         if field.type in ("float", "int") and (field.min is None or field.max is None):
             raise ValueError(f"{where}: a number declares min and max")
-        if (field.type == "choice") != bool(field.choices):
-            raise ValueError(f"{where}: a choice declares its choices, nothing else does")
+        if (field.type in ("choice", "weights")) != bool(field.choices):
+            raise ValueError(f"{where}: choices and weights declare their choices, nothing else does")
         try:
             field.validate(field.default)
         except BadRequest as error:

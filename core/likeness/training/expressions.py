@@ -15,6 +15,8 @@ _MOUTHS: tuple[dict[str, float], ...] = (
     {"mouthSmile": 0.5, "cheekSquint": 0.2, "mouthDimple": 0.2},
     {"mouthSmile": 0.8, "jawOpen": 0.15, "mouthUpperUp": 0.25, "mouthLowerDown": 0.2, "cheekSquint": 0.5},
     {"mouthSmile": 0.9, "jawOpen": 0.5, "mouthUpperUp": 0.3, "mouthLowerDown": 0.3, "cheekSquint": 0.7},
+    {"mouthSmile": 0.8, "mouthUpperUp": 0.55, "mouthLowerDown": 0.5, "jawOpen": 0.06, "mouthStretch": 0.2},
+    {"mouthSmile": 0.9, "mouthUpperUp": 0.6, "mouthLowerDown": 0.7, "jawOpen": 0.25, "cheekSquint": 0.6},
     {"mouthFrown": 0.6, "mouthShrugLower": 0.4, "mouthPress": 0.2},
     {"mouthFrown": 0.4, "mouthStretch": 0.4, "mouthLowerDown": 0.4, "jawOpen": 0.2},
     {"jawOpen": 0.9, "mouthStretch": 0.3},
@@ -34,6 +36,7 @@ _MOUTHS: tuple[dict[str, float], ...] = (
     {"mouthSmile_L": 0.6, "mouthDimple_L": 0.3},
     {"mouthSmile_R": 0.6, "mouthDimple_R": 0.3},
 )
+_SMILES = 5  # the first of them, drawn more often: most people in pictures smile, and show their teeth
 _VISEMES: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.45, "mouthLowerDown": 0.15, "mouthUpperUp": 0.1},
     {"jawOpen": 0.25, "mouthStretch": 0.25, "mouthSmile": 0.15, "mouthLowerDown": 0.2},
@@ -80,9 +83,9 @@ def sample_expression(rng: Random, names: tuple[str, ...]) -> Float:
     if kind < 0.40:
         add(_VISEMES[rng.integers(len(_VISEMES))], rng.uniform(0.3, 1.5))
         if rng.random() < 0.35:
-            add(_MOUTHS[rng.integers(3)], rng.uniform(0.2, 0.8))
+            add(_MOUTHS[rng.integers(_SMILES)], rng.uniform(0.2, 0.8))
     elif kind < 0.62:
-        add(_MOUTHS[rng.integers(3)], rng.uniform(0.3, 1.2))
+        add(_MOUTHS[rng.integers(_SMILES)], rng.uniform(0.3, 1.2))
     elif kind < 0.85:
         add(_MOUTHS[rng.integers(len(_MOUTHS))], rng.uniform(0.4, 1.5))
     if rng.random() < 0.5:

@@ -319,6 +319,8 @@ def shade(
         elif m == TEETH or m == GUM or m == MOUTH:
             f = 1.0 + (0.05 if m == TEETH else 0.12) * _fetch(volume, ux * 5, uy * 5, uz * 5, 0)
             cr, cg, cb = cr * f, cg * f, cb * f
+            if m == TEETH:  # enamel passes light on from tooth to tooth: incisors are never as dark as gums
+                visible = np.sqrt(visible)
             spec, shine = 0.35 * visible, 90.0
             soft = visible
         elif m == STRAND:

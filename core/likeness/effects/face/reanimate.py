@@ -17,7 +17,7 @@ from likeness.face.person import build_person
 from likeness.face.track import CHOICES
 from likeness.head.model import load_head
 from likeness.media.image import Image, color_channels, rgb
-from likeness.performance import Performance, read_csv, resample, retime, smooth
+from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resample, retime, smooth
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
@@ -302,6 +302,7 @@ REANIMATE = Effect(
             "Driver",
             "Who performs: a clip or still of a face, or a Live Link Face CSV.",
             required=False,
+            columns=(*ARKIT, *ROTATIONS),
         ),
         Input(
             "holdout",
@@ -388,6 +389,7 @@ REANIMATE = Effect(
             "Values added to the shapes by ARKit name, such as jawOpen.",
             -1,
             1,
+            choices=ARKIT,
             analyzed=False,
         ),
         Param(
