@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likeness.declare import Effect, Input, Output, Param
+from likeness.effects.face import parameters
 from likeness.errors import BadRequest
-from likeness.face import findings as faces
 from likeness.face import retarget
 from likeness.face.overlay import draw_overlay, plot_residual, unwrap_texture
-from likeness.face.track import CHOICES
 from likeness.files import replacing
 from likeness.head.model import load_head
 from likeness.head.usd import write_head_usd
@@ -30,18 +29,7 @@ if TYPE_CHECKING:
 
 def analyze(job: Job) -> dict[str, Any]:
     """Follow the face and fit person, lens and every frame."""
-    plate = job.source("plate")
-    return faces.find(
-        plate,
-        job.frames,
-        (plate.width, plate.height),
-        choose=str(job.params["face"]),
-        index=int(job.params["face_index"]),  # type: ignore[arg-type]
-        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
-        device=job.device,
-        check=job.check,
-        tell=lambda done, total: job.progress(done, total, "track plate"),
-    )
+    return parameters.find(job, "plate")
 
 
 def write(job: Job) -> Sequence[Result]:
@@ -159,20 +147,8 @@ CAPTURE = Effect(
     help="Turns a clip or picture of a face into a performance, a track and an animated head.",
     inputs=(Input("plate", ("picture",), "Plate", "The clip or picture of the actor."),),
     params=(
-        Param("face", "choice", "largest", "Face", "Which face of the plate.", choices=CHOICES),
-        Param(
-            "face_index", "int", 0, "Face index", "Counts on from the chosen face: 1 is the next one.", 0, 99
-        ),
-        Param(
-            "focal_mm",
-            "float",
-            50.0,
-            "Focal length",
-            "The lens, as on a 36 mm wide film back.",
-            8,
-            1000,
-            "mm",
-        ),
+        *parameters.face(),
+        parameters.FOCAL,
         Param(
             "neutral_frame",
             "int",

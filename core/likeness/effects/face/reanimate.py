@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likeness.declare import Effect, Input, Layer, Output, Param
+from likeness.effects.face import parameters
 from likeness.errors import BadRequest
 from likeness.face import findings as faces
 from likeness.face import reenact, retarget
 from likeness.face.fit import Fit
 from likeness.face.person import build_person
-from likeness.face.track import CHOICES
 from likeness.head.model import load_head
 from likeness.media.image import Image, color_channels, rgb
 from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resample, retime, smooth
@@ -43,29 +43,10 @@ def frames(job: Job) -> Sequence[int]:
 
 def analyze(job: Job) -> dict[str, Any]:
     """Find and fit the face in the plate, and in the driver if it is a picture or a clip."""
-    plate = job.source("plate")
-    shot = [plate.frames[0]] if plate.is_still else list(plate.frames)
-    found = faces.prefixed("plate", _find(job, "plate", shot, "face", "face_index"))
+    found = faces.prefixed("plate", parameters.find(job, "plate"))
     if job.kind("driver") == "picture":
-        driver = job.source("driver")
-        shot = [driver.frames[0]] if driver.is_still else list(driver.frames)
-        found |= faces.prefixed("driver", _find(job, "driver", shot, "driver_face", "driver_face_index"))
+        found |= faces.prefixed("driver", parameters.find(job, "driver", "driver_"))
     return found
-
-
-def _find(job: Job, name: str, shot: list[int], choose: str, index: str) -> dict[str, Any]:
-    source = job.source(name)
-    return faces.find(
-        source,
-        shot,
-        (source.width, source.height),
-        choose=str(job.params[choose]),
-        index=int(job.params[index]),  # type: ignore[arg-type]
-        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
-        device=job.device,
-        check=job.check,
-        tell=lambda done, total: job.progress(done, total, f"track {name}"),
-    )
 
 
 def render(job: Job, frame: int) -> Layers:
@@ -392,49 +373,9 @@ REANIMATE = Effect(
             choices=ARKIT,
             analyzed=False,
         ),
-        Param(
-            "face", "choice", "largest", "Face", "Which face of the plate.", choices=CHOICES, group="Faces"
-        ),
-        Param(
-            "face_index",
-            "int",
-            0,
-            "Face index",
-            "Counts on from the chosen face: 1 is the next one.",
-            0,
-            99,
-            group="Faces",
-        ),
-        Param(
-            "driver_face",
-            "choice",
-            "largest",
-            "Driver's face",
-            "Which face of the driver.",
-            choices=CHOICES,
-            group="Faces",
-        ),
-        Param(
-            "driver_face_index",
-            "int",
-            0,
-            "Driver's face index",
-            "Counts on from the driver's chosen face.",
-            0,
-            99,
-            group="Faces",
-        ),
-        Param(
-            "focal_mm",
-            "float",
-            50.0,
-            "Focal length",
-            "The lens, as on a 36 mm wide film back.",
-            8,
-            1000,
-            "mm",
-            group="Camera",
-        ),
+        *parameters.face(),
+        *parameters.face("driver_", "driver"),
+        parameters.FOCAL,
     ),
     outputs=(Output("comp", "sequence", "The plate with its face reanimated, and the layers."),),
     layers=LAYERS,

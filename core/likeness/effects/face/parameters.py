@@ -1,0 +1,49 @@
+"""What effects on faces declare alike: which face of a picture, and the lens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from likeness.declare import Param
+from likeness.face import findings
+from likeness.face.track import CHOICES
+
+if TYPE_CHECKING:
+    from likeness.job import Job
+
+
+def face(prefix: str = "", of: str = "plate") -> tuple[Param, Param]:
+    """`{prefix}face` and `{prefix}face_index`: the face of input `of` that the effect works on."""
+    label = f"{of.capitalize()}'s face" if prefix else "Face"
+    return (
+        Param(
+            f"{prefix}face", "choice", "largest", label, f"Which face of the {of}.",
+            choices=CHOICES, group="Faces",
+        ),
+        Param(
+            f"{prefix}face_index", "int", 0, f"{label} index",
+            "Counts on from the chosen face: 1 is the next one.", 0, 99, group="Faces",
+        ),
+    )  # fmt: skip
+
+
+FOCAL = Param(
+    "focal_mm", "float", 50.0, "Focal length", "The lens, as on a 36 mm wide film back.",
+    8, 1000, "mm", group="Camera",
+)  # fmt: skip
+
+
+def find(job: Job, name: str, prefix: str = "") -> dict[str, Any]:
+    """Follow and fit the face of input `name` that `{prefix}face` chooses, through all its frames."""
+    source = job.source(name)
+    return findings.find(
+        source,
+        [source.frames[0]] if source.is_still else list(source.frames),
+        (source.width, source.height),
+        choose=str(job.params[f"{prefix}face"]),
+        index=int(job.params[f"{prefix}face_index"]),  # type: ignore[arg-type]
+        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
+        device=job.device,
+        check=job.check,
+        tell=lambda done, total: job.progress(done, total, f"track {name}"),
+    )
