@@ -28,6 +28,7 @@ from likeness.training import augment
 from likeness.training.anatomy import REGIONS
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.networks import CROP_PX, FacePoints, FaceRegions, export
+from likeness.training.restore import calibrate, load_folded
 from likeness.training.schedule import Trainer
 
 Float = NDArray[np.float32]
@@ -251,6 +252,16 @@ def write(network: Joint, out: Path) -> dict[str, float]:
     return differences | export(network.regions, out / "face_regions.onnx", ("regions",), CROP_PX)
 
 
+def take_up(network: Joint, models: Path, data: Dataset) -> None:
+    """Begin with the house models in the folder `models`."""
+    rng = np.random.default_rng(0)
+    batches = [make_batch(data, rng.integers(0, data.count, BATCH), rng).picture for _ in range(8)]
+    for part, name in ((network.points, "face_points"), (network.regions, "face_regions")):
+        load_folded(part, models / f"{name}.onnx", CROP_PX)
+        calibrate(part, batches)
+    network.train()
+
+
 def averaged(trainer: Trainer) -> Joint:
     """A copy of the network with the averaged weights."""
     network = Joint()
@@ -261,14 +272,14 @@ def averaged(trainer: Trainer) -> Joint:
 def train(
     pictures: Path, heldout: Path, out: Path, minutes: float, threads: int, start: Path | None = None
 ) -> dict[str, float]:
-    """Train for `minutes`, from the checkpoint in `out` or the weights `start`; exports, returns numbers."""
+    """Train `minutes`, from the checkpoint in `out` or the models in `start`; exports; returns numbers."""
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     data = open_dataset(pictures)
     network = Joint().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
-        network.load_state_dict(torch.load(start, weights_only=True))
-    trainer = Trainer(network, out / "face_points.pt", minutes, rate=2e-3)
+        take_up(network, start, data)
+    trainer = Trainer(network, out / "face_points.pt", minutes, rate=2e-3 if start is None else 1e-3)
     weight = point_weights()
     batches: queue.Queue[Batch] = queue.Queue(2)
     stop = threading.Event()
@@ -300,7 +311,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the models")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--start", type=Path, help="weights to begin with")
+    parser.add_argument("--start", type=Path, help="folder of models to begin with")
     given = parser.parse_args()
     train(given.pictures, given.heldout, given.out, given.minutes, given.threads, given.start)
 

@@ -1,0 +1,96 @@
+"""Takes a house model up again from its ONNX file, to train it further.
+
+The export folds each batch normalization into the convolution before it. `load_folded` puts the folded
+weights back and lets the normalization do nothing but add the folded bias; `calibrate` then measures what
+the normalization sees and rescales it, so that the network computes the same in evaluation and can go on
+learning.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+
+def _in_order(network: nn.Module, size: int) -> list[nn.Module]:
+    """The convolutions and normalizations of `network` in the order in which a forward pass uses them."""
+    used: list[nn.Module] = []
+    kinds = (nn.Conv2d, nn.BatchNorm2d)
+    hooks = [
+        module.register_forward_hook(lambda m, *_: used.append(m))
+        for module in network.modules()
+        if isinstance(module, kinds)
+    ]
+    network.eval()
+    with torch.no_grad():
+        network(torch.zeros(1, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    return used
+
+
+@torch.no_grad()
+def load_folded(network: nn.Module, path: Path, size: int) -> None:
+    """Load the weights of the ONNX file `path` into `network`, whose export it is.
+
+    `size` is the side of a picture in pixels. Raises `ValueError` where the file belongs to another network.
+    """
+    model = onnx.load(str(path))
+    values = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in model.graph.initializer}
+    folded = [node.input for node in model.graph.node if node.op_type == "Conv"]
+    used = _in_order(network, size)
+    convolutions = [module for module in used if isinstance(module, nn.Conv2d)]
+    if len(folded) != len(convolutions):
+        raise ValueError(f"{path.name} has {len(folded)} convolutions, the network {len(convolutions)}")
+    after = dict(itertools.pairwise(used))
+    for inputs, convolution in zip(folded, convolutions, strict=True):
+        weight, bias = values[inputs[1]], values[inputs[2]] if len(inputs) > 2 else None
+        if weight.shape != convolution.weight.shape:
+            raise ValueError(f"{path.name}: {tuple(weight.shape)} is not {tuple(convolution.weight.shape)}")
+        convolution.weight.copy_(weight)
+        normalization = after.get(convolution)
+        if convolution.bias is not None:
+            convolution.bias.copy_(values[inputs[2]])
+        elif isinstance(normalization, nn.BatchNorm2d) and bias is not None:
+            normalization.running_mean.zero_()  # type: ignore[union-attr]
+            normalization.running_var.fill_(1 - normalization.eps)  # type: ignore[union-attr]
+            normalization.weight.fill_(1)
+            normalization.bias.copy_(bias)
+    for name, parameter in network.named_parameters():
+        if name in values:
+            parameter.copy_(values[name].reshape(parameter.shape))
+
+
+@torch.no_grad()
+def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Measure what each normalization sees in `batches` of pictures; the network's output stays the same."""
+    seen: dict[nn.BatchNorm2d, list[Tensor]] = {}
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        assert isinstance(module, nn.BatchNorm2d)
+        x = inputs[0].double()
+        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
+        seen.setdefault(module, []).append(moments)
+
+    hooks = [m.register_forward_hook(look) for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    network.eval()
+    for pictures in batches:
+        network(pictures)
+    for hook in hooks:
+        hook.remove()
+    for module, moments in seen.items():
+        assert module.running_mean is not None and module.running_var is not None
+        mean, square = torch.stack(moments).mean(0)
+        variance = (square - mean.square()).clamp_min(0)
+        gain = module.weight / torch.sqrt(module.running_var + module.eps)
+        shift = module.bias - gain * module.running_mean
+        module.running_mean.copy_(mean)
+        module.running_var.copy_(variance)
+        module.weight.copy_(gain * torch.sqrt(module.running_var + module.eps))
+        module.bias.copy_(shift + gain * module.running_mean)

@@ -1,0 +1,47 @@
+"""A network taken up again from its ONNX file computes the same and can go on learning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from likeness.training.networks import FaceDetector, FaceRegions, export  # noqa: E402
+from likeness.training.restore import calibrate, load_folded  # noqa: E402
+
+
+def _lived_in(network: torch.nn.Module) -> torch.nn.Module:
+    """A network whose normalizations have seen something."""
+    torch.manual_seed(3)
+    network.train()
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.rand(4, 3, 192, 192) * 0.7)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.2, 0.2)
+    return network.eval()
+
+
+def test_a_restored_network_computes_what_the_file_computes(tmp_path: Path) -> None:
+    old = _lived_in(FaceRegions())
+    export(old, tmp_path / "regions.onnx", ("regions",), 192)
+    new = FaceRegions()
+    load_folded(new, tmp_path / "regions.onnx", 192)
+    picture = torch.rand(2, 3, 192, 192)
+    with torch.no_grad():
+        want = old(picture)
+        assert torch.allclose(new.eval()(picture), want, atol=1e-4)
+        calibrate(new, [torch.rand(4, 3, 192, 192) for _ in range(2)])
+        assert torch.allclose(new.eval()(picture), want, atol=1e-4)
+        trained = new.train()(torch.rand(8, 3, 192, 192))
+    assert torch.allclose(trained.mean((0, 2, 3)), want.mean((0, 2, 3)), atol=0.05)
+
+
+def test_another_networks_file_is_refused(tmp_path: Path) -> None:
+    export(_lived_in(FaceRegions()), tmp_path / "regions.onnx", ("regions",), 192)
+    with pytest.raises(ValueError, match=r"regions\.onnx has \d+ convolutions, the network \d+"):
+        load_folded(FaceDetector(), tmp_path / "regions.onnx", 192)
