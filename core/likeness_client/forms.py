@@ -227,11 +227,12 @@ def write_performance(
         raise
 
 
-def read_performance(path: str) -> tuple[list[str], list[list[float]], float]:
+def read_performance(path: str, fps: float | None = None) -> tuple[list[str], list[list[float]], float]:
     """The columns, one row of numbers a frame, and frames a second of a Live Link Face CSV.
 
     Columns are found by the header in any order and spelling (`eyeBlink_L` is `eyeBlinkLeft`), and named
-    as ARKit does. Where the phone lost the face or a frame, the row before holds, so that row i is at
+    as ARKit does. `fps` is the rate of the timecode, where it is known: a take of under two seconds may
+    not tell. Where the phone lost the face or a frame, the row before holds, so that row i is at
     i / fps seconds. Raises `ValueError`, one sentence, for what is no such file.
     """
     header, table = _table(path)
@@ -248,9 +249,9 @@ def read_performance(path: str) -> tuple[list[str], list[list[float]], float]:
     if not chosen or not kept:
         raise ValueError(f"{path} has no animation; give a Live Link Face CSV.")
     rows = [[_number(path, line, row, header, i) for i in chosen] for line, row in kept]
-    seconds = _seconds(path, kept, time)
-    fps = _rate(seconds)
-    return [names[i] for i in chosen], _even(rows, seconds, fps), fps
+    seconds = _seconds(path, kept, time, fps)
+    rate = fps or _rate(seconds)
+    return [names[i] for i in chosen], _even(rows, seconds, rate), rate
 
 
 def _table(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -288,10 +289,10 @@ def _number(path: str, line: int, row: list[str], header: list[str], column: int
     return number
 
 
-def _seconds(path: str, rows: list[tuple[int, list[str]]], column: int) -> list[float]:
-    """Seconds since the first row; without timecodes the rows are even, 30 a second."""
+def _seconds(path: str, rows: list[tuple[int, list[str]]], column: int, fps: float | None) -> list[float]:
+    """Seconds since the first row; without timecodes the rows are even, at `fps` or 30 a second."""
     if column < 0:
-        return [index / 30.0 for index in range(len(rows))]
+        return [index / (fps or 30.0) for index in range(len(rows))]
     stamps = []
     for line, row in rows:
         match = _TIMECODE.fullmatch(row[column]) if column < len(row) else None
@@ -301,7 +302,9 @@ def _seconds(path: str, rows: list[tuple[int, list[str]]], column: int) -> list[
         stamps.append((hours * 3600 + minutes * 60 + seconds, float(match.group(4))))
     top = int(max(frame for _, frame in stamps)) + 1
     # A take of a second or two may not show the last frames of its timecode.
-    rates = (30, 60, 120, 240) if len({whole for whole, _ in stamps}) <= 2 else _TIMECODE_RATES
+    rates: tuple[int, ...] = _TIMECODE_RATES
+    if len({whole for whole, _ in stamps}) <= 2:
+        rates = tuple(r for r in rates if r >= fps - 0.5) if fps else (30, 60, 120, 240)
     rate = next((r for r in rates if r >= top), top)
     first = stamps[0][0] + stamps[0][1] / rate
     # A take may pass midnight.
