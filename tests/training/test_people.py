@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from likeness.face.regions import REGIONS
 from likeness.head import points as dense
 from likeness.training import anatomy as parts
 from likeness.training import facekit, people
@@ -109,7 +110,7 @@ def test_regions_agree_with_the_points(portraits):
 
 def test_region_map_holds_only_known_classes_and_the_person_only(portraits):
     for portrait in portraits:
-        assert portrait.region.max() < len(parts.REGIONS)
+        assert portrait.region.max() < len(REGIONS)
         assert portrait.image.shape == (SIZE, SIZE, 3)
         assert not portrait.region[portrait.alpha == 0].any()
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from likeness.head.model import vertex_normals
 from likeness.head.points import GROUPS, SOURCE_VERTEX
 from likeness.render.raster import rasterize
 from likeness.training import facekit
@@ -26,21 +27,7 @@ Int = NDArray[np.int32]
 
 # Materials, as the shader tells them apart.
 SKIN, MOUTH, GUM, TEETH, EYE_LEFT, EYE_RIGHT, STRAND, CLOTH, HARD, FLESH, LASH = range(11)
-# Regions: the classes of the label map, in the order of the files.
-REGIONS = (
-    "background",
-    "skin",
-    "brow",
-    "eye",
-    "lips",
-    "mouth_inside",
-    "teeth",
-    "hair",
-    "ears",
-    "neck",
-    "glasses",
-    "occluder",
-)
+# The indices of `REGIONS`, the classes of the label map.
 R_BACK, R_SKIN, R_BROW, R_EYE, R_LIPS, R_MOUTH, R_TEETH, R_HAIR, R_EARS, R_NECK, R_GLASSES, R_OCCLUDER = (
     range(12)
 )
@@ -377,37 +364,3 @@ def _blend(weights: Float, modes: NDArray[np.int16]) -> Float:
             for j in range(len(block)):
                 block[j] += w * np.float32(row[j])
     return out
-
-
-def vertex_normals(vertices: Float, triangles: Int) -> Float:
-    """Area-weighted unit normals (V, 3); vertices without a triangle get zero."""
-    return _vertex_normals(np.ascontiguousarray(vertices, np.float32), triangles)
-
-
-@numba.njit(cache=True, fastmath=True)
-def _vertex_normals(vertices: Float, triangles: Int) -> Float:
-    normal = np.zeros_like(vertices)
-    for t in range(len(triangles)):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for k in (a, b, c):
-            normal[k, 0] += nx
-            normal[k, 1] += ny
-            normal[k, 2] += nz
-    for v in range(len(normal)):
-        s = np.sqrt(normal[v, 0] ** 2 + normal[v, 1] ** 2 + normal[v, 2] ** 2)
-        if s > 1e-12:
-            normal[v, 0] /= s
-            normal[v, 1] /= s
-            normal[v, 2] /= s
-    return normal

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.errors import BadInput
-from likeness.training.anatomy import REGIONS, load_anatomy
+from likeness.face.regions import REGIONS
+from likeness.training.anatomy import load_anatomy
 from likeness.training.people import render
 from likeness.training.scene import SIZE
 

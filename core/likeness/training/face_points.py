@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likeness.face.landmarks import Crop, crop_from_points
+from likeness.face.regions import REGIONS
 from likeness.head import points
 from likeness.training import augment
-from likeness.training.anatomy import REGIONS
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.networks import CROP_PX, FacePoints, FaceRegions, export
 from likeness.training.restore import calibrate, load_folded

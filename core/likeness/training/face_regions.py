@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likeness.errors import BadInput
-from likeness.training.anatomy import REGIONS
+from likeness.face.regions import REGIONS
 from likeness.training.dataset import open_dataset
 from likeness.training.face_points import Batch, Joint, evaluate, feed
 from likeness.training.networks import CROP_PX, export

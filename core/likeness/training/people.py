@@ -1,6 +1,6 @@
 """Draws random people from the head data: a picture, and the exact truth about it.
 
-A picture is drawn at twice its size and averaged down in linear light. Regions: see `anatomy.REGIONS`. A
+A picture is drawn at twice its size and averaged down in linear light. Regions: see `face.regions.REGIONS`. A
 beard counts as skin (it moves with the skin); hats, scarves, hands and microphones are `occluder`; of
 glasses only the frame and lenses darker than 20 % count as `glasses`; clothes are background in the
 regions but belong to the person in `alpha`.
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.head import points as dense
+from likeness.head.model import vertex_normals
 from likeness.performance import ARKIT
 from likeness.render.raster import rasterize
 from likeness.training import anatomy as parts
@@ -192,7 +193,7 @@ def _build(
     attr = looks.vertex_attributes(
         rng, look, anatomy, float(head.expression[names.index("jawOpen")]), depth_in
     )
-    normals = parts.vertex_normals(head.vertices, anatomy.triangles)
+    normals = vertex_normals(head.vertices, anatomy.triangles)
     attr[:, 0:3] = normals @ pose.matrix[:3, :3].T
     attr[21451:24591, 3:6] = head.vertices[21451:24591]
     lashes = slice(*facekit.LASHES)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.head.model import vertex_normals
 from likeness.training.anatomy import (
     CLOTH,
     HARD,
@@ -21,7 +22,6 @@ from likeness.training.anatomy import (
     R_OCCLUDER,
     SKIN,
     Anatomy,
-    vertex_normals,
 )
 
 Float = NDArray[np.float32]

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
+from likeness.head.model import vertex_normals
 from likeness.render.raster import rasterize
 from likeness.training import anatomy as parts
 from likeness.training import props
@@ -61,18 +63,7 @@ class Pose:
 
 def rotation(yaw: float, pitch: float, roll: float) -> Float:
     """Head axes: yaw toward +X, pitch up, roll toward the character's right shoulder (about +Z), radians."""
-    cy, sy, cp, sp, cr, sr = (
-        np.cos(yaw),
-        np.sin(yaw),
-        np.cos(pitch),
-        np.sin(pitch),
-        np.cos(roll),
-        np.sin(roll),
-    )
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
-    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return (about_z @ about_y @ about_x).astype(np.float32)
+    return Rotation.from_euler("ZYX", [roll, yaw, -pitch]).as_matrix().astype(np.float32)
 
 
 def sample_pose(rng: Random) -> Pose:
@@ -118,7 +109,7 @@ def add_prop(scene: Scene, prop: props.Prop, pose: Pose) -> None:
     if prop.body:
         vertices = ((vertices - NECK) @ pose.body.T + NECK).astype(np.float32)
     attr = np.zeros((len(vertices), 14), np.float32)
-    attr[:, 0:3] = parts.vertex_normals(vertices.astype(np.float32), prop.triangles) @ pose.matrix[:3, :3].T
+    attr[:, 0:3] = vertex_normals(vertices.astype(np.float32), prop.triangles) @ pose.matrix[:3, :3].T
     attr[:, 3:6] = prop.vertices
     attr[:, 6:9] = prop.color
     attr[:, 9] = 0.9
