@@ -5,5 +5,6 @@ from __future__ import annotations
 from likeness.declare import Effect
 from likeness.effects.face.capture import CAPTURE
 from likeness.effects.face.reanimate import REANIMATE
+from likeness.effects.human.human import HUMAN
 
-EFFECTS: tuple[Effect, ...] = (REANIMATE, CAPTURE)
+EFFECTS: tuple[Effect, ...] = (REANIMATE, CAPTURE, HUMAN)

@@ -1,0 +1,96 @@
+"""A person as data: parts, materials, skeleton and recipe, whoever made them and wherever they go.
+
+Space is the house head's: centimetres, Y up, +Z out of the face, the character's left at +X.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+Color = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A surface of one material: V vertices, T triangles, counterclockwise from outside.
+
+    `vertices` (V, 3) cm; `triangles` (T, 3); `uv` (V, 2), v up; `normals` (V, 3) of unit length;
+    `joints` (V, 4) indices into the skeleton and `weights` (V, 4) that sum to 1; `shapes` (V, 3) offsets
+    in cm by name, in the order in which they are written. `material` names one of the character's.
+    """
+
+    name: str
+    vertices: Float
+    triangles: Int
+    uv: Float
+    normals: Float
+    joints: NDArray[np.uint16]
+    weights: Float
+    material: str
+    shapes: Mapping[str, Float] = field(default_factory=dict)
+    shape_normals: Mapping[str, Float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a surface looks like. A texture is an array, row 0 at the top (v = 1), sides powers of two.
+
+    `base_color` linear Rec. 709, a color or (H, W, 3); `alpha` 0..1 or (H, W); `roughness` and
+    `occlusion` 0..1 or (H, W); `normal` (H, W, 3) tangent-space directions -1..1, green up; `subsurface`
+    0..1 or (H, W): how much light scatters, and `subsurface_color` where it goes. `transmission` 0..1 and
+    `ior` for what is clear. Where a texture is None the constant holds.
+    """
+
+    name: str
+    base_color: Color | Float = (0.8, 0.8, 0.8)
+    roughness: float | Float = 0.5
+    alpha: float | Float = 1.0
+    alpha_mode: Literal["OPAQUE", "MASK", "BLEND"] = "OPAQUE"
+    normal: Float | None = None
+    occlusion: Float | None = None
+    subsurface: float | Float = 0.0
+    subsurface_color: Color = (0.8, 0.3, 0.2)
+    metallic: float = 0.0
+    transmission: float = 0.0
+    ior: float = 1.5
+    double_sided: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """J joints, parents before children: `parents` (J,), -1 at the root; `positions` (J, 3) cm at rest.
+
+    Joints do not turn at rest: their axes are those of the space, so a rest transform is a translation.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    positions: Float
+
+    def index(self, name: str) -> int:
+        """The joint of that name."""
+        return self.names.index(name)
+
+    def local(self) -> Float:
+        """Positions (J, 3) of the joints from their parents, cm."""
+        parents = np.array(self.parents)
+        origin = np.where(parents[:, None] >= 0, self.positions[parents], 0)
+        return np.asarray(self.positions - origin, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Character:
+    """A person. `levels` are the parts from fine to coarse; `recipe` is what the person was made from."""
+
+    name: str
+    levels: tuple[tuple[Part, ...], ...]
+    skeleton: Skeleton
+    materials: tuple[Material, ...]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
