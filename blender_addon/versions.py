@@ -1,0 +1,90 @@
+"""Where Blender 4.2, 4.5 and 5.0 differ."""
+
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+
+
+def strips(editor: Any) -> Any:
+    """The sequencer's own strips."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def all_strips(scene: Any) -> list[Any]:
+    """Every strip of a scene, those in meta strips too."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
+def strip_collection(editor: Any) -> str:
+    """The name of the property that holds all strips, for a search field."""
+    return "strips_all" if hasattr(editor, "strips_all") else "sequences_all"
+
+
+def compositor_tree(scene: Any, make: bool = False) -> Any:
+    """The node tree of the scene's compositor; None if it has none and none is to be made."""
+    if hasattr(scene, "compositing_node_group"):
+        if scene.compositing_node_group is None and make:
+            tree = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+            tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+            tree.nodes.new("NodeGroupOutput").location = (400, 0)
+            scene.compositing_node_group = tree
+        return scene.compositing_node_group
+    if make:
+        scene.use_nodes = True
+    return scene.node_tree
+
+
+def compositor_output(tree: Any) -> Any:
+    """The node whose first input is the finished picture, or None."""
+    kinds = ("COMPOSITE", "GROUP_OUTPUT")
+    return next((node for node in tree.nodes if node.type in kinds), None)
+
+
+def fcurves(action: Any) -> list[Any]:
+    """All curves of an action, of all its slots."""
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    return [
+        curve
+        for layer in action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        for curve in bag.fcurves
+    ]
+
+
+def new_fcurve(action: Any, owner: Any, data_path: str, index: int = 0, group: str = "") -> Any:
+    """A new curve of `owner`, whose action is `action` already."""
+    if hasattr(action, "fcurve_ensure_for_datablock"):
+        return action.fcurve_ensure_for_datablock(owner, data_path, index=index, group_name=group)
+    return action.fcurves.new(data_path, index=index, action_group=group)
+
+
+@contextlib.contextmanager
+def exr_settings(scene: Any) -> Iterator[None]:
+    """Scene-linear float EXR as the scene's output format, and back as it was."""
+    image, render = scene.render.image_settings, scene.render
+    kept = [(render, name, getattr(render, name)) for name in ("filepath", "use_file_extension")]
+    names = ["media_type"] if hasattr(image, "media_type") else []
+    names += ["file_format", "color_mode", "color_depth", "exr_codec", "color_management"]
+    # Depth and mode only exist for some formats, so they are set back after the format.
+    kept += [(image, name, getattr(image, name)) for name in names]
+    try:
+        if hasattr(image, "media_type"):
+            image.media_type = "IMAGE"
+        image.file_format, image.color_mode = "OPEN_EXR", "RGBA"
+        image.color_depth, image.exr_codec, image.color_management = "32", "ZIP", "FOLLOW_SCENE"
+        yield
+    finally:
+        for owner, name, value in kept:
+            with contextlib.suppress(TypeError):
+                setattr(owner, name, value)

@@ -1,0 +1,71 @@
+"""The one worker of this Blender: a process of its own on Blender's Python, started when first needed."""
+
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import atexit
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from likeness_client import Client, WorkerError
+
+from . import preferences, schemas
+from .worker_paths import worker_command, worker_environment
+
+
+@dataclass
+class _Kept:
+    """The client and what it was made from."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    client: Client | None = None
+    settings: tuple[Any, ...] = ()
+
+
+_kept = _Kept()
+
+
+def client(busy: bool = False) -> Client:
+    """The client; its worker has the present preferences unless it is `busy` with other runs.
+
+    Raises `WorkerError` if there can be no worker. The process starts with the first run.
+    """
+    with _kept.lock:
+        if _kept.client is not None and busy:
+            return _kept.client
+        words, environment = wanted = _wanted()
+        if _kept.client is None or _kept.settings != wanted:
+            if _kept.client is not None:
+                _kept.client.close()
+            _kept.client = Client(words, environment, version=schemas.version())
+            _kept.settings = wanted
+        return _kept.client
+
+
+def close() -> None:
+    """End the worker; the next `client` starts another."""
+    with _kept.lock:
+        found, _kept.client = _kept.client, None
+    if found is not None:
+        found.close()
+
+
+def pid() -> int | None:
+    """The worker's process id while it lives."""
+    return _kept.client.pid if _kept.client is not None else None
+
+
+def _wanted() -> tuple[list[str], dict[str, str]]:
+    folder = str(preferences.own_folder(""))
+    words = worker_command(folder, preferences.python())
+    environment = worker_environment(folder)
+    environment["LIKENESS_CACHE"] = str(preferences.cache_folder())
+    environment["LIKENESS_CACHE_GB"] = f"{preferences.cache_gb():g}"
+    return words, environment
+
+
+atexit.register(close)
+
+__all__ = ["Client", "WorkerError", "client", "close", "pid"]
