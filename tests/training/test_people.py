@@ -130,3 +130,23 @@ def test_visibility_asks_frame_facing_and_depth():
     cam = np.tile(np.array([0.0, 0.0, 10.0], np.float32), (4, 1))
     normals = np.array([[0, 0, -1], [0, 0, -1], [0, 0, 1], [0, 0, -1]], np.float32)
     assert people.visibility(points, cam, normals, depth, 2).tolist() == [True, False, False, False]
+
+
+def test_maps_of_normals_depth_and_uv_agree_with_the_head(anatomy):
+    portrait = people.render(5, 3, anatomy, maps=True)
+    normal, depth, uv = (portrait.maps[name] for name in ("normal", "depth", "uv"))
+    assert np.array_equal(portrait.image, people.render(5, 3, anatomy).image), "maps change no picture"
+    skin = (portrait.region == parts.R_SKIN) & np.isfinite(uv).all(-1)
+    assert skin.sum() > 1000
+    assert np.allclose(np.linalg.norm(normal[skin], axis=1), 1, atol=1e-3)
+    rows, columns = np.nonzero(skin)
+    focal, cx, cy = (float(portrait.labels[n]) for n in ("focal_px", "cx", "cy"))
+    ray = np.stack([(columns + 0.25 - cx) / focal, (rows + 0.25 - cy) / focal, np.ones(len(rows))], 1)
+    assert np.mean((normal[skin] * ray).sum(1) < 0) > 0.97, "skin that is seen faces the camera"
+    pose = portrait.labels["head_pose"]
+    in_head = (ray * depth[skin][:, None] - pose[:3, 3]) @ pose[:3, :3]
+    left = in_head[:, 0] > 2
+    right = in_head[:, 0] < -2
+    assert left.any() and right.any()
+    face = uv[skin][:, 0]
+    assert (face[left].mean() - 0.5) * (face[right].mean() - 0.5) < 0, "the sides lie apart in texture space"

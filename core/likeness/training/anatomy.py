@@ -55,7 +55,8 @@ class Anatomy:
     """The head data, laid out for drawing.
 
     `identity` (100, 3V) as integers of `identity_step` (100,) cm, `expression` (57, 3V) in cm; `triangles`
-    (T, 3) with `material` and `region` (T,). Per vertex: `occlusion` (2, V) (mouth closed, mouth open; 1 is
+    (T, 3) with `material` and `region` (T,) and
+    `uv` (T, 3, 2) of their corners. Per vertex: `occlusion` (2, V) (mouth closed, mouth open; 1 is
     unoccluded), `lip` (V,) signed distance to the lips' outer contour in cm (inside positive), `inside` (V,)
     part of the mouth's inside; `tongue` are indices. `scalp`, `brow`, `beard` are places for hair. `ray_*`
     give the outermost surface in each direction of the map of radii.
@@ -69,6 +70,7 @@ class Anatomy:
     triangles: Int
     material: NDArray[np.uint8]
     region: NDArray[np.uint8]
+    uv: Float
     occlusion: Float
     lip: Float
     inside: NDArray[np.bool_]
@@ -98,7 +100,8 @@ def load_anatomy(folder: Path) -> Anatomy:
     """Prepare the head data in `folder` (about four seconds)."""
     kit = load_facekit(folder)
     rest = kit.vertices.astype(np.float32)
-    triangles, material, region = _parts(kit)
+    drawn, material, region = _parts(kit)
+    triangles = np.ascontiguousarray(kit.triangles[drawn])
     skin = triangles[material == SKIN]
     skin = skin[(skin < facekit.SKIN[1]).all(1)]
     names = list(kit.expression_names)
@@ -129,6 +132,7 @@ def load_anatomy(folder: Path) -> Anatomy:
         triangles=triangles,
         material=material,
         region=region,
+        uv=kit.triangle_uv[drawn],
         occlusion=occlusion,
         lip=lip,
         inside=inside,
@@ -142,8 +146,8 @@ def load_anatomy(folder: Path) -> Anatomy:
     )
 
 
-def _parts(kit: FaceKit) -> tuple[Int, NDArray[np.uint8], NDArray[np.uint8]]:
-    """Triangles that are drawn, their materials and regions. Irises and occlusion shells are left out."""
+def _parts(kit: FaceKit) -> tuple[NDArray[np.intp], NDArray[np.uint8], NDArray[np.uint8]]:
+    """The indices of the triangles that are drawn, their materials and regions. Irises and occlusion shells are left out."""
     tri = kit.triangles
     first = tri.min(1)
     center = kit.vertices[tri].mean(1)
@@ -174,7 +178,7 @@ def _parts(kit: FaceKit) -> tuple[Int, NDArray[np.uint8], NDArray[np.uint8]]:
     )
     region[skin & (center[:, 1] < jaw_y)] = R_NECK
     keep = material != 255
-    return np.ascontiguousarray(tri[keep]), material[keep], region[keep]
+    return np.flatnonzero(keep), material[keep], region[keep]
 
 
 def _occlusion(vertices: Float, triangles: Int, count: int = 96, size: int = 256) -> Float:

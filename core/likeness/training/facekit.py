@@ -56,6 +56,12 @@ class FaceKit:
         )
 
     @cached_property
+    def triangle_uv(self) -> Float:
+        """Texture coordinates of the corners of all triangles (T, 3, 2), v up."""
+        corner = [(p[0], p[i], p[i + 1]) for p in self.uv_polygons for i in range(1, len(p) - 1)]
+        return np.asarray(self.uvs[np.array(corner)], np.float32)
+
+    @cached_property
     def triangle_material(self) -> NDArray[np.uint8]:
         """Index into `materials` of every triangle (T,)."""
         return np.repeat(self.material, [len(p) - 2 for p in self.polygons])

@@ -46,12 +46,18 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Portrait:
-    """A picture (224, 224, 3) uint8 sRGB, `region` and `alpha` (224, 224) uint8, and its `labels` by name."""
+    """A picture (224, 224, 3) uint8 sRGB, `region` and `alpha` (224, 224) uint8, and its `labels` by name.
+
+    On request also `normal` (224, 224, 3), unit, in camera space (x right, y down, z away), `depth`
+    (224, 224) in cm along the camera's axis, inf where nobody is, and `uv` (224, 224, 2) of the head data,
+    NaN where there is no head.
+    """
 
     image: Bytes
     region: Bytes
     alpha: Bytes
     labels: dict[str, NDArray[np.generic]]
+    maps: dict[str, Float] | None = None
 
 
 @dataclass(frozen=True)
@@ -270,19 +276,19 @@ def visibility(
     return inside & free & facing
 
 
-def render(seed: int, index: int, anatomy: Anatomy) -> Portrait:
+def render(seed: int, index: int, anatomy: Anatomy, maps: bool = False) -> Portrait:
     """Draw picture `index` of `seed`; the same arguments give the same picture.
 
     A face of which almost nothing is seen (hair, a hand, a hat) teaches nothing and is drawn anew.
     """
     for attempt in range(4):
-        portrait = _draw(np.random.default_rng([seed, index] + [attempt] * (attempt > 0)), anatomy)
+        portrait = _draw(np.random.default_rng([seed, index] + [attempt] * (attempt > 0)), anatomy, maps)
         if portrait.labels["visible"].mean() > 0.2:
             break
     return portrait
 
 
-def _draw(rng: Random, anatomy: Anatomy) -> Portrait:
+def _draw(rng: Random, anatomy: Anatomy, maps: bool) -> Portrait:
     pose = sample_pose(rng)
     head = make_head(rng, anatomy, pose.body)
     look = looks.sample_look(rng)
@@ -335,7 +341,29 @@ def _draw(rng: Random, anatomy: Anatomy) -> Portrait:
     labels = _labels(head, pose, attr, points_cam, (focal, cx, cy), depth, eye)
     names = anatomy.kit.expression_names
     labels["arkit"] = expressions.to_arkit(head.expression, names, ARKIT)
-    return Portrait(camera.photograph(rng, picture), region_map, (alpha * 255 + 0.5).astype(np.uint8), labels)
+    seen = (triangle[::SCALE, ::SCALE], bary[::SCALE, ::SCALE], depth[::SCALE, ::SCALE])
+    return Portrait(
+        camera.photograph(rng, picture),
+        region_map,
+        (alpha * 255 + 0.5).astype(np.uint8),
+        labels,
+        _maps(*seen, triangles, attr, anatomy) if maps else None,
+    )
+
+
+def _maps(
+    triangle: Int, bary: Float, depth: Float, triangles: Int, attr: Float, anatomy: Anatomy
+) -> dict[str, Float]:
+    """Normals, depth and texture coordinates of what each pixel's first sample hits."""
+    hit = triangle >= 0
+    normal = np.zeros((*triangle.shape, 3), np.float32)
+    normal[hit] = np.einsum("nk,nkc->nc", bary[hit], attr[triangles[triangle[hit]], 0:3])
+    normal[hit] /= np.maximum(np.linalg.norm(normal[hit], axis=1, keepdims=True), 1e-6)
+    corner = anatomy.uv[anatomy.material != parts.LASH]  # the head's triangles come first in the scene
+    head = hit & (triangle < len(corner))
+    uv = np.full((*triangle.shape, 2), np.nan, np.float32)
+    uv[head] = np.einsum("nk,nkc->nc", bary[head], corner[triangle[head]])
+    return {"normal": normal, "depth": depth, "uv": uv}
 
 
 def _labels(
