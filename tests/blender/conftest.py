@@ -100,7 +100,7 @@ class Blender:
         folder = self.home / "runs"
         job, answer = folder / f"{self._runs}.json", folder / f"{self._runs}.answer.json"
         given = {
-            "source": textwrap.dedent(inspect.getsource(function)),
+            "source": "from __future__ import annotations\n" + textwrap.dedent(inspect.getsource(function)),
             "file": f"{function.__code__.co_filename}:{function.__name__}",
             "name": function.__name__,
             "data": data,

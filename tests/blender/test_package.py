@@ -10,6 +10,7 @@ def _worker_says() -> dict[str, Any]:
 
     import bpy
     from bl_ext.user_default.likeness import worker_paths
+
     from likeness_client import Client
 
     folder = bpy.utils.extension_path_user("bl_ext.user_default.likeness", create=True)
