@@ -1,4 +1,4 @@
-"""The command line: `likeness effects`, `run`, `job`, `models`, `doctor`, `worker`.
+"""The command line: `likeness effects`, `run`, `job`, `models`, `install`, `doctor`, `worker`.
 
 Exit codes: 0 done, 2 bad request, 3 bad input, 4 missing or corrupt model, 5 cancelled, 1 anything else.
 What goes wrong is one line on stderr that says what to do; `--verbose` shows where it went wrong.
@@ -102,6 +102,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     job.set_defaults(act=_job)
 
     _add_models(commands.add_parser("models", help="see, add and check models"))
+
+    _add_install(commands.add_parser("install", help="put Likeness into a host program"))
 
     doctor = commands.add_parser("doctor", help="say what works here, and how to mend what does not")
     doctor.add_argument("--json", action="store_true", help="as JSON")
@@ -344,6 +346,20 @@ def _models_add(arguments: argparse.Namespace) -> int:
 
     for entry in catalog.add(arguments.file):
         print(f"{entry.name}  {entry.license}")
+    return 0
+
+
+def _add_install(parser: argparse.ArgumentParser) -> None:
+    hosts = parser.add_subparsers(required=True, metavar="HOST")
+    nuke = hosts.add_parser("nuke", help="the nodes of Nuke 13 to 16; do it again after an update")
+    nuke.add_argument("--to", metavar="FOLDER", type=Path, help="another folder than ~/.nuke")
+    nuke.set_defaults(act=_install_nuke)
+
+
+def _install_nuke(arguments: argparse.Namespace) -> int:
+    from likeness.hosts import install_nuke
+
+    print(install_nuke(arguments.to))
     return 0
 
 

@@ -1,0 +1,1 @@
+"""Likeness in Nuke: thin, and generic over the effects that the core declares."""
