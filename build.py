@@ -24,6 +24,11 @@ LOCKS = ROOT / "locks"
 OLDEST = (3, 11)
 TRAINABLE = ("face_detector", "face_points", "face_regions", "head")
 HEAD_DATA = "ict_facekit_light.npz"
+# Blender as a module, for tests: one environment a version, all of them on Blender's own Python.
+BLENDERS = ("bpy45", "bpy50")
+BLENDER_PYTHON = (3, 11)
+# Who packs what is not the core; further words are theirs.
+PACKERS = {"blender": "blender_addon/package.py"}
 
 
 class Stop(Exception):
@@ -124,9 +129,22 @@ def likeness_command():
     return VENV / ("Scripts/likeness.exe" if os.name == "nt" else "bin/likeness")
 
 
+def setup_blenders():
+    """Make the environments that have Blender; where there is none to be had, its tests skip."""
+    try:
+        python = find_python(BLENDER_PYTHON, BLENDER_PYTHON)
+        for name in BLENDERS:
+            make_venv(ROOT / (".venv-" + name), python)
+            install(ROOT / (".venv-" + name), [name], editable=False)
+    except Stop as stop:
+        say(f"Blender's tests will be skipped. {stop}")
+
+
 def command_test(args, rest):
     """Lint, format, types, then every test with coverage; all of them run, any failure fails."""
     setup(dev=True)
+    if not args.quick:
+        setup_blenders()
     python = python_of(VENV)
     ruff = [python, "-m", "ruff"]
     pytest = [python, "-m", "pytest", "--cov", "--cov-report=term", *_floor(rest or args.quick), *rest]
@@ -180,15 +198,16 @@ def command_bench(args, rest):
 
 
 def command_package(args, rest):
-    """Write a wheel and a source archive of the core to `dist/`."""
-    if args.name != "core":
-        raise Stop(f"There is no package '{args.name}' yet; there is: core.")
+    """Write what is installed elsewhere to `dist/`: the core's wheel and source, or a host's package."""
+    if args.name not in ("core", *PACKERS):
+        raise Stop("There is no package '{}' yet; there are: core, {}.".format(args.name, ", ".join(PACKERS)))
     setup()
     (ROOT / "dist").mkdir(exist_ok=True)
-    code = (
-        "from setuptools import build_meta as b; print(b.build_wheel('dist')); print(b.build_sdist('dist'))"
-    )
-    run(python_of(VENV), "-c", code)
+    if args.name in PACKERS:
+        run(python_of(VENV), ROOT / PACKERS[args.name], *rest)
+    else:
+        code = "from setuptools import build_meta as b; b.build_wheel('dist'); b.build_sdist('dist')"
+        run(python_of(VENV), "-c", code)
     say("Packages are in {}".format(ROOT / "dist"))
 
 
@@ -225,6 +244,9 @@ def command_lock(args, rest):
     run(*uv, *base, *gpu, *same, "-o", "locks/gpu.txt")
     run(*uv, "pyproject.toml", "--extra", "dev", *same, "-o", "locks/dev.txt")
     run(*uv, "locks/peers.in", "--generate-hashes", "-o", "locks/peers.txt")
+    run(*uv, "pyproject.toml", *same, "-o", "locks/blender.txt")
+    for name in BLENDERS:
+        run(*uv, f"locks/{name}.in", "--generate-hashes", "-o", f"locks/{name}.txt")
     run(*uv, "pyproject.toml", "--extra", "train", "-c", "locks/run.txt", "-o", "locks/train.txt")
     # torch comes in several builds (CUDA, CPU only) under one version, and each pins its own CUDA
     # packages exactly: so no hashes in this file, and none of those packages.
@@ -251,7 +273,7 @@ def parser():
     one.add_argument("--quick", action="store_true", help="leave out the slow tests")
     add("bench", command_bench, "Measure against peers; prints a table, writes bench.json.")
     one = add("package", command_package, "Write installable packages to dist/.")
-    one.add_argument("name", nargs="?", default="core", help="what to pack (core)")
+    one.add_argument("name", nargs="?", default="core", help="what to pack: core, blender")
     one = add("train", command_train, "Train one house model. More words go to its script.")
     one.add_argument("name", choices=TRAINABLE, help="the model")
     one.add_argument("--data", required=True, metavar="FOLDER", help="folder with " + HEAD_DATA)
@@ -261,7 +283,7 @@ def parser():
 
 def main(argv):
     args, rest = parser().parse_known_args(argv)
-    if rest and args.command in ("setup", "package"):
+    if rest and (args.command == "setup" or getattr(args, "name", "") == "core"):
         parser().error("unrecognized words: " + " ".join(rest))
     try:
         args.function(args, rest)

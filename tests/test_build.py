@@ -120,7 +120,13 @@ def test_a_failed_install_is_tried_again(
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("run", ["", "demo"]), ("gpu", ["", "demo", "gpu"]), ("dev", ["dev"]), ("train", ["", "train"])],
+    [
+        ("run", ["", "demo"]),
+        ("blender", [""]),
+        ("gpu", ["", "demo", "gpu"]),
+        ("dev", ["dev"]),
+        ("train", ["", "train"]),
+    ],
 )
 def test_locks_pin_what_the_project_asks_for(root: Path, lock: str, extras: list[str]) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
@@ -138,10 +144,10 @@ def test_locks_pin_what_the_project_asks_for(root: Path, lock: str, extras: list
 
 def test_locks_agree_and_carry_hashes(root: Path) -> None:
     run = pins(root / "locks" / "run.txt")
-    for lock in ("gpu", "dev", "train"):
+    for lock in ("blender", "gpu", "dev", "train"):
         shared = run.keys() & pins(root / "locks" / f"{lock}.txt").keys()
         assert shared and all(run[n] == pins(root / "locks" / f"{lock}.txt")[n] for n in shared)
-    for lock in ("run", "gpu", "dev", "peers"):
+    for lock in ("run", "blender", "gpu", "dev", "peers", "bpy45", "bpy50"):
         text = (root / "locks" / f"{lock}.txt").read_text()
         assert len(re.findall("==", text)) <= len(re.findall("--hash=sha256:", text))
 
