@@ -14,7 +14,6 @@ from bench.table import Row
 from likeness.face.detect import detect
 from likeness.face.landmarks import crop_from_points, find_points
 from likeness.face.track import follow
-from likeness.media.color import display_view
 
 NOISE = 2.0  # of 255, re-drawn in every frame of the jitter test
 STILL_FRAMES = 48
@@ -32,12 +31,11 @@ def rows(clips: list[Clip], python: Path, work: Path) -> list[Row]:
 def steady_ms(frames: NDArray[np.uint8]) -> float:
     """Milliseconds a frame of following points, detection where it is needed, on ready pictures; median."""
     source = InMemory(frames)
-    views = [display_view(source.read(n).pixels, source.linear_colorspace) for n in source.frames]
     last = follow(source, source.frames[:1]).points[0].xy
     seconds = []
-    for view in views:
+    for number in source.frames:
         start = time.perf_counter()
-        points = find_points(view, crop_from_points(last), "auto")
+        points = find_points(source.look(number), crop_from_points(last))
         seconds.append(time.perf_counter() - start)
         last = points.xy
     return float(np.median(seconds[3:])) * 1e3
@@ -55,11 +53,11 @@ def _time(clips: list[Clip], tracks: dict, theirs: dict) -> list[Row]:
         follow(InMemory(clip.frames), range(1, len(clip.frames) + 1))
         whole = len(clip.frames) / (time.perf_counter() - start)
         out.append(Row("capture", f"follow with cuts, {clip.name}", whole, "frames/s", at_least=100.0))
-    view = InMemory(clips[0].frames).read(1).pixels
+    look = InMemory(clips[0].frames).look(1)
     seconds = []
     for _ in range(8):
         start = time.perf_counter()
-        detect(display_view(view, InMemory.linear_colorspace), "auto")
+        detect(look.whole())
         seconds.append(time.perf_counter() - start)
     out.append(Row("capture", "detection alone", float(np.median(seconds[2:])) * 1e3, "ms"))
     return out

@@ -6,14 +6,14 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.media import Image, Source, color, open_source, rgb
+from likeness.media import Source, color, open_source, rgb
+from likeness.media.look import Look, Shown
 
 ROOT = Path(__file__).resolve().parents[1]
 LINEAR_REC709 = color.first_known(color.LINEAR_REC709)
@@ -80,19 +80,15 @@ def load(path: Path, last: int | None = None) -> Clip:
 
 
 class InMemory:
-    """Frames as a source, so that a tracker is timed without decoding."""
-
-    linear_colorspace = LINEAR_REC709
-    fps = Fraction(25)
+    """Frames as a tracker looks at them, so that it is timed without decoding."""
 
     def __init__(self, frames: Bytes) -> None:
         self.frames: Sequence[int] = range(1, len(frames) + 1)
         self._frames = frames
-        self._table = to_linear(np.arange(256) / 255)
 
-    def read(self, frame: int) -> Image:
-        """One frame in linear light."""
-        return Image(self._table[self._frames[frame - 1]])
+    def look(self, frame: int) -> Look:
+        """One frame as it is shown."""
+        return Shown(self._frames[frame - 1])
 
 
 def mediapipe(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from likeness.media import Source
     from likeness.media.image import Image
+    from likeness.media.look import Look
 
 
 class ReadAhead:
@@ -23,7 +24,7 @@ class ReadAhead:
         self._check = check
         self._next = dict(zip(source.frames, source.frames[1:], strict=False))
         self._reader = ThreadPoolExecutor(1, "read-ahead")
-        self._ahead: tuple[int, Future[Image]] | None = None
+        self._ahead: tuple[tuple[str, int], Future[Any]] | None = None
 
     @classmethod
     def of(cls, source: Source, check: Callable[[], None]) -> Source:
@@ -35,16 +36,25 @@ class ReadAhead:
 
     def read(self, frame: int) -> Image:
         """The picture of `frame`; the reading of the one after it has then begun."""
+        image: Image = self._ahead_of(self._source.read, frame)
+        return image
+
+    def look(self, frame: int) -> Look:
+        """The same of `Source.look`."""
+        look: Look = self._ahead_of(self._source.look, frame)
+        return look
+
+    def _ahead_of(self, read: Callable[[int], Any], frame: int) -> Any:
         self._check()
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == frame:
-            image = ahead[1].result()
+        if ahead is not None and ahead[0] == (read.__name__, frame):
+            got = ahead[1].result()
         else:
-            image = self._reader.submit(self._source.read, frame).result()
+            got = self._reader.submit(read, frame).result()
         following = self._next.get(frame)
         if following is not None and not self._source.is_still:
-            self._ahead = following, self._reader.submit(self._source.read, following)
-        return image
+            self._ahead = (read.__name__, following), self._reader.submit(read, following)
+        return got
 
     def close(self) -> None:
         """Wait for a read under way, then close the source."""

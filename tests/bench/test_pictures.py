@@ -26,11 +26,10 @@ def test_a_stored_picture_comes_back_byte_for_byte(tmp_path: Path) -> None:
     np.testing.assert_array_equal(clip.frames[0], picture)
 
 
-def test_frames_in_memory_are_linear_pictures() -> None:
-    source = InMemory(np.full((3, 4, 5, 3), 128, np.uint8))
-    image = source.read(3)
-    assert list(source.frames) == [1, 2, 3] and image.pixels.shape == (4, 5, 3)
-    np.testing.assert_allclose(image.pixels, 0.215861, atol=1e-5)
+def test_frames_in_memory_are_looked_at_as_they_are_shown() -> None:
+    source = InMemory(np.full((3, 4, 5, 3), 51, np.uint8))
+    assert list(source.frames) == [1, 2, 3]
+    np.testing.assert_allclose(source.look(3).whole(), np.full((4, 5, 3), 0.2), atol=1e-6)
 
 
 def test_the_contact_sheet_shows_what_moves(tmp_path: Path) -> None:

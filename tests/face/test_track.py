@@ -15,6 +15,7 @@ from likeness.face.landmarks import Points
 from likeness.face.track import Track, follow
 from likeness.media import open_source
 from likeness.media.image import Image
+from likeness.media.look import Linear, Look
 
 LINEAR = "lin_rec709_scene"
 
@@ -22,14 +23,12 @@ LINEAR = "lin_rec709_scene"
 class Pictures:
     """A source of given scene-linear pictures."""
 
-    linear_colorspace = LINEAR
-
     def __init__(self, pictures: Sequence[np.ndarray]) -> None:
         self.pictures = pictures
         self.frames = list(range(1, len(pictures) + 1))
 
-    def read(self, frame: int) -> Image:
-        return Image(self.pictures[frame - 1])
+    def look(self, frame: int) -> Look:
+        return Linear(Image(self.pictures[frame - 1]), LINEAR)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.media.look import Look, as_look
 from likeness.runtime import session
 
 Float = NDArray[np.float32]
@@ -90,9 +90,9 @@ def crop_from_detection(box: Array, points5: Array) -> Crop:
 
 
 def find_points(
-    picture: Float, crop: Crop, device: str = "auto", *, refine: int = 0, looks: int = 1
+    picture: Look | Float, crop: Crop, device: str = "auto", *, refine: int = 0, looks: int = 1
 ) -> Points:
-    """The points of the face in `crop` of a picture (H, W, 3), sRGB-like, 0..1.
+    """The points of the face in `crop` of a picture: a `Look`, or (H, W, 3), sRGB-like, 0..1.
 
     `refine` looks again that many times, each time at the crop around the points just found. `looks` is the
     number of slightly different crops whose mean is taken, up to 5 (for stills; the time grows with it).
@@ -104,7 +104,7 @@ def find_points(
 
 
 def find_points_many(
-    picture: Float, crops: Sequence[Crop], device: str = "auto", *, looks: int = 1
+    picture: Look | Float, crops: Sequence[Crop], device: str = "auto", *, looks: int = 1
 ) -> list[Points]:
     """As `find_points`, for several crops of one picture in one run of the network."""
     if not crops:
@@ -140,48 +140,8 @@ def _points(crop: Crop, place: Float, sigma: Float, visible: Float, presence: Fl
     )
 
 
-def sample_crop(picture: Float, crop: Crop, size: int = CROP_PX) -> Float:
+def sample_crop(picture: Look | Float, crop: Crop, size: int = CROP_PX) -> Float:
     """The crop as (3, size, size) float32; where it shrinks, pixels are averaged; outside is black."""
     matrix = crop.matrix.copy()
     matrix[:, :2] /= size
-    out = np.empty((3, size, size), np.float32)
-    taps = max(1, round(crop.size / size))
-    _sample(np.asarray(picture, np.float32), matrix.astype(np.float32), taps, out)
-    return out
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _sample(picture: Float, matrix: Float, taps: int, out: Float) -> None:
-    height, width = picture.shape[:2]
-    size = out.shape[1]
-    one, half = np.float32(1.0), np.float32(0.5)
-    share, step = one / np.float32(taps * taps), one / np.float32(taps)
-    right, low = np.float32(width) - half, np.float32(height) - half
-    for row in range(size):
-        for column in range(size):
-            r, g, b = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-            for p in range(taps):
-                cy = np.float32(row) + (np.float32(p) + half) * step
-                for q in range(taps):
-                    cx = np.float32(column) + (np.float32(q) + half) * step
-                    x = matrix[0, 0] * cx + matrix[0, 1] * cy + matrix[0, 2] - half
-                    y = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] - half
-                    if x < -half or y < -half or x > right or y > low:
-                        continue
-                    j, i = int(x), int(y)
-                    if x < 0 or y < 0 or j > width - 2 or i > height - 2:
-                        x = min(max(x, np.float32(0.0)), np.float32(width - 1))
-                        y = min(max(y, np.float32(0.0)), np.float32(height - 1))
-                        i, j = min(int(y), max(height - 2, 0)), min(int(x), max(width - 2, 0))
-                    ii, jj = min(i + 1, height - 1), min(j + 1, width - 1)
-                    v, u = y - np.float32(i), x - np.float32(j)
-                    d, e = v * (one - u), v * u
-                    a, c = (one - u) - d, u - e
-                    top, left = picture[i, j], picture[ii, j]
-                    far, last = picture[i, jj], picture[ii, jj]
-                    r += a * top[0] + c * far[0] + d * left[0] + e * last[0]
-                    g += a * top[1] + c * far[1] + d * left[1] + e * last[1]
-                    b += a * top[2] + c * far[2] + d * left[2] + e * last[2]
-            out[0, row, column] = r * share
-            out[1, row, column] = g * share
-            out[2, row, column] = b * share
+    return as_look(picture).crop(matrix, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
@@ -22,8 +22,7 @@ from likeness.face.landmarks import (
     find_points,
     find_points_many,
 )
-from likeness.media.color import display_view
-from likeness.media.image import Image, rgb
+from likeness.media.look import Look
 
 Array = NDArray[np.float64]
 
@@ -39,6 +38,7 @@ SCAN_STEP = 0.35  # of a crop's side
 SCAN_FRAMES = 5  # while a clip shows no face, every so many frames
 SCAN_TRIES = 4  # how many of the likeliest crops are settled
 
+THUMBNAIL = (36, 64)  # rows and columns of the picture in which cuts are seen
 CHOICES = ("largest", "left", "right", "center")
 
 
@@ -47,9 +47,7 @@ class Pictures(Protocol):
 
     @property
     def frames(self) -> Sequence[int]: ...
-    @property
-    def linear_colorspace(self) -> str: ...
-    def read(self, frame: int) -> Image: ...
+    def look(self, frame: int) -> Look: ...
 
 
 @dataclass(frozen=True)
@@ -90,11 +88,11 @@ def follow(
     points: list[Points | None] = []
     cuts: list[int] = []
     changes: list[float] = []
-    small_before: Array | None = None
+    small_before: NDArray[np.float32] | None = None
     for i, frame in enumerate(frames):
         tell(i, len(frames))
-        image = source.read(frame)
-        small = _thumbnail(image, source.linear_colorspace)
+        look = source.look(frame)
+        small = look.gray(*THUMBNAIL)
         cut = False
         if small_before is not None:
             changes.append(float(np.abs(small - small_before).mean()))
@@ -104,9 +102,9 @@ def follow(
         if cut:
             cuts.append(i)
         last = None if cut or not points else points[-1]
-        face = None if last is None else _keep(image, source.linear_colorspace, last, device)
+        face = None if last is None else _keep(look, last, device)
         if face is None:
-            view = display_view(rgb(image), source.linear_colorspace)
+            view = look.whole()
             face = _seek(view, last, choose, index, device)
             if face is None and last is None and index == 0 and i % SCAN_FRAMES == 0:
                 face = _scan(view, device)
@@ -121,20 +119,10 @@ def follow(
     return Track(list(frames), _bridge(points, found), found, cuts)
 
 
-def _keep(image: Image, colorspace: str, last: Points, device: str) -> Points | None:
-    """The face where it was a frame ago; only the picture around it is looked at."""
-    crop = crop_from_points(last.xy)
-    corners = crop.matrix @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
-    height, width = image.pixels.shape[:2]
-    low = np.clip(np.floor(corners.min(axis=1)).astype(int) - 2, 0, [width, height])
-    high = np.clip(np.ceil(corners.max(axis=1)).astype(int) + 2, 0, [width, height])
-    if (high - low < 2).any():
-        return None
-    around = Image(image.pixels[low[1] : high[1], low[0] : high[0]], image.channels)
-    view = display_view(rgb(around), colorspace)
-    here = Crop((crop.center[0] - low[0], crop.center[1] - low[1]), crop.size, crop.roll)
-    points = find_points(view, here, device)
-    return replace(points, xy=points.xy + low) if _is_face(points) else None
+def _keep(look: Look, last: Points, device: str) -> Points | None:
+    """The face where it was a frame ago."""
+    points = find_points(look, crop_from_points(last.xy), device)
+    return points if _is_face(points) else None
 
 
 def _seek(
@@ -243,12 +231,3 @@ def _long_losses(found: NDArray[np.bool_]) -> list[tuple[int, int]]:
     spans = [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     ends = {0, len(found)}
     return [(a, b) for a, b in spans if b - a > BRIDGE_FRAMES or a in ends or b in ends]
-
-
-def _thumbnail(image: Image, colorspace: str) -> Array:
-    """36 x 64 pixels of the picture as the models see it, gray."""
-    rows = np.linspace(0, image.pixels.shape[0] - 1, 36).astype(int)
-    columns = np.linspace(0, image.pixels.shape[1] - 1, 64).astype(int)
-    small = Image(image.pixels[np.ix_(rows, columns)], image.channels)
-    out: Array = display_view(rgb(small), colorspace).astype(np.float64).mean(axis=2)
-    return out

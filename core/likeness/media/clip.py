@@ -17,6 +17,7 @@ import numpy as np
 from likeness.errors import BadInput
 from likeness.media import color, yuv
 from likeness.media.image import Image
+from likeness.media.look import Linear, Look, Turned
 from likeness.media.source import Source, fingerprint
 
 # Decoding this many frames on the way is cheaper than to begin again at a key frame.
@@ -85,16 +86,28 @@ class Clip(Source):
         self.fingerprint = fingerprint([self._path])
 
     def read(self, frame: int) -> Image:
-        if not 1 <= frame <= len(self._index.sources):
-            raise BadInput(
-                f"The clip {self._path} has no frame {frame}.", f"It has frames 1-{len(self._index.sources)}."
-            )
+        self._check(frame)
         return self._image(self._picture(self._index.sources[frame - 1]))
+
+    def look(self, frame: int) -> Look:
+        self._check(frame)
+        picture = self._picture(self._index.sources[frame - 1])
+        as_coded = (picture.width, picture.height) == self._coded
+        look = yuv.look(picture, self.colorspace) if as_coded else None
+        if look is None:
+            return Linear(self._image(picture), self.linear_colorspace)
+        return Turned(look, self._turns) if self._turns else look
 
     def close(self) -> None:
         self._pictures = iter(())
         self._last = None
         self._container.close()
+
+    def _check(self, frame: int) -> None:
+        if not 1 <= frame <= len(self._index.sources):
+            raise BadInput(
+                f"The clip {self._path} has no frame {frame}.", f"It has frames 1-{len(self._index.sources)}."
+            )
 
     def _picture(self, wanted: int) -> Any:
         """The decoded picture of that place in the index."""

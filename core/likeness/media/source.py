@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from likeness.errors import BadInput, BadRequest
 from likeness.media import color
 from likeness.media.image import Image
+from likeness.media.look import Linear, Look
 from likeness.media.picture import read_header, read_picture
 from likeness.media.sequence import Pattern, is_picture, parse_pattern, spans
 
@@ -47,6 +48,13 @@ class Source(ABC):
 
         Raises `BadInput` that names the file when it is missing or cannot be read.
         """
+
+    def look(self, frame: int) -> Look:
+        """The picture of a frame as the models see it; costs no more than what is looked at.
+
+        Raises as `read` does.
+        """
+        return Linear(self.read(frame), self.linear_colorspace)
 
     def __enter__(self) -> Source:
         return self

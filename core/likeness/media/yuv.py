@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from likeness.media import color
 from likeness.media.image import Pixels
+from likeness.media.look import Coded
 
 if TYPE_CHECKING:
     import av
@@ -80,6 +81,33 @@ def to_linear(frame: av.VideoFrame, space: str) -> Pixels:
     return np.concatenate([pixels, alpha[..., None]], axis=2)
 
 
+def look(frame: av.VideoFrame, space: str) -> Coded | None:
+    """A decoded frame of color space `space` as the models see it.
+
+    None where its planes cannot be looked at as they are: RGB, alpha, and spaces whose channels mix.
+    """
+    name = frame.format.name
+    if name in _SORTED:
+        frame, name = frame.reformat(format=_SORTED[name]), _SORTED[name]
+    planar = _PLANAR.fullmatch(name)
+    table = _view_table(_config(), space)
+    if planar is None or planar["alpha"] or table is None:
+        return None
+    bits = int(planar["bits"] or 8)
+    full = bool(planar["full"]) or frame.color_range == _FULL_RANGE
+    scale, black, chroma = _levels(bits, full)
+    return Coded(
+        (_rows(frame, 0, bits), _rows(frame, 1, bits), _rows(frame, 2, bits)),
+        (frame.height, frame.width),
+        (2 if planar["sub"] == "20" else 1, 1 if planar["sub"] == "44" else 2),
+        np.array([black, scale, 1 << (bits - 1), chroma], np.float32),
+        _matrix(frame),
+        table,
+        _LOW,
+        _LOW + _SPAN,
+    )
+
+
 def _from_planes(
     frame: av.VideoFrame, planar: re.Match[str], table: Pixels | None
 ) -> tuple[Pixels, Pixels | None]:
@@ -108,10 +136,15 @@ def _from_planes(
 
 def _plane(frame: av.VideoFrame, index: int, bits: int) -> NDArray[Any]:
     plane = frame.planes[index]
-    kind = np.dtype("<u2" if bits > 8 else "u1")
-    rows = np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // kind.itemsize)
-    samples: NDArray[Any] = rows[: plane.height, : plane.width]
+    samples: NDArray[Any] = _rows(frame, index, bits)[: plane.height, : plane.width]
     return samples
+
+
+def _rows(frame: av.VideoFrame, index: int, bits: int) -> NDArray[Any]:
+    """A plane with the padding of its rows."""
+    plane = frame.planes[index]
+    kind = np.dtype("<u2" if bits > 8 else "u1")
+    return np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // kind.itemsize)
 
 
 def _levels(bits: int, full: bool) -> tuple[float, float, float]:
@@ -205,6 +238,16 @@ def _table(_config_name: str, space: str) -> Pixels | None:
     linear = color.to_linear(np.repeat(ramp[:, None], 3, axis=1), space)
     same = (linear == linear[:, :1]).all()
     return np.ascontiguousarray(linear[:, 0]) if same else None
+
+
+@lru_cache(maxsize=8)
+def _view_table(config: str, space: str) -> Pixels | None:
+    """What is shown for encoded values of `space` from `_LOW` on, or None where channels mix."""
+    table = _table(config, space)
+    if table is None or color.linear_of(space) != color.first_known(color.LINEAR_REC709):
+        return None
+    gray = np.repeat(table[:, None, None], 3, axis=2)
+    return np.ascontiguousarray(color.display_view(gray, color.linear_of(space))[:, 0, 0])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
