@@ -147,7 +147,10 @@ def load_anatomy(folder: Path) -> Anatomy:
 
 
 def _parts(kit: FaceKit) -> tuple[NDArray[np.intp], NDArray[np.uint8], NDArray[np.uint8]]:
-    """The indices of the triangles that are drawn, their materials and regions. Irises and occlusion shells are left out."""
+    """The indices of the triangles that are drawn, their materials and regions.
+
+    Irises and occlusion shells are left out.
+    """
     tri = kit.triangles
     first = tri.min(1)
     center = kit.vertices[tri].mean(1)
