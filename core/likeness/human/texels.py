@@ -1,0 +1,66 @@
+"""The texture's pixels: which triangle of the head each lies on, and what surrounds the pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from likeness.errors import BadRequest
+from likeness.head.model import load_head
+from likeness.render.raster import rasterize
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+PADDING = 1 / 128  # of the texture's side, around its pieces: smaller copies of it (mip levels) read there
+
+
+@dataclass(frozen=True, eq=False)
+class Texels:
+    """A texture of the head, `size` pixels a side, row 0 at the top.
+
+    `index` (N, N) triangle of the finest level, -1 where none; `bary` (N, N, 3). `pad` and `source` (P,) are
+    flat places around the pieces and those whose value they take.
+    """
+
+    size: int
+    index: Int
+    bary: Float
+    pad: Int
+    source: Int
+
+    @property
+    def cm(self) -> float:
+        """Roughly how wide a pixel is on the face."""
+        return 26.0 / self.size
+
+    def fill(self, picture: Float) -> Float:
+        """`picture` (N, N) or (N, N, C) with the surroundings of the pieces filled, in place."""
+        flat = picture.reshape(self.size * self.size, -1)
+        flat[self.pad] = flat[self.source]
+        return picture
+
+
+def check_size(size: int) -> None:
+    """Raise `BadRequest` when `size` is no power of two from 256 to 4096."""
+    if size not in (256, 512, 1024, 2048, 4096):
+        raise BadRequest(f"A texture cannot be {size} pixels wide.", "Use 256, 512, 1024, 2048 or 4096.")
+
+
+@lru_cache(maxsize=1)
+def texels(size: int) -> Texels:
+    """The texture of that size; the last one asked for is kept."""
+    check_size(size)
+    head = load_head()
+    points = np.ones((len(head.vertex_uv), 3), np.float32)
+    points[:, 0] = head.vertex_uv[:, 0] * size
+    points[:, 1] = (1 - head.vertex_uv[:, 1]) * size
+    index, bary, _ = rasterize(points, head.triangles, size, size)
+    away, nearest = ndimage.distance_transform_edt(index < 0, return_indices=True)
+    pad = np.flatnonzero((away > 0) & (away <= max(2, size * PADDING))).astype(np.int32)
+    source = (nearest[0].ravel()[pad] * size + nearest[1].ravel()[pad]).astype(np.int32)
+    return Texels(size, index, bary, pad, source)
