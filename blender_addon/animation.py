@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from .versions import fcurves, new_fcurve
+from .versions import curve_collections, fcurves, new_fcurve
 
 _LINEAR = 1
 
@@ -67,3 +67,27 @@ def performance_of(action: Any, columns: Sequence[str], frames: tuple[int, int])
         [0.0 if curve is None else curve.evaluate(frame) for curve in found]
         for frame in range(first, last + 1)
     ]
+
+
+def key_transform(moved: Any, name: str, frames: Sequence[float], matrices: Sequence[Any]) -> None:
+    """Keys for location and rotation from matrices below the parent; the scale is that of the first."""
+    moved.rotation_mode = "QUATERNION"
+    places, turns = [], []
+    for matrix in matrices:
+        place, turn, scale = matrix.decompose()
+        if turns and turns[-1].dot(turn) < 0:
+            turn.negate()
+        places.append(place)
+        turns.append(turn)
+        moved.scale = scale if len(turns) == 1 else moved.scale
+    action = begin(moved, name)
+    for data_path, values, size in (("location", places, 3), ("rotation_quaternion", turns, 4)):
+        for index in range(size):
+            add_curve(action, moved, data_path, frames, [value[index] for value in values], index, name)
+
+
+def clear_curve(action: Any, owner: Any, data_path: str) -> None:
+    """Take every curve of that path of `owner` out of its action."""
+    for curves in curve_collections(action, owner):
+        for curve in [each for each in curves if each.data_path == data_path]:
+            curves.remove(curve)

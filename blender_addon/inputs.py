@@ -55,25 +55,33 @@ class Taken:
 
 @dataclass(frozen=True)
 class Asked:
-    """What an input is taken from: the scene, its frames that matter, and where files may be written."""
+    """What an input is taken from: the scene, its frames that matter, and where files may be written.
+
+    `offset` is the shot's, `moves` says that it has more than one picture; both are known once the
+    first picture is taken.
+    """
 
     scene: bpy.types.Scene
     frames: tuple[int, int]
     folder: Path
     active: Any = None
     columns: tuple[str, ...] = ()
+    offset: int = 0
+    moves: bool = False
 
 
 @dataclass
 class File:
     """One input: its path, and for moving pictures how its frame numbers lie in the scene.
 
-    `offset` added to a frame number gives the scene's frame, `first` is its first number.
+    `offset` added to a frame number gives the scene's frame, `first` is its first number and `count`
+    how many there are (0: not known).
     """
 
     path: str
     offset: int | None = None
     first: int = 1
+    count: int = 0
     colorspace: str = "auto"
     rows: tuple[int, int] | None = None
     render: tuple[Path, int, int] | None = None
@@ -95,7 +103,9 @@ def take(
     moving: File | None = None
     for declared in effect["inputs"]:
         pick = getattr(settings.inputs, fields.attribute(declared["name"]))
-        asked = Asked(scene, frames, folder, active, tuple(declared["columns"]))
+        columns = tuple(declared["columns"])
+        moves = taken.pictures and not taken.still
+        asked = Asked(scene, frames, folder, active, columns, taken.offset if moves else 0, moves)
         found = _take_one(declared, pick, asked)
         if found is None:
             continue
@@ -109,6 +119,9 @@ def take(
             taken.still = found.offset is None
             taken.offset = found.offset or 0
             _remember(taken, pick)
+            if settings.frames == "WHOLE" and found.offset is not None and found.count:
+                start = found.offset + found.first
+                frames = start, start + found.count - 1
         moving = moving or (found if found.offset is not None else None)
     if not taken.still and moving is not None:
         taken.start = taken.offset + moving.first
@@ -152,7 +165,9 @@ def _path(pick: Any, asked: Asked) -> File | None:
     if os.path.splitext(path)[1].lower() in spaces.MOVIES:
         return File(path, asked.scene.frame_start - 1)
     numbers = _numbers_of(path)
-    return File(path) if numbers is None else File(path, 0, min(numbers, default=1))
+    if numbers is None:
+        return File(path)
+    return File(path, 0, min(numbers, default=1), len(numbers))
 
 
 # --- pictures ------------------------------------------------------------------------------------------
@@ -168,7 +183,8 @@ def _image(pick: Any, asked: Asked) -> File:
         path = _existing(image.filepath_from_user(), image)
         colorspace = spaces.to_core(image.colorspace_settings.name)
         if image.source == "MOVIE":
-            return File(path, asked.scene.frame_start - 1, colorspace=colorspace)
+            start = asked.scene.frame_start - 1
+            return File(path, start, count=image.frame_duration, colorspace=colorspace)
         return _sequence(path, 0, colorspace)
     if image.source == "FILE" and not image.packed_file and not image.is_dirty:
         path = _existing(image.filepath_from_user(), image)
@@ -219,7 +235,8 @@ def _clip(pick: Any, _asked: Asked) -> File:
     path = _existing(bpy.path.abspath(clip.filepath, library=clip.library), clip)
     colorspace = spaces.to_core(clip.colorspace_settings.name)
     if clip.source == "MOVIE":
-        return File(path, clip.frame_start - 1 - clip.frame_offset, colorspace=colorspace)
+        start = clip.frame_start - 1 - clip.frame_offset
+        return File(path, start, count=clip.frame_duration, colorspace=colorspace)
     number = _number(path)
     if number is None:
         return File(path, colorspace=colorspace)
@@ -238,7 +255,7 @@ def _strip(pick: Any, asked: Asked) -> File:
     if strip.type == "MOVIE":
         path = _existing(bpy.path.abspath(strip.filepath), strip)
         start = int(strip.frame_start) - 1 - strip.animation_offset_start
-        return File(path, start, colorspace=colorspace)
+        return File(path, start, count=strip.frame_duration, colorspace=colorspace)
     names = [element.filename for element in strip.elements][strip.animation_offset_start :]
     folder = bpy.path.abspath(strip.directory)
     first = _existing(os.path.join(folder, names[0]), strip)
@@ -252,11 +269,9 @@ def _strip(pick: Any, asked: Asked) -> File:
 def _sequence(path: str, offset: int, colorspace: str) -> File:
     pattern = _pattern(path)
     numbers = _numbers_of(pattern)
-    return (
-        File(path, None, 1, colorspace)
-        if numbers is None
-        else File(pattern, offset, min(numbers), colorspace)
-    )
+    if not numbers:
+        return File(path, colorspace=colorspace)
+    return File(pattern, offset, min(numbers), max(numbers) - min(numbers) + 1, colorspace)
 
 
 def _find_strip(pick: Any, asked: Asked, types: tuple[str, ...], what: str) -> Any:
@@ -280,7 +295,7 @@ def _render(_pick: Any, asked: Asked) -> File:
     pattern = folder / "render_####.exr"
     if first == last:
         return File(str(folder / f"render_{first:04d}.exr"), render=(pattern, first, last))
-    return File(str(pattern), 0, first, render=(pattern, first, last))
+    return File(str(pattern), 0, first, last - first + 1, render=(pattern, first, last))
 
 
 def render_now(scene: Any, render: tuple[Path, int, int]) -> None:
@@ -306,12 +321,12 @@ def _mask(pick: Any, asked: Asked) -> File:
         raise Trouble("no mask is chosen; choose one, or another kind of source.")
     from . import masks
 
-    first, last = asked.frames if masks.is_animated(mask) else (asked.frames[0], asked.frames[0])
+    first, last = asked.frames if asked.moves else (asked.frames[0], asked.frames[0])
     folder = asked.folder / f"mask_{uuid.uuid4().hex[:12]}"
-    masks.render(mask, folder, asked.scene, first, last)
+    masks.render(mask, folder, asked.scene, (first, last), asked.offset)
     if first == last:
-        return File(str(folder / f"mask_{first:04d}.exr"))
-    return File(str(folder / "mask_####.exr"), 0, first)
+        return File(str(folder / f"mask_{first - asked.offset:04d}.exr"))
+    return File(str(folder / "mask_####.exr"), asked.offset, first - asked.offset, last - first + 1)
 
 
 # --- performances, sound, models, text -----------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from . import fields, properties, schemas
+from . import animation, fields, properties, schemas
 from .versions import fcurves
 
 SLIDERS = "likeness_face"
@@ -93,3 +93,9 @@ def _evaluated(found: Any, names: list[str], scene: Any, frames: tuple[int, int]
 
 
 CLASSES: tuple[type, ...] = ()
+
+
+def clear_curves(found: Any, action: Any) -> None:
+    """Take the sliders' keys out of an action."""
+    for column in columns():
+        animation.clear_curve(action, found, f"{SLIDERS}.{fields.attribute(column)}")

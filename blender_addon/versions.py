@@ -64,9 +64,11 @@ def fcurves(action: Any) -> list[Any]:
 
 def new_fcurve(action: Any, owner: Any, data_path: str, index: int = 0, group: str = "") -> Any:
     """A new curve of `owner`, whose action is `action` already."""
-    if hasattr(action, "fcurve_ensure_for_datablock"):
-        return action.fcurve_ensure_for_datablock(owner, data_path, index=index, group_name=group)
-    return action.fcurves.new(data_path, index=index, action_group=group)
+    if not hasattr(action, "fcurve_ensure_for_datablock"):
+        return action.fcurves.new(data_path, index=index, action_group=group)
+    known = action.bl_rna.functions["fcurve_ensure_for_datablock"].parameters
+    words = {"group_name": group} if "group_name" in known else {}
+    return action.fcurve_ensure_for_datablock(owner, data_path, index=index, **words)
 
 
 @contextlib.contextmanager
@@ -88,3 +90,17 @@ def exr_settings(scene: Any) -> Iterator[None]:
         for owner, name, value in kept:
             with contextlib.suppress(TypeError):
                 setattr(owner, name, value)
+
+
+def curve_collections(action: Any, owner: Any) -> list[Any]:
+    """The collections that hold the curves of `owner` in its action."""
+    if hasattr(action, "fcurves") and not hasattr(action, "layers"):
+        return [action.fcurves]
+    slot = owner.animation_data.action_slot
+    return [
+        bag.fcurves
+        for layer in action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        if slot is not None and bag.slot_handle == slot.handle
+    ]

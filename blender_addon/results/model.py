@@ -1,0 +1,123 @@
+"""A model: a collection with its meshes, shape keys, armature and materials; what moves gets keys."""
+
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import animation
+from ..errors import Trouble
+from ..versions import fcurves
+from . import Landing
+
+CM = 0.01
+
+
+def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
+    """Bring a model file in as a collection of its own."""
+    path = result["path"]
+    importer = _IMPORTERS.get(Path(path).suffix.lower())
+    if importer is None:
+        raise Trouble(f"Blender reads no {Path(path).suffix} models; the file is {path}.")
+    if not os.path.exists(path):
+        raise Trouble(f"The model {path} is gone; run the effect again.")
+    objects, actions = set(bpy.data.objects), set(bpy.data.actions)
+    caches = set(bpy.data.cache_files)
+    try:
+        importer(path)
+    except RuntimeError as error:
+        raise Trouble(f"The model {path} cannot be read: {' '.join(str(error).split())}") from None
+    made = [each for each in bpy.data.objects if each not in objects]
+    if not made:
+        raise Trouble(f"The model {path} holds no objects.")
+    # Meshes that are in no collection are not evaluated with every frame that is baked.
+    _unlink([each for each in made if each.type in ("MESH", "ARMATURE")])
+    _bake_caches(scene, made, [a for a in bpy.data.actions if a not in actions], landing)
+    _unlink(made)
+    for each in made:
+        landing.home(scene).objects.link(each)
+    bpy.data.batch_remove([each for each in bpy.data.cache_files if each not in caches])
+    _materials(made, landing)
+    cameras = [each for each in made if each.type == "CAMERA"]
+    landing.camera = cameras[0].name if cameras else landing.camera
+    return []
+
+
+def _usd(path: str) -> None:
+    known = bpy.ops.wm.usd_import.get_rna_type().properties
+    # Newer Blenders read the file's unit, which is the centimeter; 4.2 takes it for a meter.
+    unit = {} if "apply_unit_conversion_scale" in known else {"scale": CM}
+    bpy.ops.wm.usd_import(filepath=path, set_frame_range=False, **unit)
+
+
+_IMPORTERS: dict[str, Callable[[str], Any]] = {
+    ".usd": _usd,
+    ".usda": _usd,
+    ".usdc": _usd,
+    ".usdz": _usd,
+    ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path),
+    ".ply": lambda path: bpy.ops.wm.ply_import(filepath=path),
+    ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
+    ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+}
+
+
+def _unlink(made: list[Any]) -> None:
+    for each in made:
+        for collection in list(each.users_collection):
+            collection.objects.unlink(each)
+
+
+def _bake_caches(scene: Any, made: list[Any], actions: list[Any], landing: Landing) -> None:
+    """Move every key to its place in the scene, and make keys of transforms that only the file has."""
+    keyed = [curve for action in actions for curve in fcurves(action)]
+    span = [f for curve in keyed for f in curve.range()]
+    for each in made:
+        cached = [c for c in each.constraints if c.type == "TRANSFORM_CACHE"]
+        if cached and span:
+            frames = range(round(min(span)), round(max(span)) + 1)
+            _bake(scene, each, cached[0], frames, landing.offset)
+    for curve in keyed if landing.offset else ():
+        _shift(curve, landing.offset)
+
+
+def _shift(curve: Any, frames: int) -> None:
+    points = curve.keyframe_points
+    for name in ("co", "handle_left", "handle_right"):
+        numbers = [0.0] * (2 * len(points))
+        points.foreach_get(name, numbers)
+        numbers[::2] = [x + frames for x in numbers[::2]]
+        points.foreach_set(name, numbers)
+    curve.update()
+
+
+def _bake(scene: Any, moved: Any, constraint: Any, frames: range, offset: int) -> None:
+    cache = constraint.cache_file
+    cache.override_frame = True
+    local = []
+    for frame in frames:
+        cache.frame = frame
+        bpy.context.view_layer.update()
+        parent = moved.parent.matrix_world if moved.parent is not None else None
+        world = moved.matrix_world
+        local.append(world.copy() if parent is None else parent.inverted() @ world)
+    moved.constraints.remove(constraint)
+    animation.key_transform(moved, f"{moved.name} Motion", [f + offset for f in frames], local)
+    bpy.context.view_layer.update()
+
+
+def _materials(made: list[Any], landing: Landing) -> None:
+    """A plain material for meshes that have none, so that they can be lit and rendered."""
+    bare = [each for each in made if each.type == "MESH" and not each.data.materials]
+    if bare:
+        material = bpy.data.materials.new(landing.label)
+        material.use_nodes = True
+        for each in bare:
+            each.data.materials.append(material)
