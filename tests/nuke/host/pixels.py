@@ -1,0 +1,53 @@
+"""EXR files for the tests of the Nuke package, and the end of a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio
+
+
+def write_exr(
+    path: Path,
+    seed: int,
+    size: tuple[int, int],
+    channels: tuple[str, ...] = ("R", "G", "B"),
+    box: tuple[int, int, int, int] | None = None,
+    aspect: float = 1.0,
+) -> None:
+    """A float EXR of noise; `box` (x, y, width, height) is its data window."""
+    x, y, width, height = box or (0, 0, *size)
+    spec = oiio.ImageSpec(width, height, len(channels), "float")
+    spec.channelnames = channels
+    spec.x, spec.y, spec.full_width, spec.full_height = x, y, *size
+    spec.attribute("PixelAspectRatio", aspect)
+    pixels = np.random.default_rng(seed).normal(0, 5, (height, width, len(channels))).astype(np.float32)
+    out = oiio.ImageOutput.create(str(path))
+    assert out.open(str(path), spec)
+    assert out.write_image(pixels)
+    out.close()
+
+
+def planes(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Every channel of an EXR by its full name, of all parts."""
+    source = oiio.ImageInput.open(str(path))
+    found: dict[str, Any] = {}
+    part = 0
+    while source.seek_subimage(part, 0):
+        spec = source.spec()
+        pixels = source.read_image(part, 0, 0, spec.nchannels, "float")
+        for place, channel in enumerate(spec.channelnames):
+            found[channel] = pixels.reshape(spec.height, spec.width, -1)[..., place]
+        part += 1
+    return found
+
+
+def finish(nuke: Any, group: Any) -> str:
+    """Let Nuke's event loop go until the Group's run has ended; returns its status line."""
+    from likeness_nuke import jobs, names
+
+    nuke._pump(lambda: not jobs._running)
+    return str(group[names.STATUS].value())
