@@ -39,7 +39,7 @@ _PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class HouseModel:
-    """A model of the package. `fp16` says its card allows half precision."""
+    """A model of the package. `fp16` says its card allows half precision; tables (.npz) have opset 0."""
 
     name: str
     file: str
@@ -301,8 +301,8 @@ def _unfit(record: HouseModel | Entry) -> str:
         return "sha256 is 64 hexadecimal digits"
     if not 0 < record.bytes <= MAX_BYTES:
         return f"a model weighs from 1 to {MAX_BYTES} bytes"
-    if isinstance(record, HouseModel) and record.file != f"{record.name}.onnx":
-        return "the file of a house model is its name with .onnx"
+    if isinstance(record, HouseModel) and record.file not in (f"{record.name}.onnx", f"{record.name}.npz"):
+        return "the file of a house model is its name with .onnx or .npz"
     if isinstance(record, Entry) and not _is_address(record.url):
         return "url is an http or https address"
     return ""

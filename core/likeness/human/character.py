@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Color = tuple[float, float, float]
+Pose = Literal["A", "T"]
+Naming = Literal["unreal", "unity", "mixamo", "rigify", "vrm"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import product
 
 AGES = (25.0, 90.0)  # years of "young" and "old"; the youngest are shaped as at 25
-ANCESTRIES = ("african", "asian", "caucasian")
+ANCESTRIES = {"african": "african", "asian": "asian", "european": "caucasian"}  # and the data's word
 
 
 @dataclass(frozen=True)
@@ -119,22 +119,32 @@ def age_weights(years: float) -> dict[str, float]:
     return {"young": 1 - old, "old": old}
 
 
+def ancestry_shares(values: Mapping[str, float]) -> dict[str, float]:
+    """Shares of the ancestries that sum to 1."""
+    given = {name: max(values.get(name, 0.0), 0.0) for name in ANCESTRIES}
+    total = sum(given.values())
+    rest = max(1 - total, 0.0) / len(ANCESTRIES)
+    return {name: value / max(total, 1.0) + rest for name, value in given.items()}
+
+
 def macro_weights(values: Mapping[str, float]) -> dict[str, float]:
     """The weight of every macro shape by name for values of the macro sliders.
 
-    `sex` 0 (female) to 1 (male), `age` in years, `weight`, `muscle`, `height`, `proportions`, `bust` from
-    -1 to 1 and `african`, `asian`, `caucasian` shares that sum to 1.
+    `sex` from -1 (female) to 1 (male), `age` in years, `weight`, `muscle`, `height`, `proportions`, `bust`
+    from -1 to 1; `african`, `asian`, `european` from 0 to 1: what they lack of 1 is shared out evenly.
     """
-    sex = {"female": 1 - values["sex"], "male": values["sex"]}
-    age = age_weights(values["age"])
-    muscle = _ends(values["muscle"], "minmuscle", "averagemuscle", "maxmuscle")
-    weight = _ends(values["weight"], "minweight", "averageweight", "maxweight")
-    height = _ends(values["height"], "minheight", "", "maxheight")
-    ideal = _ends(values["proportions"], "uncommonproportions", "", "idealproportions")
-    bust = _ends(values["bust"], "mincup", "", "maxcup")
+    male = (1 + values.get("sex", 0.0)) / 2
+    sex = {"female": 1 - male, "male": male}
+    shares = ancestry_shares(values)
+    age = age_weights(values.get("age", AGES[0]))
+    muscle = _ends(values.get("muscle", 0.0), "minmuscle", "averagemuscle", "maxmuscle")
+    weight = _ends(values.get("weight", 0.0), "minweight", "averageweight", "maxweight")
+    height = _ends(values.get("height", 0.0), "minheight", "", "maxheight")
+    ideal = _ends(values.get("proportions", 0.0), "uncommonproportions", "", "idealproportions")
+    bust = _ends(values.get("bust", 0.0), "mincup", "", "maxcup")
     out: dict[str, float] = {}
     for a, g, y in product(ANCESTRIES, sex, age):
-        out[f"macrodetails/{a}-{g}-{y}"] = values[a] * sex[g] * age[y]
+        out[f"macrodetails/{ANCESTRIES[a]}-{g}-{y}"] = shares[a] * sex[g] * age[y]
     for (g, y), m, w in product(product(sex, age), muscle, weight):
         share = sex[g] * age[y] * muscle[m] * weight[w]
         out[f"macrodetails/universal-{g}-{y}-{m}-{w}"] = share

@@ -28,16 +28,6 @@ from likeness.training.register import register
 Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
 
-AVERAGE = {
-    "sex": 0.5,
-    "age": 25.0,
-    "weight": 0.0,
-    "muscle": 0.0,
-    "height": 0.0,
-    "proportions": 0.0,
-    "bust": 0.0,
-}
-AVERAGE |= {"african": 1 / 3, "asian": 1 / 3, "caucasian": 1 / 3}
 MACRO_ERROR_CM = 0.02
 GAP_CM = 0.5  # between the ring and what is left of body and head, before the strips
 BLEND_CM = 5.0  # above the ring, where the head's neck becomes its own again
@@ -217,7 +207,7 @@ def collapses(surface: Surface, at: Float) -> dict[str, Int]:
 
 def macro_tables(data: MakeHuman, rows: Int, joints: Any) -> dict[str, Any]:
     """Macro shapes as factors (S, R) and basis (R, B + J, 3): `rows` of the base mesh, then joints."""
-    names = list(macro_weights(AVERAGE))
+    names = list(macro_weights({}))
     shapes = np.stack([_pick(data.target(name), rows, joints) for name in names])
     left, strength, right = np.linalg.svd(shapes.reshape(len(names), -1), full_matrices=False)
     for rank in range(8, len(names) + 1):
@@ -285,7 +275,7 @@ def pruned(weights: Float) -> tuple[Int, Int]:
 def average(data: MakeHuman) -> Float:
     """The average body (N, 3) on the base mesh."""
     out = data.vertices.copy()
-    for name, weight in macro_weights(AVERAGE).items():
+    for name, weight in macro_weights({}).items():
         if weight:
             out += weight * data.target(name)
     return out
@@ -374,7 +364,7 @@ def jaw(head: Head) -> tuple[Float, Float]:
     rotation = np.array([[c, -s], [s, c]])
     fixed = np.linalg.solve(np.eye(2) - rotation, q.mean(0) - rotation @ p.mean(0))
     rigid = (head.mean[:, 1:] - fixed) @ rotation.T + fixed - head.mean[:, 1:]
-    share = (moved[:, 1:] * rigid).sum(1) / np.maximum((rigid**2).sum(1), 1e-6)
+    share = (moved[:, 1:] * rigid).sum(1) / np.maximum((rigid**2).sum(1), 0.04)
     return np.array([0.0, *fixed]), np.clip(share, 0, 1)
 
 

@@ -27,7 +27,7 @@ _FP16 = re.compile(r"^[-*_ ]*FP16[*_]*:[*_ ]*safe\b", re.MULTILINE | re.IGNORECA
 
 
 def register(name: str, path: Path | str, task: str = "", license: str = "Apache-2.0") -> catalog.HouseModel:
-    """Copy an ONNX file to `models/NAME.onnx` and pin it in `house.toml` and in its card.
+    """Copy an ONNX file, or tables as .npz, to `models/NAME` and pin it in `house.toml` and in its card.
 
     `task` may be left out if the model is already listed. Raises `BadInput` if there is no card or the
     card has no `SHA-256:` line, and `BadModel` if the runtime would not take the file.
@@ -39,18 +39,15 @@ def register(name: str, path: Path | str, task: str = "", license: str = "Apache
         raise BadInput(f"What the model '{name}' does is not known.", "Say it: --task TEXT.")
     if not card.is_file() or not _HASH.search(text := card.read_text("utf-8")):
         raise BadInput(f"The model '{name}' has no card with a line 'SHA-256:'.", f"Write {card}.")
-    runtime.session(source.resolve(), "cpu")
     data = source.read_bytes()
-    contents = onnx_file.read(data, source.name)
-    if contents.external:
-        raise BadInput(f"{source} keeps weights in other files.", "Export it as one file.")
+    opset = 0 if source.suffix == ".npz" else _opset(source, data)
     model = catalog.HouseModel(
         name,
-        f"{name}.onnx",
+        f"{name}{'.npz' if source.suffix == '.npz' else '.onnx'}",
         catalog.sha256_of(source),
         len(data),
         license,
-        contents.opset,
+        opset,
         task,
         bool(_FP16.search(text)),
     )
@@ -60,6 +57,14 @@ def register(name: str, path: Path | str, task: str = "", license: str = "Apache
     _rewrite(card, _HASH.sub(lambda line: line[1] + model.sha256 + line[2], text, count=1))
     _rewrite(catalog.HOUSE / "house.toml", to_toml([*(known | {name: model}).values()]))
     return model
+
+
+def _opset(source: Path, data: bytes) -> int:
+    runtime.session(source.resolve(), "cpu")
+    contents = onnx_file.read(data, source.name)
+    if contents.external:
+        raise BadInput(f"{source} keeps weights in other files.", "Export it as one file.")
+    return contents.opset
 
 
 def to_toml(models: Sequence[catalog.HouseModel]) -> str:

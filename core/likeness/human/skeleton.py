@@ -1,0 +1,114 @@
+"""The skeleton of a person: joints, weights, poses at rest, and what other programs call the joints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.human.body import Body
+from likeness.human.character import Float, Naming, Pose, Skeleton
+
+JAW, EYES = "jaw", ("eye_l", "eye_r")
+_ARM_DROP = {"A": np.radians(45.0), "T": 0.0}
+_STRAIGHT = {"upperarm": "lowerarm", "lowerarm": "hand", "hand": "middle_01"}  # a bone and where it points
+
+
+def make_skeleton(body: Body, points: Mapping[str, Float], jaw: Float, eyes: Float) -> Skeleton:
+    """The joints of a body with those of its face; `points` as `Body.shape` gives them, `eyes` (2, 3)."""
+    names = (*body.joint_names, JAW, *EYES)
+    head = body.joint_names.index("head")
+    positions = [points[name] for name in body.joint_points]
+    return Skeleton(
+        names, (*body.joint_parents, head, head, head), np.array([*positions, jaw, *eyes], np.float32)
+    )
+
+
+def renamed(skeleton: Skeleton, naming: Naming) -> Skeleton:
+    """The same skeleton in another program's words."""
+    words = bone_names()[naming]
+    return Skeleton(
+        tuple(words[name] for name in skeleton.names), skeleton.parents, skeleton.positions
+    )
+
+
+@lru_cache(maxsize=1)
+def bone_names() -> dict[str, dict[str, str]]:
+    """By naming: every joint's name by the house's own, which is Unreal's but for the root."""
+    table = json.loads((files("likeness.human") / "bones.json").read_text("utf-8"))
+    if set(table) != set(get_args(Naming)):
+        raise ValueError(f"bones.json has {sorted(table)}, not {get_args(Naming)}")
+    return dict(table)
+
+
+def rest_rotations(skeleton: Skeleton, pose: Pose) -> Float:
+    """How every joint turns (J, 3, 3), in body space, from the modeled stance to a pose at rest.
+
+    The arms become straight, level in T and 45 degrees down in A, palms facing down and inward.
+    """
+    drop = _ARM_DROP[pose]
+    turns = np.tile(np.eye(3), (len(skeleton.names), 1, 1))
+    for i, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents, strict=True)):
+        if parent >= 0:
+            turns[i] = turns[parent]
+        bone, _, side = name.rpartition("_")
+        if bone in _STRAIGHT:
+            end = skeleton.index(f"{_STRAIGHT[bone]}_{side}")
+            along = turns[i] @ (skeleton.positions[end] - skeleton.positions[i]).astype(float)
+            out = 1.0 if side == "l" else -1.0
+            wanted = np.array([out * np.cos(drop), -np.sin(drop), 0.0])
+            turns[i] = _between(along, wanted) @ turns[i]
+    return np.asarray(turns, np.float32)
+
+
+def _between(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The shortest rotation (3, 3) that brings the direction of `a` to that of `b`."""
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    x, y, z = np.cross(a, b)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1 + a @ b))
+
+
+def moved(skeleton: Skeleton, turns: Float) -> Skeleton:
+    """The skeleton with every joint turned by `turns` (J, 3, 3), in body space, about itself."""
+    out = skeleton.positions.copy()
+    for i, parent in enumerate(skeleton.parents):
+        if parent >= 0:
+            out[i] = out[parent] + turns[parent] @ (skeleton.positions[i] - skeleton.positions[parent])
+    return Skeleton(skeleton.names, skeleton.parents, out)
+
+
+def skinned(
+    points: Float, joints: NDArray[np.integer], weights: Float, skeleton: Skeleton, turns: Float
+) -> Float:
+    """Points (N, 3) bound by `joints` and `weights` (N, 4), moved by joints that turn."""
+    after = moved(skeleton, turns).positions
+    shift = after - np.einsum("jab,jb->ja", turns, skeleton.positions)
+    out = np.zeros_like(points)
+    for k in range(4):
+        rotation = turns[joints[:, k]]
+        out += weights[:, k, None] * (np.einsum("nab,nb->na", rotation, points) + shift[joints[:, k]])
+    return out
+
+
+def pruned(weights: NDArray[np.floating]) -> tuple[NDArray[np.uint16], Float]:
+    """The four largest of weights (N, J) as joints (N, 4) and weights (N, 4) that sum to 1."""
+    joints = np.argsort(-weights, axis=1, kind="stable")[:, :4]
+    kept = np.take_along_axis(weights, joints, 1).astype(np.float64)
+    kept[kept < 0.004] = 0
+    kept /= kept.sum(1, keepdims=True)
+    return np.where(kept > 0, joints, 0).astype(np.uint16), kept.astype(np.float32)
+
+
+def descendants(skeleton: Skeleton, names: Sequence[str]) -> list[int]:
+    """The joints named and all below them."""
+    out: list[int] = []
+    for i, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents, strict=True)):
+        if name in names or parent in out:
+            out.append(i)
+    return out
