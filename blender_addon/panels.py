@@ -50,11 +50,14 @@ class _Effects(_Panel):
 
 
 class _Effect(_Panel):
-    bl_label = "Effect"
+    bl_label = ""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return super().poll(context) and schemas.find(context.scene.likeness.effect) is not None
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.label(text=schemas.find(context.scene.likeness.effect)["label"])
 
     def draw_header_preset(self, _context: bpy.types.Context) -> None:
         self.layout.menu("LIKENESS_MT_presets", text="", icon="PRESET")
@@ -63,13 +66,16 @@ class _Effect(_Panel):
         effect = schemas.find(context.scene.likeness.effect)
         settings = properties.settings(context.scene, effect)
         layout = self.layout
-        layout.label(text=effect["label"], icon=ICONS.get(effect["pillar"], "SHADERFX"))
         draw_inputs(layout, context, effect, settings)
-        draw_params(layout, effect, settings)
-        draw_output(layout, effect, settings)
         row = layout.row()
         row.scale_y = 1.4
         row.operator("likeness.run", icon="PLAY", text="Run").effect = effect["name"]
+        # What runs is shown here, where it was started, and not below all the parameters.
+        for index, job in enumerate(jobs.queue):
+            if job.active and job.effect["name"] == effect["name"]:
+                draw_job(layout, job, index)
+        draw_params(layout, effect, settings)
+        draw_output(layout, effect, settings)
 
 
 class _Runs(_Panel):
@@ -77,30 +83,42 @@ class _Runs(_Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return super().poll(context) and bool(jobs.queue)
+        return super().poll(context) and any(_is_listed(context, job) for job in jobs.queue)
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         for index, job in enumerate(jobs.queue):
-            draw_job(self.layout, job, index)
+            if _is_listed(context, job):
+                draw_job(self.layout, job, index)
         if any(not job.active for job in jobs.queue):
             self.layout.operator("likeness.forget", icon="X")
 
 
+def _is_listed(context: bpy.types.Context, job: jobs.Job) -> bool:
+    """Whether a run is in the list: it has ended, or runs for another effect than the one shown above."""
+    return not job.active or job.effect["name"] != context.scene.likeness.effect
+
+
 def draw_inputs(layout: Any, context: Any, effect: dict[str, Any], settings: Any) -> None:
-    """A line to say what each input is taken from, and one to pick it."""
+    """What each input is taken from, and below it the field to pick it."""
     column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
     for declared in effect["inputs"]:
         pick = getattr(settings.inputs, fields.attribute(declared["name"]))
-        box = column.box().column(align=True)
-        row = box.row(align=True)
+        lines = column.column(align=True)
+        row = lines.row(align=True)
         row.prop(pick, "source", text=declared["label"])
         current = row.operator("likeness.use_current", text="", icon="EYEDROPPER")
         current.effect, current.input = effect["name"], declared["name"]
-        draw_pick(box, context.scene, pick)
+        if pick.source != "NONE":
+            # An empty label keeps the field under the menu.
+            draw_pick(lines.split(factor=0.4, align=True), context.scene, pick)
 
 
 def draw_pick(layout: Any, scene: Any, pick: Any) -> None:
-    """The field that fits what an input is picked as."""
+    """The field that fits what an input is picked as, on the right of a split."""
+    layout.label()
+    layout.use_property_split = False
     source = pick.source
     if source == "PATH":
         layout.prop(pick, "path", text="")

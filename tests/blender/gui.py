@@ -1,0 +1,175 @@
+"""A tour of the extension in Blender's window: each stop is looked at, and a screenshot is saved.
+
+`gui.sh` starts Blender with this file. The tour is a generator that yields how many seconds Blender gets
+to itself before the next step; a timer drives it. A step that fails ends Blender with exit code 1.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import traceback
+
+import bpy
+
+SHOTS = "/likeness/shots"
+MEDIA = "/likeness/media"
+LOG = open(SHOTS + "/log.txt", "w", buffering=1)
+BEFORE = time.monotonic()
+FRAMES = 24
+
+
+def log(*words):
+    print(f"{time.monotonic() - BEFORE:7.1f}", *words, file=LOG)
+
+
+def shot(name):
+    """Save what is on the screen; Blender's own screenshots come out black here."""
+    subprocess.run(["import", "-window", "root", f"{SHOTS}/{name}.png"], check=True)
+    log("shot", name)
+
+
+def press(*keys):
+    subprocess.run(["xdotool", "key", *keys], check=True)
+
+
+def point(x, y):
+    """Put the mouse somewhere; y counts from the top."""
+    subprocess.run(["xdotool", "mousemove", str(round(x)), str(round(y))], check=True)
+
+
+def window():
+    return bpy.context.window_manager.windows[0]
+
+
+def largest():
+    return max(window().screen.areas, key=lambda area: area.width * area.height)
+
+
+def region_of(area, kind):
+    return next(region for region in area.regions if region.type == kind)
+
+
+def editor(kind, tree=""):
+    """Turn the largest area into an editor whose sidebar is open; return the area."""
+    area = largest()
+    area.ui_type = tree or kind
+    area.spaces.active.show_region_ui = True
+    return area
+
+
+def in_area(area, operator, *args, **keys):
+    with bpy.context.temp_override(window=window(), area=area, region=region_of(area, "WINDOW")):
+        return operator(*args, **keys)
+
+
+def show_tab(area):
+    region_of(area, "UI").active_panel_category = "Likeness"
+    area.tag_redraw()
+
+
+def package():
+    return sys.modules["bl_ext.user_default.likeness"]
+
+
+def queue():
+    return package().jobs.queue
+
+
+def until(condition, limit_s, what):
+    """Let Blender go on until something is so."""
+    end = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {limit_s} s")
+        yield 0.1
+
+
+def tour():
+    yield 2
+    scene = bpy.context.scene
+    area = editor("IMAGE_EDITOR")
+    yield 1
+    show_tab(area)
+    yield 1
+    shot("01_empty")
+
+    picture = bpy.data.images.load(MEDIA + "/portrait.png")
+    area.spaces.active.image = picture
+    bpy.ops.likeness.choose(effect="reanimate")
+    settings = scene.likeness.effects.reanimate
+    settings.inputs.plate.source, settings.inputs.plate.image = "IMAGE", picture
+    settings.inputs.driver.source = "PATH"
+    settings.inputs.driver.path = MEDIA + "/performance.csv"
+    in_area(area, bpy.ops.image.view_all, fit_view=True)
+    yield 1
+    shot("02_ready")
+
+    in_area(area, bpy.ops.likeness.run, "INVOKE_DEFAULT", effect="reanimate")
+    point(600, 500)
+    yield from until(lambda: queue()[-1].done >= 6, 600, "some frames")
+    assert queue()[-1].active, queue()[-1].text
+    shot("03_running")
+    pressed = time.monotonic()
+    press("Escape")
+    yield from until(lambda: not queue()[-1].active, 10, "Esc ends the run")
+    log(f"Esc took {time.monotonic() - pressed:.2f} s")
+    assert queue()[-1].status == "cancelled", queue()[-1].status
+    yield 1
+    shot("04_stopped")
+
+    settings.frames, settings.first, settings.last = "CUSTOM", 1, FRAMES
+    in_area(area, bpy.ops.likeness.run, "INVOKE_DEFAULT", effect="reanimate")
+    yield from until(lambda: not queue()[-1].active, 600, "the second run ends")
+    assert queue()[-1].status == "done", queue()[-1].text
+    yield 1
+    results = [image for image in bpy.data.images if image.source == "SEQUENCE"]
+    assert results, "no image sequence came in"
+    area.spaces.active.image = results[-1]
+    area.spaces.active.image_user.frame_duration = 1000
+    scene.frame_set(FRAMES // 2)
+    yield 1
+    in_area(area, bpy.ops.image.view_all, fit_view=True)
+    yield 1
+    shot("05_result")
+
+    for number, (kind, tree) in enumerate(
+        [("VIEW_3D", ""), ("CLIP_EDITOR", ""), ("SEQUENCE_EDITOR", ""), ("NODE_EDITOR", "CompositorNodeTree")]
+    ):
+        area = editor(kind, tree)
+        yield 1
+        show_tab(area)
+        yield 1
+        shot(f"{6 + number:02}_{kind.lower()}")
+
+    bpy.context.window_manager.likeness_search = "zebra"
+    yield 1
+    shot("10_nothing_found")
+    bpy.context.window_manager.likeness_search = ""
+
+    bpy.ops.screen.userpref_show(section="EXTENSIONS" if bpy.app.version >= (4, 2) else "ADDONS")
+    yield 1
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "Likeness"
+    yield 1
+    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.likeness")
+    yield 1
+    shot("11_preferences")
+    log("all of it")
+
+
+def drive():
+    try:
+        return next(TOUR)
+    except StopIteration:
+        code = 0
+    except BaseException:
+        log(traceback.format_exc())
+        shot("failed")
+        code = 1
+    print(open(SHOTS + "/log.txt").read(), flush=True)
+    os._exit(code)
+
+
+TOUR = tour()
+bpy.app.timers.register(drive, first_interval=1.0)
