@@ -36,14 +36,20 @@ FOCAL = Param(
 def find(job: Job, name: str, prefix: str = "") -> dict[str, Any]:
     """Follow and fit the face of input `name` that `{prefix}face` chooses, through all its frames."""
     source = job.source(name)
-    return findings.find(
-        source,
-        [source.frames[0]] if source.is_still else list(source.frames),
-        (source.width, source.height),
-        choose=str(job.params[f"{prefix}face"]),
-        index=int(job.params[f"{prefix}face_index"]),  # type: ignore[arg-type]
-        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
-        device=job.device,
-        check=job.check,
-        tell=lambda done, total: job.progress(done, total, f"track {name}"),
-    )
+    choice = (f"{prefix}face", f"{prefix}face_index", "focal_mm")
+
+    def follow() -> dict[str, Any]:
+        return findings.find(
+            source,
+            [source.frames[0]] if source.is_still else list(source.frames),
+            (source.width, source.height),
+            choose=str(job.params[choice[0]]),
+            index=int(job.params[choice[1]]),  # type: ignore[arg-type]
+            focal_mm=float(job.params[choice[2]]),  # type: ignore[arg-type]
+            device=job.device,
+            check=job.check,
+            tell=lambda done, total: job.progress(done, total, f"track {name}"),
+        )
+
+    # Another driver, as every move of a host's sliders makes one, leaves what was found of the plate.
+    return job.cached("face", follow, inputs=[name], params=choice)
