@@ -15,7 +15,7 @@ CENTER = np.array([0.0, 59.4, 0.8])  # of the seam's plane on the average body, 
 NORMAL = np.array([0.0, 8.8, 3.5]) / np.hypot(8.8, 3.5)
 REACH_CM = 12.0  # nothing further from the center belongs to the neck
 _ASIDE = np.array([1.0, 0.0, 0.0])
-_BACK = np.cross(_ASIDE, NORMAL)  # in the plane, toward the back
+_BACK = np.cross(NORMAL, _ASIDE)  # in the plane, toward the back
 
 
 def height(points: Float) -> Float:
