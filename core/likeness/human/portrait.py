@@ -1,0 +1,156 @@
+"""Portraits of a character: poses, cameras and lights, drawn by the studio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.head.model import eye_rotation
+from likeness.human.character import Character, Material, Part
+from likeness.render.studio import CLEAR, OPAQUE, Lamp, Light, Surface, render
+
+Float = NDArray[np.float32]
+
+CAMERA_CM = 95.0  # from the face: a portrait lens
+LIGHTS: dict[str, Light] = {
+    "soft": Light(
+        (
+            Lamp((-0.55, -0.45, -0.75), 0.45, (2.1, 2.0, 1.9), 16),
+            Lamp((0.8, -0.1, -0.6), 0.5, (0.45, 0.48, 0.55), 8),
+            Lamp((0.5, -0.6, 0.75), 0.35, (0.9, 0.9, 0.95), 8),
+        ),
+        (0.30, 0.31, 0.34),
+        (0.13, 0.12, 0.11),
+        (0.16, 0.165, 0.175),
+    ),
+    "hard": Light(
+        (
+            Lamp((-0.75, -0.55, -0.55), 0.06, (3.4, 3.2, 2.9), 8),
+            Lamp((0.9, -0.2, 0.35), 0.15, (0.7, 0.8, 1.0), 6),
+        ),
+        (0.09, 0.10, 0.12),
+        (0.06, 0.05, 0.05),
+        (0.05, 0.052, 0.058),
+    ),
+    "back": Light(
+        (
+            Lamp((-0.75, -0.35, 0.6), 0.3, (3.2, 3.0, 2.7), 10),
+            Lamp((0.8, -0.3, 0.55), 0.3, (2.4, 2.6, 3.0), 10),
+            Lamp((-0.1, -0.3, -1.0), 0.6, (0.55, 0.53, 0.5), 8),
+        ),
+        (0.16, 0.17, 0.19),
+        (0.08, 0.08, 0.08),
+        (0.03, 0.032, 0.036),
+    ),
+}
+
+
+FACE_FROM_EYES = np.array([0, -1.4, -6.0], np.float32)  # the middle of a portrait
+
+
+def camera(character: Character, yaw_deg: float, pitch_deg: float = 0.0) -> Float:
+    """A matrix (3, 4) from the character's space to a camera on its face; yaw toward the character's left."""
+    target = character.skeleton.positions[list(_eye_joints(character))].mean(0) + FACE_FROM_EYES
+    yaw, pitch = np.radians(yaw_deg), np.radians(pitch_deg)
+    turn = eye_rotation(float(yaw), float(pitch))
+    flip = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+    rotation = flip @ turn.T
+    place = target + turn @ np.array([0, 0, CAMERA_CM], np.float32)
+    return np.concatenate([rotation, -(rotation @ place)[:, None]], 1).astype(np.float32)
+
+
+def _eye_joints(character: Character) -> tuple[int, int]:
+    names = [name.lower() for name in character.skeleton.names]
+    left = next(i for i, n in enumerate(names) if n in ("eye_l", "eye_left", "lefteye", "eye.l"))
+    right = next(i for i, n in enumerate(names) if n in ("eye_r", "eye_right", "righteye", "eye.r"))
+    return left, right
+
+
+def pose(
+    character: Character, weights: Mapping[str, float], gaze: Float | None = None
+) -> list[tuple[Part, Float, Float]]:
+    """The finest parts with their vertices and normals (V, 3) under shape `weights`.
+
+    `gaze` (2, 2) turns the eyes, left and right: yaw and pitch in radians.
+    """
+    out = []
+    for part in character.levels[0]:
+        vertices, normals = part.vertices.copy(), part.normals.copy()
+        for name, weight in weights.items():
+            if weight and name in part.shapes:
+                vertices += weight * part.shapes[name]
+                if name in part.shape_normals:
+                    normals += weight * part.shape_normals[name]
+        if gaze is not None:
+            for side, index in enumerate(_eye_joints(character)):
+                rows = part.joints[:, 0] == index
+                if not rows.any():
+                    continue
+                turn = eye_rotation(float(gaze[side, 0]), float(gaze[side, 1]))
+                center = character.skeleton.positions[index]
+                vertices[rows] = (vertices[rows] - center) @ turn.T + center
+                normals[rows] = normals[rows] @ turn.T
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+        out.append((part, vertices, normals))
+    return out
+
+
+LEFT_OUT = ("hair", "beard", "brows")  # cards: the portrait draws the curves instead
+
+
+def shot(
+    character: Character,
+    matrix: Float,
+    light: Light,
+    size: tuple[int, int],
+    weights: Mapping[str, float] | None = None,
+    gaze: Float | None = None,
+    sharp: int = 2,
+    tall_cm: float = 33.0,
+) -> Float:
+    """A linear picture (H, W, 3) of a character, `tall_cm` of it from top to bottom."""
+    surfaces = []
+    materials = {m.name: m for m in character.materials}
+    for part, vertices, normals in pose(character, weights or {}, gaze):
+        if part.name.startswith(LEFT_OUT):
+            continue
+        surfaces.append(_surface(part, vertices, normals, materials[part.material], matrix))
+    focal = CAMERA_CM / tall_cm * size[1]
+    return render(surfaces, light, focal, size, sharp)
+
+
+def _surface(part: Part, vertices: Float, normals: Float, m: Material, matrix: Float) -> Surface:
+    clear = m.transmission > 0.3 or (
+        m.alpha_mode == "BLEND" and not isinstance(m.alpha, np.ndarray) and m.alpha < 0.5
+    )
+    scatter = float(np.mean(m.subsurface))
+    return Surface(
+        np.ascontiguousarray(vertices @ matrix[:, :3].T + matrix[:, 3], np.float32),
+        part.triangles,
+        np.ascontiguousarray(normals @ matrix[:, :3].T, np.float32),
+        part.uv.astype(np.float32),
+        _picture(m.base_color, 3),
+        m.normal,
+        _picture(m.roughness, 1),
+        min(1.0, 2.0 * scatter),
+        CLEAR if clear else OPAQUE,
+    )
+
+
+def _picture(value: object, channels: int) -> Float:
+    """A texture (H, W, C) from a texture or a constant."""
+    array = np.asarray(value, np.float32)
+    if array.ndim >= 2:
+        return np.ascontiguousarray(array.reshape(*array.shape[:2], channels))
+    return np.ascontiguousarray(np.broadcast_to(array, (1, 1, channels)))
+
+
+def develop(linear: Float, exposure: float = 0.0) -> Float:
+    """A linear picture as a display shows it, 0..1: highlights roll off as film's do."""
+    x = np.maximum(linear, 0) * 2.0**exposure
+    shoulder = np.where(x < 0.6, x, 0.6 + 0.4 * (1 - np.exp(-(x - 0.6) / 0.4)))
+    return np.where(shoulder <= 0.0031308, 12.92 * shoulder, 1.055 * shoulder ** (1 / 2.4) - 0.055).astype(
+        np.float32
+    )
