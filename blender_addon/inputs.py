@@ -22,7 +22,7 @@ import bpy
 
 from likeness_client import forms
 
-from . import animation, fields, live, spaces
+from . import animation, faces, fields, spaces
 from .errors import Trouble
 from .versions import all_strips, exr_settings
 
@@ -57,8 +57,8 @@ class Taken:
 class Asked:
     """What an input is taken from: the scene, its frames that matter, and where files may be written.
 
-    `offset` is the shot's, `moves` says that it has more than one picture; both are known once the
-    first picture is taken.
+    `offset` is the shot's, `moves` says that it has more than one picture and `start` is the scene's
+    frame at which it begins; they are known once the first picture is taken.
     """
 
     scene: bpy.types.Scene
@@ -68,6 +68,12 @@ class Asked:
     columns: tuple[str, ...] = ()
     offset: int = 0
     moves: bool = False
+    start: int = 1
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The scene's frames of a performance: on moving pictures all from their beginning."""
+        return (min(self.start, self.frames[0]), self.frames[1]) if self.moves else self.frames
 
 
 @dataclass
@@ -94,10 +100,12 @@ def take(
     frames: tuple[int, int],
     active: Any,
     folder: Path,
+    whole: bool = False,
 ) -> Taken:
     """The files of an effect's inputs; raise `Trouble` for the first that cannot be had.
 
-    `frames` are the scene's frames that matter, `active` is the active object.
+    `frames` are the scene's frames that matter, those of the first picture instead if the `whole` shot
+    is asked for; `active` is the active object.
     """
     taken = Taken()
     moving: File | None = None
@@ -105,7 +113,8 @@ def take(
         pick = getattr(settings.inputs, fields.attribute(declared["name"]))
         columns = tuple(declared["columns"])
         moves = taken.pictures and not taken.still
-        asked = Asked(scene, frames, folder, active, columns, taken.offset if moves else 0, moves)
+        offset = taken.offset if moves else 0
+        asked = Asked(scene, frames, folder, active, columns, offset, moves, taken.start)
         found = _take_one(declared, pick, asked)
         if found is None:
             continue
@@ -118,8 +127,9 @@ def take(
             taken.pictures, taken.colorspace = True, found.colorspace
             taken.still = found.offset is None
             taken.offset = found.offset or 0
+            taken.start = taken.offset + found.first
             _remember(taken, pick)
-            if settings.frames == "WHOLE" and found.offset is not None and found.count:
+            if whole and found.offset is not None and found.count:
                 start = found.offset + found.first
                 frames = start, start + found.count - 1
         moving = moving or (found if found.offset is not None else None)
@@ -298,23 +308,6 @@ def _render(_pick: Any, asked: Asked) -> File:
     return File(str(pattern), 0, first, last - first + 1, render=(pattern, first, last))
 
 
-def render_now(scene: Any, render: tuple[Path, int, int]) -> None:
-    """Render the active camera to EXR and wait for it; raise `Trouble` if it cannot be rendered."""
-    pattern, first, last = render
-    present = scene.frame_start, scene.frame_end, scene.frame_current
-    with exr_settings(scene):
-        scene.render.filepath = str(pattern)
-        scene.render.use_file_extension = False
-        scene.frame_start, scene.frame_end = first, last
-        try:
-            bpy.ops.render.render(animation=True, scene=scene.name)
-        except RuntimeError as error:
-            raise Trouble(f"The scene '{scene.name}' cannot be rendered: {_line(error)}.") from None
-        finally:
-            scene.frame_start, scene.frame_end = present[:2]
-            scene.frame_set(present[2])
-
-
 def _mask(pick: Any, asked: Asked) -> File:
     mask = pick.mask
     if mask is None:
@@ -333,23 +326,25 @@ def _mask(pick: Any, asked: Asked) -> File:
 
 
 def _face(pick: Any, asked: Asked) -> File:
-    found = live.find_face(pick.object, asked.active, asked.scene)
+    found = faces.find_face(pick.object, asked.active, asked.scene)
     if found is None:
         raise Trouble("no object with face sliders is chosen; choose one, or add sliders to an object.")
-    return _performance(live.curves(found, asked.columns, asked.scene, asked.frames), asked)
+    return _performance(faces.curves(found, asked.columns, asked.scene, asked.rows), asked)
 
 
 def _action(pick: Any, asked: Asked) -> File:
     if pick.action is None:
         raise Trouble("no action is chosen; choose one, or another kind of source.")
-    first, last = (math.floor(f) for f in pick.action.frame_range)
-    rows = animation.performance_of(pick.action, asked.columns, (first, max(first, last)))
+    if not asked.moves:
+        first, last = (math.floor(f) for f in pick.action.frame_range)
+        asked = replace(asked, frames=(first, max(first, last)))
+    rows = animation.performance_of(pick.action, asked.columns, asked.rows)
     if rows is None:
         raise Trouble(
             f"action '{pick.action.name}' has no curve of a name such as {asked.columns[0]}; "
             "choose one on shape keys or face sliders."
         )
-    return _performance(rows, replace(asked, frames=(first, max(first, last))))
+    return _performance(rows, asked)
 
 
 def _performance(rows: list[list[float]], asked: Asked) -> File:
@@ -365,7 +360,7 @@ def _performance(rows: list[list[float]], asked: Asked) -> File:
         ".csv",
         lambda part: forms.write_performance(str(part), asked.columns, rows + rest, fps),
     )
-    return File(path, rows=asked.frames)
+    return File(path, rows=asked.rows)
 
 
 def _sound(pick: Any, asked: Asked) -> File:

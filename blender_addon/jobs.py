@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,13 +148,18 @@ class Job:
 queue: list[Job] = []
 
 
-def prepare(context: bpy.types.Context, effect: Declared) -> Job:
-    """Check everything that can be checked now and write the inputs; raise `Trouble` in one sentence."""
+def prepare(context: bpy.types.Context, effect: Declared, preview: bool = False) -> Job:
+    """Check everything that can be checked now and write the inputs; raise `Trouble` in one sentence.
+
+    A `preview` is the current frame alone, as a movie of one frame that is soon written and read.
+    """
     scene = context.scene
     settings = properties.settings(scene, effect)
-    span = _span(scene, settings)
-    taken = inputs.take(scene, effect, settings, span, context.object, preferences.own_folder("inputs"))
-    frames = _frames(settings, span, taken)
+    chosen = "CURRENT" if preview else settings.frames
+    span = _span(scene, settings, chosen)
+    folder, whole = preferences.own_folder("inputs"), chosen == "WHOLE"
+    taken = inputs.take(scene, effect, settings, span, context.object, folder, whole)
+    frames = _frames(span, taken, whole)
     values = properties.values(effect, settings)
     request = forms.request(
         effect,
@@ -165,7 +171,7 @@ def prepare(context: bpy.types.Context, effect: Declared) -> Job:
         device=preferences.device(),
         seed=settings.seed,
     )
-    request["output"] = output = _output(settings, request)
+    request["output"] = output = _preview_path() if preview else _output(settings, request)
     _refuse_problems(effect, taken, values, output, frames)
     base = Landing(
         label=effect["label"],
@@ -177,6 +183,10 @@ def prepare(context: bpy.types.Context, effect: Declared) -> Job:
         source_clip=taken.clip,
     )
     return Job(effect, request, landing(context, effect, settings, base), taken.render)
+
+
+def _preview_path() -> str:
+    return str(preferences.own_folder("preview") / f"{uuid.uuid4().hex[:12]}.mp4")
 
 
 def add(job: Job) -> None:
@@ -210,11 +220,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
-def _span(scene: Any, settings: Any) -> tuple[int, int]:
+def _span(scene: Any, settings: Any, chosen: str) -> tuple[int, int]:
     """First and last frame of the scene that the run is about."""
-    if settings.frames == "CURRENT":
+    if chosen == "CURRENT":
         return scene.frame_current, scene.frame_current
-    if settings.frames == "CUSTOM":
+    if chosen == "CUSTOM":
         if settings.last < settings.first:
             raise Trouble(
                 f"The frame range {settings.first}-{settings.last} runs backwards; "
@@ -224,11 +234,11 @@ def _span(scene: Any, settings: Any) -> tuple[int, int]:
     return scene.frame_start, scene.frame_end
 
 
-def _frames(settings: Any, span: tuple[int, int], taken: inputs.Taken) -> tuple[int, int] | None:
+def _frames(span: tuple[int, int], taken: inputs.Taken, whole: bool) -> tuple[int, int] | None:
     """The request's frames, in the numbers of the shot; None is the whole of it."""
-    if settings.frames == "WHOLE" and not (taken.still and taken.rows):
+    if whole and not (taken.still and taken.rows):
         return None
-    first, last = (taken.rows or span) if settings.frames == "WHOLE" else span
+    first, last = (taken.rows or span) if whole else span
     return first - taken.offset, last - taken.offset
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import inputs, jobs, preferences, results, schemas, worker
+from . import camera, jobs, preferences, results, schemas, worker
 from .errors import Trouble
 
 TICK_S = 0.1
@@ -23,6 +23,7 @@ class LIKENESS_OT_run(bpy.types.Operator):
 
     _job: jobs.Job | None = None
     _timer: Any = None
+    _rendering: camera.Rendering | None = None
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -35,7 +36,7 @@ class LIKENESS_OT_run(bpy.types.Operator):
             return {"CANCELLED"}
         try:
             if job.render is not None:
-                inputs.render_now(context.scene, job.render)
+                camera.render_now(context.scene, job.render)
             job.start()
             for _ in job.wait():
                 pass
@@ -59,7 +60,8 @@ class LIKENESS_OT_run(bpy.types.Operator):
         self._timer = manager.event_timer_add(TICK_S, window=context.window)
         manager.modal_handler_add(self)
         if job.render is not None:
-            inputs.render_beside(context.scene, job.render, job)
+            self._rendering = camera.Rendering(context.scene, job.render)
+            job.stage = "camera render"
         else:
             job.start()
         redraw(context)
@@ -75,6 +77,8 @@ class LIKENESS_OT_run(bpy.types.Operator):
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
+        if self._rendering is not None and job.active:
+            self._look_after_rendering(job)
         if job.poll() or not job.active:
             redraw(context)
         if job.active:
@@ -106,10 +110,25 @@ class LIKENESS_OT_run(bpy.types.Operator):
             self.report({"ERROR"}, f"{place} cannot be written ({error.strerror}); choose another folder.")
         return None
 
+    def _look_after_rendering(self, job: jobs.Job) -> None:
+        assert self._rendering is not None
+        if not self._rendering.over:
+            return
+        whole = self._rendering.whole
+        self._rendering.leave()
+        self._rendering = None
+        if whole:
+            job.start()
+        else:
+            job.end(jobs.CANCELLED, "The camera's render was stopped.")
+
     def _leave(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+        if self._rendering is not None:
+            self._rendering.leave()
+            self._rendering = None
         if context.workspace is not None:
             context.workspace.status_text_set(None)
 

@@ -191,9 +191,13 @@ def _properties(prefix: str, table: Iterable[fields.Field]) -> dict[str, Any]:
     return made
 
 
-def sliders(name: str, columns: tuple[str, ...]) -> Any:
-    """A pointer to a group with a slider for each curve."""
-    return _pointer(_group(name, _properties(name, fields.curves(columns))))
+def sliders(name: str, columns: tuple[str, ...], update: Any) -> Any:
+    """A pointer to a group with a slider for each curve; `update` is called when one is moved."""
+    made = {
+        field.attribute: getattr(bpy.props, f"{field.kind}Property")(update=update, **field.options)
+        for field in fields.curves(columns)
+    }
+    return _pointer(_group(name, made))
 
 
 def _pointer(group: type[Group]) -> Any:

@@ -74,22 +74,37 @@ def new_fcurve(action: Any, owner: Any, data_path: str, index: int = 0, group: s
 @contextlib.contextmanager
 def exr_settings(scene: Any) -> Iterator[None]:
     """Scene-linear float EXR as the scene's output format, and back as it was."""
-    image, render = scene.render.image_settings, scene.render
-    kept = [(render, name, getattr(render, name)) for name in ("filepath", "use_file_extension")]
-    names = ["media_type"] if hasattr(image, "media_type") else []
-    names += ["file_format", "color_mode", "color_depth", "exr_codec", "color_management"]
-    # Depth and mode only exist for some formats, so they are set back after the format.
-    kept += [(image, name, getattr(image, name)) for name in names]
+    name, kept = scene.name, set_exr(scene)
     try:
-        if hasattr(image, "media_type"):
-            image.media_type = "IMAGE"
-        image.file_format, image.color_mode = "OPEN_EXR", "RGBA"
-        image.color_depth, image.exr_codec, image.color_management = "32", "ZIP", "FOLLOW_SCENE"
         yield
     finally:
-        for owner, name, value in kept:
-            with contextlib.suppress(TypeError):
-                setattr(owner, name, value)
+        restore(bpy.data.scenes.get(name), kept)
+
+
+def set_exr(scene: Any) -> list[tuple[str, Any]]:
+    """Make scene-linear float EXR the scene's output format; what `restore` takes is returned."""
+    names = ["filepath", "use_file_extension"]
+    image = scene.render.image_settings
+    names += ["image_settings.media_type"] if hasattr(image, "media_type") else []
+    # Depth and mode only exist for some formats, so they are set back after the format.
+    more = ("file_format", "color_mode", "color_depth", "exr_codec", "color_management")
+    names += [f"image_settings.{name}" for name in more]
+    kept = [(name, scene.render.path_resolve(name)) for name in names]
+    if hasattr(image, "media_type"):
+        image.media_type = "IMAGE"
+    image.file_format, image.color_mode = "OPEN_EXR", "RGBA"
+    image.color_depth, image.exr_codec, image.color_management = "32", "ZIP", "FOLLOW_SCENE"
+    return kept
+
+
+def restore(scene: Any, kept: list[tuple[str, Any]]) -> None:
+    """Set the output format back; a scene that is gone needs nothing."""
+    if scene is None:
+        return
+    for name, value in kept:
+        owner = scene.render.image_settings if "." in name else scene.render
+        with contextlib.suppress(TypeError):
+            setattr(owner, name.rpartition(".")[2], value)
 
 
 def curve_collections(action: Any, owner: Any) -> list[Any]:

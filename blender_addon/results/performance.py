@@ -12,7 +12,7 @@ from mathutils import Matrix, Quaternion
 
 from likeness_client import forms
 
-from .. import animation, fields, live
+from .. import animation, faces, fields
 from ..errors import Trouble
 from . import Landing
 
@@ -42,7 +42,7 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     target = bpy.data.objects.get(landing.target) if landing.target else None
     if target is not None and _keys(target) is not None:
         return _on_mesh(target, frames, curves, landing)
-    face = next((f for f in (target, bpy.data.objects.get(landing.face)) if live.has_face(f)), None)
+    face = next((f for f in (target, bpy.data.objects.get(landing.face)) if faces.has_face(f)), None)
     if face is None:
         raise Trouble(_nowhere(target))
     _on_sliders(face, frames, curves, landing)
@@ -93,13 +93,13 @@ def _on_sliders(face: Any, frames: Sequence[float], curves: Curves, landing: Lan
     # The motion of a tracked head is an action of the same object, and stays.
     action = data.action if data is not None and data.action is not None else None
     action = action or animation.begin(face, f"{landing.label} {face.name}")
-    known = {animation.plain(column): fields.attribute(column) for column in live.columns()}
-    live.clear_curves(face, action)
+    known = {animation.plain(column): fields.attribute(column) for column in faces.columns()}
+    faces.clear_curves(face, action)
     for name, values in curves.items():
         slider = known.get(animation.plain(name))
         if slider is not None:
             scaled = [value * landing.retarget for value in values]
-            path = f"{live.SLIDERS}.{slider}"
+            path = f"{faces.SLIDERS}.{slider}"
             animation.add_curve(action, face, path, frames, scaled, group="Face")
 
 

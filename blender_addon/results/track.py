@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from .. import animation, live
+from .. import animation, faces
 from ..errors import Trouble
 from . import Landing
 from .report import add_markers
@@ -98,7 +98,7 @@ def _add_head(home: Any, landing: Landing, index: int) -> Any:
     head.empty_display_type = "ARROWS"
     head.empty_display_size = 0.12
     home.objects.link(head)
-    live.give_face(head)
+    faces.give_face(head)
     return head
 
 
