@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Color = tuple[float, float, float]
+STILL_CM, STILL_TURN = 1e-4, 1e-3  # what moves or turns less does not move
 Pose = Literal["A", "T"]
 Naming = Literal["unreal", "unity", "mixamo", "rigify", "vrm"]
 
@@ -25,7 +26,8 @@ class Part:
 
     `vertices` (V, 3) cm; `triangles` (T, 3); `uv` (V, 2), v up; `normals` (V, 3) of unit length;
     `joints` (V, 4) indices into the skeleton and `weights` (V, 4) that sum to 1; `shapes` (V, 3) offsets
-    in cm by name, in the order in which they are written. `material` names one of the character's.
+    in cm by name, in the order in which they are written, and `shape_normals` (V, 3) how normals change
+    with them. `material` names one of the character's.
     """
 
     name: str
@@ -38,6 +40,16 @@ class Part:
     material: str
     shapes: Mapping[str, Float] = field(default_factory=dict)
     shape_normals: Mapping[str, Float] = field(default_factory=dict)
+
+    def moved_rows(self, shape: str) -> NDArray[np.int64]:
+        """The vertices that a shape moves by a micrometre or more, or turns."""
+        offsets = self.shapes.get(shape)
+        if offsets is None:
+            return np.zeros(0, np.int64)
+        moved = (np.abs(offsets) > STILL_CM).any(axis=1)
+        if shape in self.shape_normals:
+            moved |= (np.abs(self.shape_normals[shape]) > STILL_TURN).any(axis=1)
+        return np.flatnonzero(moved)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,3 +108,16 @@ class Character:
     skeleton: Skeleton
     materials: tuple[Material, ...]
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Animation:
+    """F frames of a person's motion: `weights` (F, S) of the shapes named, and turns of joints.
+
+    `turns` (F, 4) are unit quaternions x, y, z, w by joint, in its parent's axes; other joints rest.
+    """
+
+    fps: float
+    shapes: tuple[str, ...]
+    weights: Float
+    turns: Mapping[str, Float] = field(default_factory=dict)

@@ -29,7 +29,6 @@ _COMPONENTS = {np.dtype(np.uint8): 5121, np.dtype(np.uint16): 5123, np.dtype(np.
 _COMPONENTS[np.dtype(np.float32)] = 5126
 _VERTICES, _INDICES = 34962, 34963
 _SAMPLER = {"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497}  # smooth, repeating
-_STILL_CM = 1e-4
 
 
 class Buffer:
@@ -214,13 +213,12 @@ def _unit(normals: Array) -> Array:
 def _target(buffer: Buffer, part: Part, shape: str) -> dict[str, int]:
     """One shape of a part: offsets of positions and, where the part has them, of normals."""
     none = np.zeros_like(part.vertices)
-    moved = np.asarray(part.shapes.get(shape, none), np.float32)
-    turned = np.asarray(part.shape_normals.get(shape, none), np.float32)
-    rows = np.flatnonzero((np.abs(moved).max(1) > _STILL_CM) | (np.abs(turned).max(1) > 1e-3))
-    still = np.ones(len(moved), bool)
-    still[rows] = False
-    moved = np.where(still[:, None], np.float32(0), moved * METERS)
-    turned = np.where(still[:, None], np.float32(0), turned)
+    rows = part.moved_rows(shape)
+    moved, turned = none, none
+    if len(rows):
+        moved, turned = none.copy(), none.copy()
+        moved[rows] = part.shapes[shape][rows] * METERS
+        turned[rows] = part.shape_normals.get(shape, none)[rows]
     if len(rows) * 14 >= len(moved) * 12:
         return {
             "POSITION": buffer.accessor(moved, _VERTICES, bounds=True),
