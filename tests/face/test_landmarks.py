@@ -11,6 +11,7 @@ from likeness.face.landmarks import (
     FILL,
     LOOKS,
     Crop,
+    carried,
     crop_from_detection,
     crop_from_points,
     find_points,
@@ -136,3 +137,18 @@ def test_several_looks_are_averaged(sargent: np.ndarray) -> None:
     crops = [Crop(SARGENT.center, SARGENT.size * size, SARGENT.roll + roll) for size, roll in LOOKS[:3]]
     each = [find_points(sargent, crop, "cpu").xy for crop in crops]
     assert find_points(sargent, SARGENT, "cpu", looks=3).xy == pytest.approx(np.mean(each, 0), abs=0.05)
+
+
+def test_a_crop_stays_while_its_face_trembles() -> None:
+    crop = Crop((100.0, 80.0), 200.0, 0.1)
+    assert carried(crop, Crop((101.5, 79.0), 203.0, 0.105)) == crop
+
+
+@pytest.mark.parametrize("roll", [0.4, -0.7, 3.1])
+def test_a_crop_follows_what_moves_on(roll: float) -> None:
+    crop, wanted = Crop((100.0, 80.0), 200.0, -3.1 if roll == 3.1 else 0.0), Crop((160.0, 60.0), 320.0, roll)
+    moved = carried(crop, wanted)
+    assert moved.center == pytest.approx(wanted.center, abs=0.0101 * crop.size)
+    assert moved.size == pytest.approx(wanted.size, rel=0.021)
+    turn = (moved.roll - wanted.roll + np.pi) % (2 * np.pi) - np.pi
+    assert abs(turn) <= 0.0101

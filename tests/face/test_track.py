@@ -111,3 +111,12 @@ def test_a_real_clip_is_followed_throughout(real: Path, name: str) -> None:
         found = follow(source, source.frames)
     assert found.found.all()
     assert found.cuts == []
+
+
+def test_a_still_face_under_noise_stays_still(portrait: np.ndarray) -> None:
+    rng = np.random.default_rng(3)
+    noisy = [portrait + rng.normal(0, 0.004, portrait.shape).astype(np.float32) for _ in range(24)]
+    found = follow(Pictures(noisy), list(range(1, 25)))
+    xy = np.stack([p.xy[17:68] for p in found.points])[6:]
+    trembling = np.sqrt(xy.var(axis=0).sum(axis=1)).mean() / interocular(found.points[0].xy)
+    assert trembling < 0.003

@@ -22,6 +22,7 @@ INNER = slice(17, 68)
 FILL = 0.7  # of the crop's side is the side of the points' square
 # A detection's box is known less well than its center: a crop too large costs less than one too small.
 BOX_TO_CROP = 1.1 / FILL
+SLACK = 0.01  # of a crop's side, and in radians: how far a face may stray before its crop follows
 # Factors of size and turns in radians of the crops that are looked at for the mean of several looks.
 LOOKS = ((1.0, 0.0), (1.06, 0.06), (1.06, -0.06), (0.95, 0.06), (0.95, -0.06))
 
@@ -76,6 +77,26 @@ def crop_from_points(xy: Array) -> Crop:
     low, high = local.min(0), local.max(0)
     x, y = turn @ ((low + high) / 2)
     return Crop((float(x), float(y)), max(float((high - low).max()), 2.0) / FILL, roll)
+
+
+def carried(crop: Crop, wanted: Crop) -> Crop:
+    """`crop` moved toward `wanted` by no more than it must: what lies within `SLACK` stays as it was.
+
+    A crop that follows every tremble of the points gives them another sampling of the picture to tremble by.
+    """
+    slack = np.array([SLACK, SLACK, 2 * SLACK, SLACK])
+    turn = (wanted.roll - crop.roll + np.pi) % (2 * np.pi) - np.pi
+    gap = np.array(
+        [
+            (wanted.center[0] - crop.center[0]) / crop.size,
+            (wanted.center[1] - crop.center[1]) / crop.size,
+            np.log(wanted.size / crop.size),
+            turn,
+        ]
+    )
+    x, y, grow, turn = np.sign(gap) * np.maximum(np.abs(gap) - slack, 0.0)
+    center = (crop.center[0] + float(x) * crop.size, crop.center[1] + float(y) * crop.size)
+    return Crop(center, crop.size * float(np.exp(grow)), crop.roll + float(turn))
 
 
 def crop_from_detection(box: Array, points5: Array) -> Crop:

@@ -17,6 +17,7 @@ from likeness.face.landmarks import (
     INNER,
     Crop,
     Points,
+    carried,
     crop_from_detection,
     crop_from_points,
     find_points,
@@ -88,6 +89,7 @@ def follow(
     points: list[Points | None] = []
     cuts: list[int] = []
     changes: list[float] = []
+    crop: Crop | None = None
     small_before: NDArray[np.float32] | None = None
     for i, frame in enumerate(frames):
         tell(i, len(frames))
@@ -102,8 +104,14 @@ def follow(
         if cut:
             cuts.append(i)
         last = None if cut or not points else points[-1]
-        face = None if last is None else _keep(look, last, device)
+        face = None
+        if last is not None:
+            wanted = crop_from_points(last.xy)
+            crop = wanted if crop is None else carried(crop, wanted)
+            found = find_points(look, crop, device)
+            face = found if _is_face(found) else None
         if face is None:
+            crop = None
             view = look.whole()
             face = _seek(view, last, choose, index, device)
             if face is None and last is None and index == 0 and i % SCAN_FRAMES == 0:
@@ -117,12 +125,6 @@ def follow(
         where = "the picture" if len(frames) == 1 else f"any of the {len(frames)} frames"
         raise BadInput(f"No face was found in {where}.", "Give one that shows a face of 24 pixels or more.")
     return Track(list(frames), _bridge(points, found), found, cuts)
-
-
-def _keep(look: Look, last: Points, device: str) -> Points | None:
-    """The face where it was a frame ago."""
-    points = find_points(look, crop_from_points(last.xy), device)
-    return points if _is_face(points) else None
 
 
 def _seek(
