@@ -1,0 +1,133 @@
+"""What effects on people declare alike: who the person is, and the rig they leave with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from likeness.declare import Param, Value
+from likeness.human.character import Naming, Pose
+from likeness.human.measures import ANCESTRIES, LOCAL
+from likeness.human.sliders import load_sliders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from likeness.human.figure import Figure
+
+VARIETY = 0.35  # of a body slider's range: the spread of people with a seed
+
+
+def _float(
+    name: str, default: float, label: str, help: str, low: float, high: float, group: str, unit: str = ""
+) -> Param:
+    return Param(name, "float", default, label, help, low, high, unit, group=group)
+
+
+def _both(name: str, label: str, help: str, group: str) -> Param:
+    return _float(name, 0.0, label, help, -1, 1, group)
+
+
+NAME = Param("name", "text", "Person", "Name", "What the person and the files are called.")
+SEED = Param(
+    "seed", "int", 0, "Seed", "Another number is another person; 0 is the average one.", 0, 2**31 - 1
+)  # fmt: skip
+PERSON = (
+    _both("sex", "Sex", "From female at -1 to male at 1.", "Person"),
+    _float("age", 30.0, "Age", "Age in years.", 18, 90, "Person"),
+    _float("height_cm", 170.0, "Height", "From the soles to the crown.", 130, 220, "Person", "cm"),
+    _both("weight", "Weight", "From thin to heavy.", "Person"),
+    _both("muscle", "Muscle", "From weak to strong.", "Person"),
+    _both("proportions", "Proportions", "From uncommon to ideal proportions.", "Person"),
+    *(
+        _float(n, 0.0, f"{n.capitalize()} ancestry", f"Share of {n.capitalize()} ancestry.", 0, 1, "Person")
+        for n in ANCESTRIES
+    ),
+    _float("asymmetry", 0.3, "Asymmetry", "How much the two sides of the face differ.", 0, 1, "Person"),
+)  # fmt: skip
+HEAD = tuple(
+    _both(s.name, s.label, f"{s.ends.capitalize()}.", f"Head: {s.group}") for s in load_sliders().sliders
+)
+BODY = (
+    _both("head_size", "Head size", "How large the head is on the body.", "Body: Torso"),
+    _both("bust", "Bust", "How full the breasts are.", "Body: Torso"),
+    *(_both(s.name, s.label, s.help, f"Body: {s.group}") for s in LOCAL),
+)
+FORM = (NAME, SEED, *PERSON, *HEAD, *BODY)
+
+POSE = Param(
+    "pose", "choice", "A", "Rest pose", "How the arms stand at rest: down at 45 degrees, or level.",
+    choices=get_args(Pose), group="Rig",
+)  # fmt: skip
+NAMING = Param(
+    "joint_names", "choice", "unreal", "Joint names", "Whose names the joints have.",
+    choices=get_args(Naming), group="Rig",
+)  # fmt: skip
+
+
+def figure(params: Mapping[str, Value]) -> Figure:
+    """The form of the person that the parameters of `FORM` and `POSE` describe."""
+    from likeness.human.figure import make_figure
+
+    values = numbers(params)
+    seed = int(values["seed"])
+    return make_figure(
+        identity(params),
+        {**values, **_varied(values, seed)},
+        height_cm=values["height_cm"],
+        head_size=values["head_size"],
+        pose="T" if params["pose"] == "T" else "A",
+    )
+
+
+def identity(params: Mapping[str, Value]) -> Any:
+    """Coefficients (K,) of the head that the parameters of `FORM` describe."""
+    from likeness.human.sliders import head_identity
+
+    values = numbers(params)
+    return head_identity(
+        {param.name: values[param.name] for param in HEAD},
+        seed=int(values["seed"]),
+        asymmetry=values["asymmetry"],
+        sex=values["sex"],
+        age=values["age"],
+        ancestry={name: values[name] for name in ANCESTRIES},
+    )
+
+
+def numbers(params: Mapping[str, Value]) -> dict[str, float]:
+    """The parameters of `FORM` that are numbers."""
+    return {p.name: float(params[p.name]) for p in FORM if p.type != "text"}  # type: ignore[arg-type]
+
+
+def recipe(params: Mapping[str, Value]) -> dict[str, Any]:
+    """What the person is made from, for the files: sliders off their rest, seed, models, licenses."""
+    from likeness import __version__, catalog
+
+    models = catalog.house_models()
+    used = {
+        name: {"sha256": models[name].sha256, "license": models[name].license} for name in ("head", "body")
+    }
+    sliders = {p.name: params[p.name] for p in FORM if p.name != "name" and params[p.name] != p.default}
+    return {
+        "likeness": {
+            "version": __version__,
+            "synthetic": "Made with Likeness; not a person who exists",
+            "seed": params["seed"],
+            "sliders": sliders,
+            "models": used,
+            "sources": {
+                "head": "ICT-FaceKit Light, (c) 2020 USC Institute for Creative Technologies, MIT",
+                "body": "MakeHuman, CC0",
+            },
+        }
+    }
+
+
+def _varied(values: Mapping[str, float], seed: int) -> dict[str, float]:
+    """The body's sliders of a person with a seed: what was asked for and a little chance."""
+    if not seed:
+        return {}
+    drawn = np.random.default_rng([seed, 1]).normal(0, VARIETY / 2, len(LOCAL))
+    return {s.name: float(np.clip(values[s.name] + d, -1, 1)) for s, d in zip(LOCAL, drawn, strict=True)}
