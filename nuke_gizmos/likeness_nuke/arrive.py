@@ -81,7 +81,7 @@ def _base(group: nuke.Group, result: Result) -> str:
 
 def read_values(result: Result, views: Sequence[str]) -> dict[str, Any]:
     """The knobs of a Read of the sequence; with several views its path has %V in place of their folder."""
-    path = result["path"].replace(os.sep, "/")
+    path = script.file_value(result["path"])
     if len(views) > 1:
         folder, name = path.rsplit("/", 1)
         path = "{}/%V/{}".format(folder.rsplit("/", 1)[0], name)
@@ -115,7 +115,7 @@ def _performance(base: str, result: Result, frames: Range) -> list[Made]:
     for place, column in enumerate(columns):
         tip = "A curve of {}.".format(os.path.basename(result["path"]))
         fixed.append(script.user_knob(script.NUMBER, column, column, tip, [-1, 1]))
-        moving[column] = "{" + script.curve(numbers, [row[place] for row in rows]) + "}"
+        moving[column] = script.curve(numbers, [row[place] for row in rows])
     heads = [columns.index(name) if name in columns else -1 for name in shapes.HEAD]
     turns = [shapes.turned(*(row[i] if i >= 0 else 0.0 for i in heads)) for row in rows]
     moving["matrix"] = shapes.matrix_curves(numbers, turns)
@@ -144,11 +144,11 @@ def _track(base: str, result: Result, frames: Range) -> list[Made]:
 
 
 def _model(base: str, result: Result, frames: Range) -> list[Made]:
-    return [Made("ReadGeo2", base, [], {"file": _slashes(result["path"])}, {})]
+    return [Made("ReadGeo2", base, [], {"file": script.file_value(result["path"])}, {})]
 
 
 def _audio(base: str, result: Result, frames: Range) -> list[Made]:
-    return [Made("AudioRead", base, [], {"file": _slashes(result["path"])}, {})]
+    return [Made("AudioRead", base, [], {"file": script.file_value(result["path"])}, {})]
 
 
 def _report(base: str, result: Result, frames: Range) -> list[Made]:
@@ -159,7 +159,7 @@ def _report(base: str, result: Result, frames: Range) -> list[Made]:
     label = script.literal("\n".join(_words(result)))
     made = [Made("StickyNote", base, ["note_font_size 14"], {"label": label}, {})]
     for place, path in enumerate(shown):
-        values: dict[str, Any] = {"file": _slashes(path), "on_error": "error"}
+        values: dict[str, Any] = {"file": script.file_value(path), "on_error": "error"}
         if path.lower().endswith(MOVIES):
             values.update(first=1, last=frames[1] - frames[0] + 1)
         made.append(Made("Read", f"{base}_sheet{place + 1}", [], values, {}))
@@ -176,10 +176,6 @@ def _words(result: Result) -> list[str]:
         told.update(found if isinstance(found, dict) else {})
     short = {name: value for name, value in told.items() if isinstance(value, (str, int, float))}
     return lines + [f"{name}: {value}" for name, value in list(short.items())[:20]]
-
-
-def _slashes(path: str) -> str:
-    return path.replace(os.sep, "/")
 
 
 _KINDS: dict[str, Callable[[str, Result, Range], list[Made]]] = {
@@ -215,7 +211,7 @@ def script_of(node: Made, x: int, y: int) -> str:
     """A node as script text."""
     lines = ["inputs 0", *node.fixed]
     lines += [f"{name} {_scripted(value)}" for name, value in node.plain.items()]
-    lines += [f"{name} {value}" for name, value in node.moving.items()]
+    lines += [f"{name} {{{value}}}" for name, value in node.moving.items()]
     return script.node(node.kind, [*lines, "name " + node.name, f"xpos {x}", f"ypos {y}"])
 
 

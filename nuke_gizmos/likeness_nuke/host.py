@@ -15,9 +15,9 @@ class Problem(RuntimeError):
 
 
 def tell(group: nuke.Group, sentence: str) -> None:
-    """Show one sentence on the Group's status line."""
+    """Show a sentence, of several lines the first, on the Group's status line."""
     with contextlib.suppress(ValueError):  # it was deleted meanwhile
-        group[names.STATUS].setValue(sentence)
+        group[names.STATUS].setValue(sentence.split("\n", 1)[0])
 
 
 @contextlib.contextmanager

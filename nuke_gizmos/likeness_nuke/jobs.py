@@ -267,7 +267,7 @@ def _stopped(job: Job, sentence: str) -> None:
 
 def _failed(job: Job, sentence: str, show: bool) -> None:
     _running.pop(job.name, None)
-    tell(job.group, " ".join(sentence.splitlines()[:1]))
+    tell(job.group, sentence)
     if show:
         nuke.message(sentence)
 

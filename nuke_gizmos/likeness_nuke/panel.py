@@ -9,7 +9,7 @@ from typing import Any
 import nuke
 
 from likeness_client import forms
-from likeness_nuke import bake, form, host, installed, jobs, names
+from likeness_nuke import bake, form, host, installed, jobs, names, script
 
 
 def press(group: nuke.Group, action: str) -> None:
@@ -54,7 +54,7 @@ def reset(group: nuke.Group) -> None:
                 for choice in param["choices"]:
                     _set(group[names.weight(name, choice)], float(value.get(choice, 0)))
             else:
-                _set(group[names.param(name)], value)
+                _set(group[names.param(name)], script.literal(value) if param["type"] == "text" else value)
         for table, given in names.sliders(effect):
             for column in names.extra_columns(table, given):
                 _set(group[names.column(given["name"], column)], 0.0)

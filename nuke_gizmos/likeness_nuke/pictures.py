@@ -13,7 +13,7 @@ from typing import Any, Mapping, Sequence, Tuple
 
 import nuke
 
-from likeness_nuke import names
+from likeness_nuke import names, script
 
 Range = Tuple[int, int]
 
@@ -68,12 +68,13 @@ def _write(node: nuke.Node, target: str, span: Range, view: str) -> None:
     os.makedirs(fresh)
     disabled, file = node["disable"], node["file"]
     try:
-        file.setValue(os.path.join(fresh, os.path.basename(target)).replace(os.sep, "/"))
+        file.setValue(script.file_value(os.path.join(fresh, os.path.basename(target))))
         disabled.setValue(False)
         nuke.execute(node, span[0], span[1], 1, [view])
         _replace(fresh, target)
     finally:
         disabled.setValue(True)
+        file.setValue("")
         shutil.rmtree(fresh, ignore_errors=True)
 
 

@@ -6,6 +6,7 @@ value that a knob would evaluate as Tcl is quoted a second time by `literal`.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Iterable, Sequence, Tuple
 
 TAB, GROUP, TEXT, NUMBER, WHOLE, CHECK, CHOICE, STRING, FILE, BUTTON = 20, 20, 26, 7, 3, 6, 4, 1, 2, 22
@@ -33,7 +34,12 @@ def quoted(text: Any) -> str:
 
 def literal(text: str) -> str:
     """Text that a knob shows as it is, though it evaluates what stands in brackets."""
-    return "".join("\\" + c if c in "\\[]$" else c for c in text)
+    return text.replace("\\", "\\\\").replace("[", "\\[")
+
+
+def file_value(path: str) -> str:
+    """A path as a file knob takes it: with slashes, and no bracket evaluated."""
+    return literal(path.replace(os.sep, "/"))
 
 
 def number(value: int | float | bool) -> str:
@@ -92,4 +98,4 @@ def curve(frames: Sequence[int], values: Sequence[float]) -> str:
 
 def curves(frames: Sequence[int], table: Sequence[Sequence[float]]) -> str:
     """A knob of several animated values; `table` has one row a frame."""
-    return "{" + " ".join(curve(frames, column) for column in zip(*table)) + "}"
+    return " ".join(curve(frames, column) for column in zip(*table))

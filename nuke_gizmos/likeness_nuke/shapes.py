@@ -54,7 +54,7 @@ def matrix_curves(frames: Sequence[int], matrices: Sequence[Matrix]) -> str:
     for row in range(4):
         cells = [script.curve(frames, [m[row][column] for m in matrices]) for column in range(4)]
         rows.append("{" + " ".join(cells) + "}")
-    return "{" + " ".join(rows) + "}"
+    return " ".join(rows)
 
 
 def face_nodes(base: str, track: Mapping[str, Any], place: int) -> list[Node]:
@@ -124,7 +124,7 @@ def _tracker(name: str, frames: Sequence[int], points: Sequence[Sequence[tuple[f
         )
     table = "{{ 1 31 {} }}\n{{ {} }}\n{{\n{}\n}}".format(len(rows), _COLUMNS, "\n".join(rows))
     values = {"reference_frame": frames[0]}
-    return "Tracker4", name, [], values, {"tracks": "{ " + table + " }"}
+    return "Tracker4", name, [], values, {"tracks": table}
 
 
 def _corner_pin(name: str, frames: Sequence[int], corners: Sequence[Sequence[tuple[float, float]]]) -> Node:
@@ -133,5 +133,5 @@ def _corner_pin(name: str, frames: Sequence[int], corners: Sequence[Sequence[tup
     for index in range(4):
         moving[f"to{index + 1}"] = script.curves(frames, [at[index] for at in corners])
         x, y = corners[0][index]
-        moving[f"from{index + 1}"] = f"{{{script.number(x)} {script.number(y)}}}"
+        moving[f"from{index + 1}"] = f"{script.number(x)} {script.number(y)}"
     return "CornerPin2D", name, [], {}, moving

@@ -24,7 +24,7 @@ REGISTRY = ",".join(
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The package with this project's and the tests' effects; its worker is this Python, warm for all tests."""
+    """The package with the project's and the tests' effects; one warm worker on this Python."""
     home = tmp_path_factory.mktemp("nuke home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIKENESS_EFFECTS", REGISTRY)
@@ -101,7 +101,7 @@ def plate(tmp_path: Path) -> Any:
         for view in nuke._state["views"]:
             for frame in frames:
                 tag = "" if view == "main" else f"{view}."
-                write_exr(folder / f"{name}.{tag}{frame}.exr", frame + len(view), size, channels, **how)
+                write_exr(folder / f"{name}.{tag}{frame:04d}.exr", frame + len(view), size, channels, **how)
         tag = "" if nuke._state["views"] == ("main",) else "%V."
         path = str(folder / f"{name}.{tag}%04d.exr").replace("\\", "/")
         return nuke.createNode(

@@ -93,7 +93,7 @@ def _substitute(text: str, node: Node | None) -> str:
     interpreter.createcommand("value", value)
     interpreter.createcommand("knob", value)
     interpreter.createcommand("frame", lambda: str(_state["frame"]))
-    return str(interpreter.call("subst", text))
+    return str(interpreter.call("subst", "-novariables", text))
 
 
 def _knob_at(path: str, node: Node | None) -> Knob:
@@ -504,7 +504,7 @@ def _user_knob(definition: str) -> Knob:
 
 # --- nodes ---------------------------------------------------------------------------------------------
 
-_Line: Any = lambda: String_Knob()  # noqa: E731
+_Line: Any = String_Knob
 _Num: Any = lambda size=1: Array_Knob(size=size)  # noqa: E731
 
 
@@ -1339,16 +1339,17 @@ def menu(name: str) -> Menu:
 
 
 @_main_only
-def pluginAddPath(s: str) -> None:
-    folder = s if os.path.isabs(s) else os.path.join(os.path.dirname(inspect.stack()[2].filename), s)
+def pluginAddPath(args: str, addToSysPath: bool = True) -> None:
+    near = os.path.dirname(inspect.stack()[2].filename)
+    folder = args if os.path.isabs(args) else os.path.join(near, args)
     if not os.path.isdir(folder):
         raise RuntimeError(f"there is no folder {folder}")
     _state["plugins"].append(os.path.normpath(folder))
-    sys.path.append(os.path.normpath(folder))
-    for name in ("init.py",):
-        path = os.path.join(folder, name)
-        if os.path.exists(path):
-            _source(path)
+    if addToSysPath:
+        sys.path.append(os.path.normpath(folder))
+    path = os.path.join(folder, "init.py")
+    if os.path.exists(path):
+        _source(path)
 
 
 def _source(path: str) -> None:
