@@ -5,6 +5,7 @@ from __future__ import annotations
 from likeness.declare import Effect
 from likeness.effects.face.capture import CAPTURE
 from likeness.effects.face.reanimate import REANIMATE
+from likeness.effects.human.animate_human import ANIMATE_HUMAN
 from likeness.effects.human.human import HUMAN
 
-EFFECTS: tuple[Effect, ...] = (REANIMATE, CAPTURE, HUMAN)
+EFFECTS: tuple[Effect, ...] = (REANIMATE, CAPTURE, HUMAN, ANIMATE_HUMAN)

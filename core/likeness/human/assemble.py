@@ -15,6 +15,7 @@ from likeness.human.figure import Figure, make_figure
 from likeness.human.lod import BUDGETS, collapse_map, reduced, steps_within
 
 __all__ = [
+    "BUDGETS",
     "Character",
     "Cut",
     "Dressing",

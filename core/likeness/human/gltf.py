@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import likeness
 from likeness.files import output_errors, replacing
-from likeness.human.character import Character, Material, Part, Skeleton
+from likeness.human.character import Animation, Character, Material, Part, Skeleton
 from likeness.human.png import encode
 
 Array = NDArray[Any]
@@ -81,9 +81,9 @@ def _bounds(values: Array) -> dict[str, Any]:
     return {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
 
 
-def write_glb(path: Path, character: Character) -> None:
+def write_glb(path: Path, character: Character, animation: Animation | None = None) -> None:
     """Write a character to `path` (.glb); raises `BadOutput` when it cannot be written."""
-    document, data = build(character)
+    document, data = build(character, animation)
     with output_errors(path), replacing(path) as temporary:
         temporary.write_bytes(pack(document, data))
 
@@ -98,8 +98,8 @@ def pack(document: Mapping[str, Any], data: bytes) -> bytes:
     return head + text + struct.pack("<II", len(data), 0x004E4942) + data
 
 
-def build(character: Character) -> tuple[dict[str, Any], bytes]:
-    """The document and the binary chunk of a character."""
+def build(character: Character, animation: Animation | None = None) -> tuple[dict[str, Any], bytes]:
+    """The document and the binary chunk of a character, with a take if there is one."""
     buffer = Buffer()
     used = {part.material for level in character.levels for part in level}
     materials = [m for m in character.materials if m.name in used]
@@ -131,9 +131,37 @@ def build(character: Character) -> tuple[dict[str, Any], bytes]:
     extensions = sorted(look.extensions | ({"MSFT_lod"} if len(character.levels) > 1 else set()))
     if extensions:
         document["extensionsUsed"] = extensions
+    if animation is not None:
+        document["animations"] = [_take(buffer, document, character.skeleton, animation)]
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     document["buffers"] = [{"byteLength": len(buffer.data)}]
     return document, bytes(buffer.data)
+
+
+def _take(
+    buffer: Buffer, document: Mapping[str, Any], skeleton: Skeleton, animation: Animation
+) -> dict[str, Any]:
+    """The animation: weights for every mesh that has them, turns for the joints that turn."""
+    frames = len(animation.weights)
+    time_s = (np.arange(frames) / animation.fps).astype(np.float32)
+    clock = buffer.accessor(time_s, bounds=True)
+    buffer.accessors[clock] |= {"min": [float(time_s[0])], "max": [float(time_s[-1])]}
+    column = {name: i for i, name in enumerate(animation.shapes)}
+    samplers: list[dict[str, Any]] = []
+    channels: list[dict[str, Any]] = []
+
+    def add(node: int, path: str, values: Array) -> None:
+        samplers.append({"input": clock, "output": buffer.accessor(values), "interpolation": "LINEAR"})
+        channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
+
+    for i, node in enumerate(document["nodes"]):
+        mesh = document["meshes"][node["mesh"]] if "mesh" in node else {}
+        if "weights" in mesh:
+            shapes = [column[name] for name in mesh["extras"]["targetNames"]]
+            add(i, "weights", np.asarray(animation.weights[:, shapes], np.float32).ravel())
+    for name, turns in animation.turns.items():
+        add(skeleton.index(name), "rotation", np.asarray(turns, np.float32))
+    return {"name": "Take", "samplers": samplers, "channels": channels}
 
 
 def _groups(name: str, parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from likeness.declare import Effect, Output, Param
@@ -12,7 +11,7 @@ from likeness.errors import BadRequest
 from likeness.results import Result
 
 if TYPE_CHECKING:
-    from likeness.human.character import Character
+    from likeness.human.character import Animation, Character
     from likeness.job import Job
 
 FORMATS = ("glb", "usd", "vrm", "all")
@@ -21,20 +20,22 @@ FORMATS = ("glb", "usd", "vrm", "all")
 def write(job: Job) -> Sequence[Result]:
     """Make the person and write the files asked for."""
     job.progress(0, 2, "form")
-    character = make(job)
+    character = make(job, for_vrm=job.params["format"] == "vrm")
     job.progress(1, 2, "write")
     return write_files(job, character)
 
 
-def make(job: Job) -> Character:
-    """The person that the parameters describe."""
-    from likeness.human.assemble import make_character
+def make(job: Job, for_vrm: bool = False) -> Character:
+    """The person that the parameters describe; VRM asks for its own pose and names, and one level."""
+    from likeness.human.assemble import BUDGETS, make_character
 
+    params = {**job.params, **({"pose": "T", "joint_names": "vrm"} if for_vrm else {})}
     return make_character(
-        plain_name(str(job.params["name"])),
-        parameters.figure(job.params),
-        naming=job.params["joint_names"],  # type: ignore[arg-type]
-        recipe=parameters.recipe(job.params),
+        plain_name(str(params["name"])),
+        parameters.figure(params),
+        levels=1 if for_vrm else len(BUDGETS),
+        naming=params["joint_names"],  # type: ignore[arg-type]
+        recipe=parameters.recipe(params),
     )
 
 
@@ -48,23 +49,26 @@ def plain_name(name: str) -> str:
     return stripped
 
 
-def write_files(job: Job, character: Character) -> list[Result]:
-    """Write the character in the formats that `format` asks for."""
+def write_files(job: Job, character: Character, animation: Animation | None = None) -> list[Result]:
+    """Write the character, at rest or moving, in the formats that `format` asks for."""
     from likeness.human.gltf import write_glb
     from likeness.human.usd import write_usd
+    from likeness.human.vrm import write_vrm
 
-    folder: Path = job.folder
-    folder.mkdir(parents=True, exist_ok=True)
     asked = str(job.params["format"])
+    stem = job.folder / character.name
+    job.folder.mkdir(parents=True, exist_ok=True)
     results = []
     if asked in ("glb", "all"):
-        path = folder / f"{character.name}.glb"
-        write_glb(path, character)
+        write_glb(path := stem.with_name(f"{stem.name}.glb"), character, animation)
         results.append(Result("person", "model", str(path)))
     if asked in ("usd", "all"):
-        path = folder / f"{character.name}.usdc"
-        write_usd(path, character)
+        write_usd(path := stem.with_name(f"{stem.name}.usdc"), character, animation)
         results.append(Result("person_usd", "model", str(path)))
+    if asked == "vrm" or (asked == "all" and animation is None):
+        whole = character if asked == "vrm" else make(job, for_vrm=True)
+        write_vrm(path := stem.with_name(f"{stem.name}.vrm"), whole)
+        results.append(Result("person_vrm", "model", str(path)))
     return results
 
 
@@ -86,6 +90,7 @@ HUMAN = Effect(
     outputs=(
         Output("person", "model", "GLB: meshes, 52 face shapes, skeleton, materials, manifest."),
         Output("person_usd", "model", "USD: the same as UsdSkel, levels of detail as variants."),
+        Output("person_vrm", "model", "VRM 1.0: in T pose, with expressions and all 52 shapes."),
     ),
     models=("head", "body"),
     write=write,
