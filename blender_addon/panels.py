@@ -111,13 +111,11 @@ def draw_inputs(layout: Any, context: Any, effect: dict[str, Any], settings: Any
         current = row.operator("likeness.use_current", text="", icon="EYEDROPPER")
         current.effect, current.input = effect["name"], declared["name"]
         if pick.source != "NONE":
-            # An empty label keeps the field under the menu.
-            draw_pick(lines.split(factor=0.4, align=True), context.scene, pick)
+            draw_pick(lines, context.scene, pick)
 
 
 def draw_pick(layout: Any, scene: Any, pick: Any) -> None:
-    """The field that fits what an input is picked as, on the right of a split."""
-    layout.label()
+    """The field that fits what an input is picked as; names and paths are long, so it has the whole width."""
     layout.use_property_split = False
     source = pick.source
     if source == "PATH":
@@ -329,6 +327,26 @@ def action_of(found: Any) -> Any:
     return None
 
 
+class LIKENESS_MT_nodes(bpy.types.Menu):
+    bl_idname = "LIKENESS_MT_nodes"
+    bl_label = "Likeness"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator_context = "EXEC_DEFAULT"
+        for pillar, effects in schemas.by_pillar():
+            layout.label(text=TITLES.get(pillar, fields.words(pillar)))
+            for effect in effects:
+                if "sequence" in schemas.kinds(effect):
+                    asked = layout.operator("likeness.run_on_node", text=effect["label"])
+                    asked.effect = effect["name"]
+
+
+def _node_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if context.space_data.tree_type == "CompositorNodeTree":
+        menu.layout.menu("LIKENESS_MT_nodes", icon="USER")
+
+
 SPACES = {
     "VIEW_3D": "view",
     "IMAGE_EDITOR": "image",
@@ -347,16 +365,18 @@ def _panels() -> list[type]:
     return made
 
 
-CLASSES = (LIKENESS_OT_choose, LIKENESS_OT_use_current, *_panels())
+CLASSES = (LIKENESS_OT_choose, LIKENESS_OT_use_current, LIKENESS_MT_nodes, *_panels())
 
 
 def register() -> None:
     """Hang the menu in, and make room for previews."""
+    bpy.types.NODE_MT_add.append(_node_menu)
     if not bpy.app.background:
         _previews.append(bpy.utils.previews.new())
 
 
 def unregister() -> None:
     """Take it off again."""
+    bpy.types.NODE_MT_add.remove(_node_menu)
     while _previews:
         bpy.utils.previews.remove(_previews.pop())

@@ -9,18 +9,21 @@ import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
 
+import addon_utils
 import bpy
 
 SHOTS = "/likeness/shots"
 MEDIA = "/likeness/media"
-LOG = open(SHOTS + "/log.txt", "w", buffering=1)
+LOG = Path(SHOTS, "log.txt")
 BEFORE = time.monotonic()
 FRAMES = 24
 
 
 def log(*words):
-    print(f"{time.monotonic() - BEFORE:7.1f}", *words, file=LOG)
+    with LOG.open("a") as file:
+        print(f"{time.monotonic() - BEFORE:7.1f}", *words, file=file)
 
 
 def shot(name):
@@ -152,7 +155,7 @@ def tour():
     bpy.context.preferences.active_section = "ADDONS"
     bpy.context.window_manager.addon_search = "Likeness"
     yield 1
-    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.likeness")
+    addon_utils.module_bl_info(package())["show_expanded"] = True
     yield 1
     shot("11_preferences")
     log("all of it")
@@ -167,7 +170,7 @@ def drive():
         log(traceback.format_exc())
         shot("failed")
         code = 1
-    print(open(SHOTS + "/log.txt").read(), flush=True)
+    print(LOG.read_text(), flush=True)
     os._exit(code)
 
 
