@@ -12,7 +12,7 @@ from likeness.errors import BadInput
 from likeness.face import track
 from likeness.face.fit import interocular
 from likeness.face.landmarks import Points
-from likeness.face.track import Track, follow
+from likeness.face.track import Track, follow, follow_all
 from likeness.media import open_source
 from likeness.media.image import Image
 from likeness.media.look import Linear, Look
@@ -120,3 +120,54 @@ def test_a_still_face_under_noise_stays_still(portrait: np.ndarray) -> None:
     xy = np.stack([p.xy[17:68] for p in found.points])[6:]
     trembling = np.sqrt(xy.var(axis=0).sum(axis=1)).mean() / interocular(found.points[0].xy)
     assert trembling < 0.003
+
+
+def two_people(portrait: np.ndarray, frames: int = 5) -> list[np.ndarray]:
+    """The portrait at the left, and smaller and mirrored at the right."""
+    out = []
+    for i in range(frames):
+        frame = np.full((512, 1000, 3), 0.2, np.float32)
+        frame[:, 2 * i : 2 * i + 512] = portrait
+        frame[100:356, 700:956] = portrait[::2, ::-2]
+        out.append(frame)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("choose", "index", "x"),
+    [("largest", 0, 226), ("largest", 1, 845), ("left", 0, 226), ("right", 0, 845), ("right", 1, 226)],
+)
+def test_every_face_is_followed_the_chosen_first(
+    portrait: np.ndarray, choose: str, index: int, x: float
+) -> None:
+    pictures = two_people(portrait)
+    seen = follow_all(Pictures(pictures), [1, 2, 3, 4, 5], choose=choose, index=index)
+    tracks = seen.tracks()
+    assert len(tracks) == 2
+    assert abs(tracks[0].points[2].xy[36:48, 0].mean() - x) < 12
+    assert abs(tracks[1].points[2].xy[36:48, 0].mean() - (226 + 845 - x)) < 12
+    assert all(track.found.all() and track.frames == [1, 2, 3, 4, 5] for track in tracks)
+    alone = follow(Pictures(pictures), [1, 2, 3, 4, 5], choose=choose, index=index)
+    np.testing.assert_allclose(alone.points[4].xy, tracks[0].points[4].xy)
+
+
+def test_a_face_that_comes_later_has_its_own_frames(portrait: np.ndarray) -> None:
+    pictures = two_people(portrait, track.SEARCH_FRAMES + 6)
+    for picture in pictures[:6]:
+        picture[:, 600:] = 0.2
+    first, later = follow_all(Pictures(pictures), list(range(1, len(pictures) + 1))).tracks()
+    assert first.frames == list(range(1, len(pictures) + 1))
+    assert later.frames == list(range(track.SEARCH_FRAMES + 1, len(pictures) + 1))
+
+
+def test_another_face_lost_for_a_moment_stays_itself(portrait: np.ndarray) -> None:
+    count = track.SEARCH_FRAMES + 3
+    pictures = two_people(portrait, count)
+    for picture in pictures[-6:-4]:
+        picture[:, 600:] = 0.2
+    tracks = follow_all(Pictures(pictures), list(range(1, count + 1))).tracks()
+    assert len(tracks) == 2
+    assert tracks[1].frames == list(range(1, count + 1))
+    assert tracks[1].found[: count - 6].all()
+    assert not tracks[1].found[-6:-4].any()
+    assert tracks[1].found[-1]

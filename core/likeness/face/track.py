@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
@@ -39,6 +39,9 @@ SCAN_STEP = 0.35  # of a crop's side
 SCAN_FRAMES = 5  # while a clip shows no face, every so many frames
 SCAN_TRIES = 4  # how many of the likeliest crops are settled
 
+MOST_FACES = 16
+SEARCH_FRAMES = 12  # where all faces are followed, how often new ones are looked for
+LEAST_FRAMES = 3  # a face that comes by for less is left out
 THUMBNAIL = (36, 64)  # rows and columns of the picture in which cuts are seen
 CHOICES = ("largest", "left", "right", "center")
 
@@ -62,6 +65,11 @@ class Track:
     cuts: list[int]
 
     @property
+    def seen(self) -> list[Points]:
+        """The points of the frames in which the face was really seen."""
+        return [p for p, found in zip(self.points, self.found, strict=True) if found]
+
+    @property
     def runs(self) -> list[tuple[int, int]]:
         """Stretches between cuts and long losses, as [start, end)."""
         breaks = {0, len(self.frames), *self.cuts}
@@ -70,6 +78,63 @@ class Track:
             breaks |= {start, end}
         edges = sorted(breaks)
         return [(a, b) for a, b in pairwise(edges) if (a, b) not in lost]
+
+
+@dataclass
+class Piece:
+    """One face within one shot: `points` from frame index `start` on, None where it was lost."""
+
+    start: int
+    points: list[Points | None] = field(default_factory=list)
+    crop: Crop | None = None
+
+    @property
+    def seen(self) -> list[Points]:
+        """The points of the frames in which the face was seen."""
+        return [p for p in self.points if p is not None]
+
+    @property
+    def last(self) -> Points | None:
+        """Its points in the last frame, None if it was lost there."""
+        return self.points[-1] if self.points else None
+
+    def keep(self, look: Look, device: str) -> bool:
+        """Find the face where it was a frame ago; whether it is still there."""
+        if self.last is None:
+            return False
+        wanted = crop_from_points(self.last.xy)
+        self.crop = wanted if self.crop is None else carried(self.crop, wanted)
+        found = find_points(look, self.crop, device)
+        self.take(found if _is_face(found) else None)
+        return self.last is not None
+
+    def take(self, points: Points | None) -> None:
+        """Its points in the next frame."""
+        self.points.append(points)
+        if points is None:
+            self.crop = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that was followed: `chosen` has one piece for every shot, which begin at 0 and at `cuts`."""
+
+    frames: list[int]
+    cuts: list[int]
+    chosen: list[Piece]
+    others: list[Piece]
+
+    def tracks(self) -> list[Track]:
+        """The chosen face through all frames, then the others, each from where it is first to last seen."""
+        points = [p for piece in self.chosen for p in piece.points]
+        out = [_track(self.frames, points, self.cuts)]
+        for piece in self.others:
+            known = [i for i, p in enumerate(piece.points) if p is not None]
+            if len(known) >= min(LEAST_FRAMES, len(self.frames)):
+                first, end = known[0], known[-1] + 1
+                frames = self.frames[piece.start + first : piece.start + end]
+                out.append(_track(frames, piece.points[first:end], []))
+        return out
 
 
 def follow(
@@ -86,52 +151,138 @@ def follow(
     `choose` is one of `CHOICES`, `index` counts on from the best of it. `tell(done, total)` is called
     for every frame.
     """
-    points: list[Points | None] = []
+    options = {"choose": choose, "index": index, "device": device}
+    return follow_all(source, frames, most=1, tell=tell, **options).tracks()[0]  # type: ignore[arg-type]
+
+
+def follow_all(
+    source: Pictures,
+    frames: Sequence[int],
+    *,
+    choose: str = "largest",
+    index: int = 0,
+    most: int = MOST_FACES,
+    device: str = "auto",
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Seen:
+    """As `follow`, with the other faces, `most` at a time."""
+    frames = list(frames)
+    watch = CutWatch()
     cuts: list[int] = []
-    changes: list[float] = []
-    crop: Crop | None = None
-    small_before: NDArray[np.float32] | None = None
+    chosen, others, gone = [Piece(0)], list[Piece](), list[Piece]()
     for i, frame in enumerate(frames):
         tell(i, len(frames))
         look = source.look(frame)
-        small = look.gray(*THUMBNAIL)
-        cut = False
-        if small_before is not None:
-            changes.append(float(np.abs(small - small_before).mean()))
-            usual = float(np.median(changes[-12:-1])) if len(changes) > 1 else changes[0]
-            cut = changes[-1] > CUT_CHANGE and changes[-1] > CUT_CONTRAST * usual
-        small_before = small
-        if cut:
+        if watch.sees_cut(look):
             cuts.append(i)
-        last = None if cut or not points else points[-1]
-        face = None
-        if last is not None:
-            wanted = crop_from_points(last.xy)
-            crop = wanted if crop is None else carried(crop, wanted)
-            found = find_points(look, crop, device)
-            face = found if _is_face(found) else None
-        if face is None:
-            crop = None
+            chosen.append(Piece(i))
+            gone, others = gone + others, []
+        mine = chosen[-1]
+        last = mine.last
+        kept = mine.keep(look, device)
+        lost = [piece for piece in others if not piece.keep(look, device)]
+        others = [piece for piece in others if piece not in lost]
+        gone += lost
+        due = most > 1 and (bool(lost) or (i - mine.start) % SEARCH_FRAMES == 0)
+        if not kept or due:
             view = look.whole()
-            face = _seek(view, last, choose, index, device)
-            if face is None and last is None and index == 0 and i % SCAN_FRAMES == 0:
-                face = _scan(view, device)
-            if face is not None and len(frames) == 1:
-                face = find_points(view, crop_from_points(face.xy), device, looks=STILL_LOOKS)
-        points.append(face)
+            faces = detect(view, device)
+            if not kept:
+                face = _seek(view, faces, last, choose, index, device)
+                if face is None and last is None and index == 0 and i % SCAN_FRAMES == 0:
+                    face = _scan(view, device)
+                if face is not None and len(frames) == 1:
+                    face = find_points(view, crop_from_points(face.xy), device, looks=STILL_LOOKS)
+                if last is None:
+                    mine.take(face)
+                else:
+                    mine.points[-1] = face
+            if most > 1:
+                others = _apart(others, mine)
+                for points in _newcomers(view, faces, [mine, *others], most, device):
+                    piece = _resumed(points, gone, mine.start, i)
+                    gone = [p for p in gone if p is not piece]
+                    others.append(piece)
     tell(len(frames), len(frames))
-    found = np.array([p is not None for p in points])
-    if not found.any():
+    if not any(piece.seen for piece in chosen):
         where = "the picture" if len(frames) == 1 else f"any of the {len(frames)} frames"
         raise BadInput(f"No face was found in {where}.", "Give one that shows a face of 24 pixels or more.")
-    return Track(list(frames), _bridge(points, found), found, cuts)
+    return Seen(frames, cuts, chosen, gone + others)
+
+
+class CutWatch:
+    """Tells where a new shot begins: the picture changes much, and much more than around."""
+
+    def __init__(self) -> None:
+        self._before: NDArray[np.float32] | None = None
+        self._changes: list[float] = []
+
+    def sees_cut(self, look: Look) -> bool:
+        """Whether the next frame is the first of a shot; the very first is not."""
+        small = look.gray(*THUMBNAIL)
+        before, self._before = self._before, small
+        if before is None:
+            return False
+        change = float(np.abs(small - before).mean())
+        usual = float(np.median(self._changes[-10:])) if self._changes else change
+        self._changes.append(change)
+        return change > CUT_CHANGE and change > CUT_CONTRAST * usual
+
+
+def _track(frames: list[int], points: list[Points | None], cuts: list[int]) -> Track:
+    found = np.array([p is not None for p in points])
+    return Track(frames, _bridge(points, found), found, cuts)
+
+
+def _apart(others: list[Piece], mine: Piece) -> list[Piece]:
+    """Those of `others` that are on no face that is followed already."""
+    taken = [mine.last]
+    out = []
+    for piece in others:
+        if not any(_is_same(piece.last, points) for points in taken):
+            out.append(piece)
+            taken.append(piece.last)
+    return out
+
+
+def _newcomers(
+    view: NDArray[np.float32], faces: Faces, followed: list[Piece], most: int, device: str
+) -> list[Points]:
+    """The detected faces that nobody follows, as many as there is room for."""
+    taken = [piece.last for piece in followed]
+    out: list[Points] = []
+    for box, five in zip(faces.boxes, faces.points5, strict=True):
+        if len(taken) >= most:
+            break
+        points = _settle(view, crop_from_detection(box, five), device)
+        if _is_face(points) and not any(_is_same(points, other) for other in taken):
+            out.append(points)
+            taken.append(points)
+    return out
+
+
+def _resumed(points: Points, gone: list[Piece], shot: int, at: int) -> Piece:
+    """The piece that was lost here a moment ago, taken up again, or a new one that begins at `at`."""
+    for piece in gone:
+        missed = at - piece.start - len(piece.points)
+        if piece.start >= shot and missed <= SEARCH_FRAMES and _is_same(piece.seen[-1], points):
+            piece.points += [*[None] * missed, points]
+            return piece
+    return Piece(at, [points])
+
+
+def _is_same(a: Points | None, b: Points | None) -> bool:
+    """Whether two are the same face: their centers lie within half an inter-ocular distance."""
+    if a is None or b is None:
+        return False
+    gap = np.linalg.norm(a.xy[INNER].mean(axis=0) - b.xy[INNER].mean(axis=0))
+    return bool(gap < 0.5 * max(interocular(a.xy), interocular(b.xy)))
 
 
 def _seek(
-    view: NDArray[np.float32], last: Points | None, choose: str, index: int, device: str
+    view: NDArray[np.float32], faces: Faces, last: Points | None, choose: str, index: int, device: str
 ) -> Points | None:
     """The chosen face among those detected; after a loss, one that lies where the face was."""
-    faces = detect(view, device)
     if last is not None:
         order = _by_overlap(faces, last)
     else:
