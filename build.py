@@ -137,7 +137,7 @@ def setup_blenders():
             make_venv(ROOT / (".venv-" + name), python)
             install(ROOT / (".venv-" + name), [name], editable=False)
     except Stop as stop:
-        say(f"Blender's tests will be skipped. {stop}")
+        say(f"Nothing is run in Blender here. {stop}")
 
 
 def command_test(args, rest):
@@ -190,8 +190,9 @@ def _given(option, value):
 
 
 def command_bench(args, rest):
-    """Measure capture and reanimation, peers in an environment of their own."""
+    """Measure capture, reanimation and the hosts; peers in an environment of their own."""
     setup()
+    setup_blenders()
     make_venv(PEERS, find_python(OLDEST, (3, 12)))
     install(PEERS, ["peers"], editable=False)
     run(python_of(VENV), "-m", "bench", "--peer-python", python_of(PEERS), *rest)

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from skimage import data
 
-from bench import capture, reanimation, speed
+from bench import capture, hosts, reanimation, speed
 from bench.pictures import CLIPS, PAINTINGS, ROOT, Clip, load, real_folder
 from bench.table import Row, show, write
 from likeness import runtime
 
-SECTIONS = ("capture", "reanimate", "speed")
+SECTIONS = ("capture", "reanimate", "speed", "hosts")
 
 
 def main(words: list[str]) -> int:
@@ -47,6 +47,8 @@ def main(words: list[str]) -> int:
                 elif section == "speed":
                     rows += speed.rows(portrait, stills[0] if stills else portrait, work)
                     rows += [speed.capture_whole(clip, work) for clip in clips[:1]]
+                elif section == "hosts":
+                    rows += hosts.rows(speed.framed(portrait.frames[0], "1080p medium", work), work)
     show(rows, console)
     write(args.json, rows, {"devices": [str(device) for device in runtime.devices()]})
     asked = [row for row in rows if row.holds is not None]

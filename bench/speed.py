@@ -29,14 +29,14 @@ ASKED_FPS = {"512": 60.0, "1080p medium": 45.0, "1080p close-up": 25.0}
 
 def rows(portrait: Clip, other: Clip, work: Path) -> list[Row]:
     """All numbers of speed and memory, on `portrait`; `other` is a second still for the warm worker."""
-    plates = {name: _framed(portrait.frames[0], name, work) for name in SIZES}
+    plates = {name: framed(portrait.frames[0], name, work) for name in SIZES}
     out: list[Row] = []
     for name in ASKED_FPS:
         out += _render(name, plates[name], work)
     return [*out, *_whole(plates["512"], work), *_worker(plates["512"], other, work), *_memory(plates, work)]
 
 
-def _framed(picture: Bytes, name: str, work: Path) -> Path:
+def framed(picture: Bytes, name: str, work: Path) -> Path:
     """The portrait as a plate of that name: the whole picture in a medium shot, its face in a close-up."""
     width, height = SIZES[name]
     image = Pillow.fromarray(picture)
