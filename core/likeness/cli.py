@@ -167,7 +167,7 @@ def _values(param: Param) -> str:
     else:
         values = kinds.get(param.type, "")
     if param.min is not None and param.max is not None:
-        values = f"{values}: {param.min:g} to {param.max:g}{unit}".removeprefix(": ")
+        values = f"{values}: {param.min:.10g} to {param.max:.10g}{unit}".removeprefix(": ")
     default = param.default if isinstance(param.default, str) else json.dumps(param.default)
     return f"{values}, default {default or 'empty'}"
 

@@ -36,7 +36,7 @@ def tooltip(field: Declared) -> str:
     words = [field["help"]]
     if field.get("min") is not None and field.get("max") is not None:
         unit = " " + field["unit"] if field.get("unit") else ""
-        words.append("From {:g} to {:g}{}.".format(field["min"], field["max"], unit))
+        words.append("From {:.10g} to {:.10g}{}.".format(field["min"], field["max"], unit))
     if "kinds" in field:
         words.append("Takes a {}.".format(" or a ".join(field["kinds"])))
         words.append("Needed." if field["required"] else "Optional.")
@@ -146,7 +146,9 @@ def _value_problems(effect: Declared, values: Mapping[str, Any]) -> Iterator[str
         numbers = value.values() if param["type"] == "weights" else [value]
         if param["type"] in ("float", "int", "weights") and not all(_inside(param, n) for n in numbers):
             low, high = _bounds(param)
-            yield "{} is out of range; give a number from {:g} to {:g}.".format(param["label"], low, high)
+            yield "{} is out of range; give a number from {:.10g} to {:.10g}.".format(
+                param["label"], low, high
+            )
 
 
 def _inside(param: Declared, number: float) -> bool:

@@ -68,7 +68,7 @@ def main():
         if declared["name"] != effect["name"]:
             nuke.delete(group)
 
-    group = nuke.toNode([n.name() for n in nuke.allNodes("Group")][0])
+    (group,) = nuke.allNodes("Group")
     group.setInput(0, plate)
     group[names.OUTPUT].setValue(folder.replace("\\", "/"))
     group[names.FIRST].setValue(1)

@@ -76,6 +76,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, capsys: pytest.Cap
 NUKE = """
 import json, os, sys
 home, out, plate = sys.argv[1:4]
+# Nuke's own Python has neither the checkout nor the core.
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+sys.path[:] = [p for p in sys.path if not os.path.isdir(os.path.join(p, "likeness_client"))]
 sys.path.insert(0, sys.argv[4])
 import nuke
 nuke._reset(gui=os.environ["GUI"] == "1")
@@ -103,6 +106,7 @@ from likeness_nuke import installed, jobs
 nuke._pump(lambda: not jobs._running)
 files = [likeness_nuke.__file__, likeness_client.__file__]
 told = {"status": group["likeness_status"].value(), "labels": labels, "icons": icons, "files": files}
+told["core"] = "likeness" in sys.modules
 told["plugins"] = nuke._state["plugins"]
 installed.close()
 print(json.dumps(told))
@@ -130,6 +134,7 @@ def test_nuke_loads_it_from_its_folder(
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["status"] == "Done: tinted, frames 1001-1002."
     assert all(file.startswith(str(home)) for file in told["files"])
+    assert not told["core"]
     assert str(home / "likeness" / "icons") in told["plugins"]
     if window:
         assert told["labels"]["Face"][-1] == "Tint"
