@@ -24,6 +24,7 @@ HAIR_STYLES = (
     "bob",
     "long",
     "bun",
+    "fringe",
 )
 BEARDS = ("none", "stubble", "moustache", "goatee", "short", "full")
 
@@ -175,5 +176,6 @@ def _styles(male: float, tone: float, age: float) -> dict[str, float]:
         "bob": 0.3 * (1 - male),
         "long": 0.4 * (1 - male),
         "bun": 0.25 * (1 - male),
+        "fringe": 0.2 * (1 - male),
     }
     return {name: value + 1e-6 for name, value in odds.items()}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likeness.head.model import eye_rotation
 from likeness.human.character import Character, Material, Part
-from likeness.render.studio import CLEAR, OPAQUE, Lamp, Light, Surface, render
+from likeness.human.hair import Curves, ribbons
+from likeness.render.studio import CLEAR, OPAQUE, STRAND, Lamp, Light, Surface, render
 
 Float = NDArray[np.float32]
 
@@ -17,12 +18,12 @@ CAMERA_CM = 95.0  # from the face: a portrait lens
 LIGHTS: dict[str, Light] = {
     "soft": Light(
         (
-            Lamp((-0.55, -0.45, -0.75), 0.45, (2.1, 2.0, 1.9), 16),
-            Lamp((0.8, -0.1, -0.6), 0.5, (0.45, 0.48, 0.55), 8),
-            Lamp((0.5, -0.6, 0.75), 0.35, (0.9, 0.9, 0.95), 8),
+            Lamp((-0.55, -0.45, -0.75), 0.45, (1.9, 1.8, 1.7), 10),
+            Lamp((0.8, -0.1, -0.6), 0.5, (0.3, 0.33, 0.38), 6),
+            Lamp((0.5, -0.6, 0.75), 0.35, (0.9, 0.9, 0.95), 6),
         ),
-        (0.30, 0.31, 0.34),
-        (0.13, 0.12, 0.11),
+        (0.26, 0.27, 0.30),
+        (0.11, 0.10, 0.095),
         (0.16, 0.165, 0.175),
     ),
     "hard": Light(
@@ -36,9 +37,9 @@ LIGHTS: dict[str, Light] = {
     ),
     "back": Light(
         (
-            Lamp((-0.75, -0.35, 0.6), 0.3, (3.2, 3.0, 2.7), 10),
-            Lamp((0.8, -0.3, 0.55), 0.3, (2.4, 2.6, 3.0), 10),
-            Lamp((-0.1, -0.3, -1.0), 0.6, (0.55, 0.53, 0.5), 8),
+            Lamp((-0.75, -0.35, 0.6), 0.3, (3.2, 3.0, 2.7), 8),
+            Lamp((0.8, -0.3, 0.55), 0.3, (2.4, 2.6, 3.0), 8),
+            Lamp((-0.1, -0.3, -1.0), 0.6, (0.55, 0.53, 0.5), 6),
         ),
         (0.16, 0.17, 0.19),
         (0.08, 0.08, 0.08),
@@ -109,16 +110,44 @@ def shot(
     gaze: Float | None = None,
     sharp: int = 2,
     tall_cm: float = 33.0,
+    hair: Sequence[Curves] = (),
 ) -> Float:
-    """A linear picture (H, W, 3) of a character, `tall_cm` of it from top to bottom."""
+    """A linear picture (H, W, 3) of a character, `tall_cm` of it from top to bottom.
+
+    `hair` are its curves, in its own space.
+    """
     surfaces = []
     materials = {m.name: m for m in character.materials}
     for part, vertices, normals in pose(character, weights or {}, gaze):
         if part.name.startswith(LEFT_OUT):
             continue
         surfaces.append(_surface(part, vertices, normals, materials[part.material], matrix))
+    if hair:
+        points, tangents, colors, triangles = ribbons(hair, matrix, weights or {})
+        flat = np.zeros((len(points), 2), np.float32)
+        plain = np.zeros((1, 1, 3), np.float32)
+        surfaces.append(
+            Surface(
+                points,
+                triangles,
+                tangents,
+                flat,
+                plain,
+                None,
+                plain[..., :1],
+                kind=STRAND,
+                tint=colors,
+                casters=triangles[_some(hair)],
+            )
+        )
     focal = CAMERA_CM / tall_cm * size[1]
     return render(surfaces, light, focal, size, sharp)
+
+
+def _some(hair: Sequence[Curves]) -> NDArray[np.bool_]:
+    """Which triangles of the ribbons belong to every third hair: enough for their shadow."""
+    kept = [np.repeat(np.arange(len(c.points)) % 3 == 0, 2 * (c.points.shape[1] - 1)) for c in hair]
+    return np.concatenate(kept)
 
 
 def _surface(part: Part, vertices: Float, normals: Float, m: Material, matrix: Float) -> Surface:

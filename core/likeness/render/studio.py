@@ -23,7 +23,7 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 SPAN_CM = 52.0  # of the shadow maps
-SHADOW_PX = 640
+SHADOW_PX = 512
 BIAS_CM = 0.16
 
 OPAQUE, CLEAR, STRAND = range(3)
@@ -41,7 +41,8 @@ class Surface:
 
     `vertices` (V, 3), `triangles` (T, 3), `normals` (V, 3), `uv` (V, 2) with v up. `color` (H, W, 3),
     `relief` normals (H, W, 3) or None, `rough` (H, W), `scatter` 0..1. `kind` OPAQUE, CLEAR (only its gloss
-    is seen) or STRAND, whose `uv` are zero, whose `normals` are tangents and whose `tint` (V, 3) is its color.
+    is seen) or STRAND, whose `uv` are zero, whose `normals` are tangents and whose `tint` (V, 3) is its
+    color. `casters` are the triangles that throw shadows, where not all do.
     """
 
     vertices: Float
@@ -54,6 +55,7 @@ class Surface:
     scatter: float = 0.0
     kind: int = OPAQUE
     tint: Float | None = None
+    casters: Int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def render(
     samples = _samples(light)
     casters = (
         np.concatenate([s.vertices for s in solid]),
-        _join([s.triangles for s in solid], [len(s.vertices) for s in solid]),
+        _join(
+            [s.triangles if s.casters is None else s.casters for s in solid], [len(s.vertices) for s in solid]
+        ),
     )
     center = casters[0].mean(0)
     maps = [_shadow(casters, center, sample[:3]) for sample in samples]
@@ -120,7 +124,7 @@ def _join(triangles: Sequence[Int], counts: Sequence[int]) -> Int:
     return np.concatenate([t + f for t, f in zip(triangles, first, strict=True)]).astype(np.int32)
 
 
-def _samples(light: Light, sky_count: int = 40) -> Float:
+def _samples(light: Light, sky_count: int = 28) -> Float:
     """Light samples (L, 6): direction toward it and its irradiance."""
     rows = []
     for lamp in light.lamps:
@@ -339,7 +343,7 @@ def _light(
             d = nx * lx + ny * ly + nz * lz
             if not strand and d <= 0:
                 continue
-            bias = 0.16
+            bias = 0.16 if scatter[y, x] > 0 else 0.05
             qx, qy, qz = px - center[0], py - center[1], pz - center[2]
             if not strand:
                 qx, qy, qz = qx + bias * nx, qy + bias * ny, qz + bias * nz
@@ -352,7 +356,7 @@ def _light(
                 gap = mz - depth[i, j]
                 if strand:  # hair lets light through, less with every layer
                     lit = np.exp(-max(0.0, gap - 0.1) * 0.9)
-                elif gap > 0.10:
+                elif gap > (0.10 if scatter[y, x] > 0 else 0.05):
                     continue
             r = 1.0 / np.sqrt(px * px + py * py + pz * pz)
             vx, vy, vz = -px * r, -py * r, -pz * r
