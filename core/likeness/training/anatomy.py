@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from likeness.head.model import vertex_normals
+from likeness.head.areas import beard_density, brow_density, scalp_margin
 from likeness.head.points import GROUPS, SOURCE_VERTEX
-from likeness.render.raster import rasterize
+from likeness.render.occlusion import occlusion
+from likeness.render.strands import HEAD_CENTER, MAP_COLUMNS, MAP_ROWS, map_directions, outermost
 from likeness.training import facekit
 from likeness.training.facekit import FaceKit, load_facekit
 
@@ -31,9 +32,6 @@ SKIN, MOUTH, GUM, TEETH, EYE_LEFT, EYE_RIGHT, STRAND, CLOTH, HARD, FLESH, LASH =
 R_BACK, R_SKIN, R_BROW, R_EYE, R_LIPS, R_MOUTH, R_TEETH, R_HAIR, R_EARS, R_NECK, R_GLASSES, R_OCCLUDER = (
     range(12)
 )
-
-HEAD_CENTER = np.array([0.0, 4.0, 1.5], np.float32)  # of the map of radii
-MAP_ROWS, MAP_COLUMNS = 40, 80
 
 
 @dataclass(frozen=True)
@@ -112,13 +110,13 @@ def load_anatomy(folder: Path) -> Anatomy:
     for side in "LR":
         opened = opened + 0.4 * expression[names.index(f"mouthUpperUp_{side}")]
         opened = opened + 0.4 * expression[names.index(f"mouthLowerDown_{side}")]
-    occlusion = np.stack([_occlusion(v, triangles) for v in (rest, opened)])
+    seen = np.stack([occlusion(v, triangles) for v in (rest, opened)])
     lip = _lip_distance(kit)
     inside = np.zeros(len(rest), bool)
     inside[11248:13294] = True
     inside[14062:21451] = True
-    direction = _map_directions()
-    hit_triangle, hit_bary = _outermost(rest, skin, direction.reshape(-1, 3), HEAD_CENTER)
+    direction = map_directions()
+    hit_triangle, hit_bary = outermost(rest, skin, direction.reshape(-1, 3), HEAD_CENTER)
     modes = kit.identity.astype(np.float32).reshape(len(kit.identity), -1)
     step = np.abs(modes).max(1) / np.float32(32767)
     rng = np.random.default_rng(7)
@@ -133,7 +131,7 @@ def load_anatomy(folder: Path) -> Anatomy:
         material=material,
         region=region,
         uv=kit.triangle_uv[drawn],
-        occlusion=occlusion,
+        occlusion=seen,
         lip=lip,
         inside=inside,
         tongue=_tongue(rest),
@@ -184,34 +182,6 @@ def _parts(kit: FaceKit) -> tuple[NDArray[np.intp], NDArray[np.uint8], NDArray[n
     return np.flatnonzero(keep), material[keep], region[keep]
 
 
-def _occlusion(vertices: Float, triangles: Int, count: int = 96, size: int = 256) -> Float:
-    """Share of the sky that each vertex sees, weighted by nothing: depth maps from `count` directions."""
-    golden = np.pi * (3 - np.sqrt(5))
-    i = np.arange(count) + 0.5
-    z = 1 - 2 * i / count
-    directions = np.stack(
-        [np.sqrt(1 - z * z) * np.cos(golden * i), np.sqrt(1 - z * z) * np.sin(golden * i), z], 1
-    )
-    normal = vertex_normals(vertices, triangles)
-    seen = np.zeros(len(vertices), np.float32)
-    total = np.zeros(len(vertices), np.float32)
-    for axis in directions.astype(np.float32):
-        side = np.cross(axis, [0.31, 0.9, 0.2]).astype(np.float32)
-        side /= np.linalg.norm(side)
-        frame = np.stack([side, np.cross(axis, side), -axis]).astype(np.float32)
-        local = vertices @ frame.T
-        points = np.empty_like(local)
-        points[:, :2] = local[:, :2] * (size / 44.0) + size / 2
-        points[:, 2] = local[:, 2] + 1000.0
-        _, _, depth = rasterize(points, triangles, size, size)
-        x = np.clip(points[:, 0].astype(int), 0, size - 1)
-        y = np.clip(points[:, 1].astype(int), 0, size - 1)
-        weight = np.maximum(normal @ axis, 0.0)
-        total += weight
-        seen += weight * (points[:, 2] < depth[y, x] + 0.35)
-    return (seen / np.maximum(total, 1e-3)).astype(np.float32)
-
-
 def _lip_distance(kit: FaceKit) -> Float:
     """Signed distance in the frontal plane to the outer lip contour; deep negative away from the mouth."""
     outline = kit.vertices[SOURCE_VERTEX[GROUPS["lip_outer"]]][:, :2].astype(np.float64)
@@ -239,54 +209,6 @@ def _tongue(rest: Float) -> NDArray[np.intp]:
     return soft[(distance > 0.35) & center & (rest[soft, 1] < -2.6) & (rest[soft, 1] > -4.9)]
 
 
-def _map_directions() -> Float:
-    """Unit directions (rows, columns, 3): rows from above to below, columns by azimuth from +Z toward +X."""
-    polar = (np.arange(MAP_ROWS) + 0.5) / MAP_ROWS * np.pi
-    azimuth = (np.arange(MAP_COLUMNS)) / MAP_COLUMNS * 2 * np.pi
-    p, a = np.meshgrid(polar, azimuth, indexing="ij")
-    return np.stack([np.sin(p) * np.sin(a), np.cos(p), np.sin(p) * np.cos(a)], -1).astype(np.float32)
-
-
-@numba.njit(cache=True)
-def _outermost(vertices: Float, triangles: Int, directions: Float, center: Float) -> tuple[Int, Float]:
-    count = len(directions)
-    found = np.zeros(count, np.int32)
-    bary = np.zeros((count, 3), np.float32)
-    bary[:, 0] = 1.0
-    for n in range(count):
-        d = directions[n]
-        best = 0.0
-        for t in range(len(triangles)):
-            a = vertices[triangles[t, 0]] - center
-            if a[0] * d[0] + a[1] * d[1] + a[2] * d[2] < 0:
-                continue
-            e = vertices[triangles[t, 1]] - center - a
-            f = vertices[triangles[t, 2]] - center - a
-            px = d[1] * f[2] - d[2] * f[1]
-            py = d[2] * f[0] - d[0] * f[2]
-            pz = d[0] * f[1] - d[1] * f[0]
-            det = e[0] * px + e[1] * py + e[2] * pz
-            if abs(det) < 1e-9:
-                continue
-            u = -(a[0] * px + a[1] * py + a[2] * pz) / det
-            if u < -1e-4 or u > 1 + 1e-4:
-                continue
-            qx = -(a[1] * e[2] - a[2] * e[1])
-            qy = -(a[2] * e[0] - a[0] * e[2])
-            qz = -(a[0] * e[1] - a[1] * e[0])
-            v = (d[0] * qx + d[1] * qy + d[2] * qz) / det
-            if v < -1e-4 or u + v > 1 + 1e-4:
-                continue
-            r = (f[0] * qx + f[1] * qy + f[2] * qz) / det
-            if r > best:
-                best = r
-                found[n] = t
-                bary[n, 0] = 1 - u - v
-                bary[n, 1] = u
-                bary[n, 2] = v
-    return found, bary
-
-
 def _scatter(vertices: Float, triangles: Int, count: int, rng: np.random.Generator) -> Roots:
     """Places spread evenly by area."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
@@ -301,46 +223,6 @@ def _scatter(vertices: Float, triangles: Int, count: int, rng: np.random.Generat
 def _pick(places: Roots, mask: NDArray[np.bool_], limit: int) -> Roots:
     chosen = np.flatnonzero(mask)[:limit]
     return Roots(places.triangle[chosen], places.bary[chosen], places.rest[chosen])
-
-
-def scalp_margin(rest: Float, forehead: float, recession: float) -> Float:
-    """How far (cm) above the hairline a rest place lies; `forehead`, `recession` raise front and temples."""
-    z = rest[:, 2]
-    line = np.interp(
-        z,
-        [-9.0, -6.0, -2.0, -0.5, 2.2, 3.6, 4.2, 6.0, 7.5, 9.0],
-        [-4.0, -4.5, -3.0, 1.0, 5.8, 3.2, 5.0, 7.6, 9.6, 10.2],
-    )
-    line = line + forehead * np.clip((z - 4.0) / 4.0, 0, 1)
-    corner = np.exp(-(((np.abs(rest[:, 0]) - 5.0) / 2.0) ** 2)) * np.clip((z - 2.5) / 3.0, 0, 1)
-    ear = (np.abs(rest[:, 0]) > 7.6) & (z > -2.4) & (z < 2.7) & (rest[:, 1] < 4.8)
-    return np.where(ear, -3.0, rest[:, 1] - line - recession * corner).astype(np.float32)
-
-
-# The middle of the right and left brow at rest: |x| and y.
-_BROW_X = np.array([0.9, 1.6, 2.6, 3.7, 4.8, 5.9, 6.4], np.float32)
-_BROW_Y = np.array([5.75, 5.95, 6.2, 6.35, 6.1, 5.3, 4.8], np.float32)
-_BROW_HALF = np.array([0.30, 0.46, 0.46, 0.40, 0.30, 0.16, 0.05], np.float32)
-
-
-def brow_density(rest: Float, thickness: float, lift: float) -> Float:
-    """Soft 0..1 density of the brow's hair; `thickness` scales its height, `lift` moves it up (cm)."""
-    x = np.abs(rest[:, 0])
-    middle = np.interp(x, _BROW_X, _BROW_Y) + lift
-    half = np.interp(x, _BROW_X, _BROW_HALF, left=0.01, right=0.01) * thickness
-    across = np.abs(rest[:, 1] - middle) / np.maximum(half, 0.02)
-    ends = np.clip((x - 0.8) / 0.5, 0, 1) * np.clip((6.4 - x) / 0.8, 0, 1)
-    front = rest[:, 2] > 6.0
-    return (np.clip(1.35 - across, 0, 1) * ends * front).astype(np.float32)
-
-
-def beard_density(rest: Float) -> Float:
-    """Soft 0..1 density of a full beard with moustache, by rest place."""
-    x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
-    top = np.interp(x, [0.0, 2.2, 3.2, 4.2, 5.5, 6.5, 7.2], [-1.3, -2.1, -3.1, -3.1, -2.0, 0.5, 3.2])
-    jaw = np.clip((top - y) / 0.5, 0, 1) * np.clip((y + 9.0) / 1.5, 0, 1) * np.clip((z - 2.4) / 1.0, 0, 1)
-    lips = ((x / 2.75) ** 2 + ((y + 3.42) / 1.06) ** 2) < 1.0
-    return np.where(lips, 0.0, jaw).astype(np.float32)
 
 
 def transform(points: Float, matrix: Float) -> Float:

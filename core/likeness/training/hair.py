@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.render import strands
 from likeness.training import anatomy as parts
-from likeness.training import looks, props, strands
+from likeness.training import looks, props
 from likeness.training.anatomy import Anatomy
 from likeness.training.scene import Pose, Scene, add_prop
 

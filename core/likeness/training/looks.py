@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.render.noise import noise_volume
 from likeness.training import shading as s
 from likeness.training.anatomy import (
     Anatomy,
@@ -253,7 +254,7 @@ def _blob(rest: Float, center: tuple[float, float, float], radius: float) -> Flo
 
 def paint_skin(rng: Random, look: Look, anatomy: Anatomy, rest: Float) -> Float:
     """Linear color (V, 3) of the skin at `rest` places (V, 3)."""
-    volume = s.noise_volume()
+    volume = noise_volume()
     light = 1 - look.melanin
     mottle = s.fractal(volume, rest, rng.uniform(0.25, 0.5), 4, 1) * rng.uniform(0.02, 0.07)
     red = s.fractal(volume, rest + 5, 0.3, 3, 2) * 0.04

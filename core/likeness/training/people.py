@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
 from likeness.performance import ARKIT
+from likeness.render.noise import noise_volume
 from likeness.render.raster import rasterize
 from likeness.training import anatomy as parts
 from likeness.training import backgrounds, camera, expressions, facekit, light, looks, props, shading
@@ -330,7 +331,7 @@ def _draw(rng: Random, anatomy: Anatomy, maps: bool) -> Portrait:
         _eye_frames(head, pose),
         look.iris,
         _lid_curves(head),
-        shading.noise_volume(),
+        noise_volume(),
     )
     _apply_lashes(rng, rgb, depth, screen, anatomy, look)
     if lenses is not None:

@@ -8,12 +8,12 @@ place along); 13 brow.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.render.noise import smooth as _fetch
+from likeness.render.noise import step as _step
 from likeness.training.anatomy import (
     CLOTH,
     EYE_LEFT,
@@ -34,8 +34,6 @@ from likeness.training.anatomy import (
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
-
-GRID = 32
 
 # Places in the vector of look parameters that the shader reads.
 (
@@ -74,29 +72,6 @@ GRID = 32
 ) = range(32)
 
 
-@lru_cache(maxsize=1)
-def noise_volume() -> Float:
-    """A tile (32, 32, 32, 4) of smooth noise in four independent channels, standard deviation about 1."""
-    rng = np.random.default_rng(3)
-    volume = rng.normal(0, 1, (GRID, GRID, GRID, 4))
-    for axis in range(3):
-        volume = 0.5 * volume + 0.25 * (np.roll(volume, 1, axis) + np.roll(volume, -1, axis))
-    return (volume / volume.std()).astype(np.float32)
-
-
-@numba.njit(cache=True, fastmath=True, inline="always")
-def _fetch(volume: Float, x: float, y: float, z: float, channel: int) -> float:
-    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
-    i, j, k = int(fx) & 31, int(fy) & 31, int(fz) & 31
-    u, v, w = x - fx, y - fy, z - fz
-    i1, j1, k1 = (i + 1) & 31, (j + 1) & 31, (k + 1) & 31
-    a = volume[i, j, k, channel] * (1 - w) + volume[i, j, k1, channel] * w
-    b = volume[i, j1, k, channel] * (1 - w) + volume[i, j1, k1, channel] * w
-    c = volume[i1, j, k, channel] * (1 - w) + volume[i1, j, k1, channel] * w
-    d = volume[i1, j1, k, channel] * (1 - w) + volume[i1, j1, k1, channel] * w
-    return (a * (1 - v) + b * v) * (1 - u) + (c * (1 - v) + d * v) * u
-
-
 @numba.njit(cache=True, fastmath=True)
 def fractal(volume: Float, places: Float, frequency: float, octaves: int, channel: int) -> Float:
     """Multi-octave noise (N,) at `places` (N, 3), about unit deviation."""
@@ -113,12 +88,6 @@ def fractal(volume: Float, places: Float, frequency: float, octaves: int, channe
             a *= 0.6
         out[n] = value / np.sqrt(total)
     return out
-
-
-@numba.njit(cache=True, fastmath=True, inline="always")
-def _step(low: float, high: float, x: float) -> float:
-    t = min(1.0, max(0.0, (x - low) / (high - low)))
-    return t * t * (3 - 2 * t)
 
 
 @numba.njit(cache=True, fastmath=True, inline="always")

@@ -6,12 +6,61 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.training.anatomy import HEAD_CENTER, MAP_COLUMNS, MAP_ROWS
-
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 AWAY, TO_POINT, DIRECTION, PART = range(4)  # what a style's combing follows
+HEAD_CENTER = np.array([0.0, 4.0, 1.5], np.float32)  # of the map of radii
+MAP_ROWS, MAP_COLUMNS = 40, 80
+
+
+def map_directions() -> Float:
+    """Unit directions (rows, columns, 3): rows from above to below, columns by azimuth from +Z toward +X."""
+    polar = (np.arange(MAP_ROWS) + 0.5) / MAP_ROWS * np.pi
+    azimuth = (np.arange(MAP_COLUMNS)) / MAP_COLUMNS * 2 * np.pi
+    p, a = np.meshgrid(polar, azimuth, indexing="ij")
+    return np.stack([np.sin(p) * np.sin(a), np.cos(p), np.sin(p) * np.cos(a)], -1).astype(np.float32)
+
+
+@numba.njit(cache=True)
+def outermost(vertices: Float, triangles: Int, directions: Float, center: Float) -> tuple[Int, Float]:
+    """The outermost triangle (N,) along each of `directions` (N, 3), and where on it (N, 3)."""
+    count = len(directions)
+    found = np.zeros(count, np.int32)
+    bary = np.zeros((count, 3), np.float32)
+    bary[:, 0] = 1.0
+    for n in range(count):
+        d = directions[n]
+        best = 0.0
+        for t in range(len(triangles)):
+            a = vertices[triangles[t, 0]] - center
+            if a[0] * d[0] + a[1] * d[1] + a[2] * d[2] < 0:
+                continue
+            e = vertices[triangles[t, 1]] - center - a
+            f = vertices[triangles[t, 2]] - center - a
+            px = d[1] * f[2] - d[2] * f[1]
+            py = d[2] * f[0] - d[0] * f[2]
+            pz = d[0] * f[1] - d[1] * f[0]
+            det = e[0] * px + e[1] * py + e[2] * pz
+            if abs(det) < 1e-9:
+                continue
+            u = -(a[0] * px + a[1] * py + a[2] * pz) / det
+            if u < -1e-4 or u > 1 + 1e-4:
+                continue
+            qx = -(a[1] * e[2] - a[2] * e[1])
+            qy = -(a[2] * e[0] - a[0] * e[2])
+            qz = -(a[0] * e[1] - a[1] * e[0])
+            v = (d[0] * qx + d[1] * qy + d[2] * qz) / det
+            if v < -1e-4 or u + v > 1 + 1e-4:
+                continue
+            r = (f[0] * qx + f[1] * qy + f[2] * qz) / det
+            if r > best:
+                best = r
+                found[n] = t
+                bary[n, 0] = 1 - u - v
+                bary[n, 1] = u
+                bary[n, 2] = v
+    return found, bary
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -48,10 +97,12 @@ def grow(
     face_clear: float,
     phase: Float,
     steps: int,
+    hug: float = 0.0,
 ) -> Float:
     """Strands (N, steps, 3) from `roots` (N, 3). `length` and `layer` (height above the skin) are (N,) in cm.
 
-    `comb` is a point or direction by `comb_kind`; `face_clear` pushes strands sideways off the face.
+    `comb` is a point or direction by `comb_kind`; `face_clear` pushes strands sideways off the face; `hug`
+    0..1 takes off what leads them away from the head.
     """
     count = len(roots)
     out = np.zeros((count, steps, 3), np.float32)
@@ -92,6 +143,11 @@ def grow(
             )
             if face_clear > 0 and length[n] > 9.0 and pz > 3.0 and py < 10.5 and abs(px) < 8.0:
                 vx += face_clear * (1.0 if px > 0 else -1.0)
+            if hug > 0 and s > 0:
+                qx, qy, qz = px - center[0], py - center[1], pz - center[2]
+                r = np.sqrt(qx * qx + qy * qy + qz * qz) + 1e-6
+                away = hug * max(0.0, (vx * qx + vy * qy + vz * qz) / r) / r
+                vx, vy, vz = vx - away * qx, vy - away * qy, vz - away * qz
             length_v = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-6
             vx, vy, vz = vx / length_v, vy / length_v, vz / length_v
             px, py, pz = px + step * vx, py + step * vy, pz + step * vz
@@ -170,6 +226,3 @@ def ribbons(
                 triangles[k + 1, 0], triangles[k + 1, 1], triangles[k + 1, 2] = i + 1, i + 3, i + 2
                 k += 2
     return points, attr, triangles
-
-
-__all__ = ["AWAY", "DIRECTION", "HEAD_CENTER", "PART", "TO_POINT", "grow", "ribbons"]
