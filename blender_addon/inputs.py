@@ -190,14 +190,14 @@ def _image(pick: Any, asked: Asked) -> File:
     if image.source == "TILED":
         raise Trouble(f"'{image.name}' has tiles (UDIM); choose a single image.")
     if image.source in ("SEQUENCE", "MOVIE"):
-        path = _existing(image.filepath_from_user(), image)
+        path = _existing(bpy.path.abspath(image.filepath, library=image.library), image)
         colorspace = spaces.to_core(image.colorspace_settings.name)
         if image.source == "MOVIE":
             start = asked.scene.frame_start - 1
             return File(path, start, count=image.frame_duration, colorspace=colorspace)
         return _sequence(path, 0, colorspace)
     if image.source == "FILE" and not image.packed_file and not image.is_dirty:
-        path = _existing(image.filepath_from_user(), image)
+        path = _existing(bpy.path.abspath(image.filepath, library=image.library), image)
         return File(path, colorspace=spaces.to_core(image.colorspace_settings.name))
     return _written_image(image, asked)
 

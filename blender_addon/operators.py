@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import camera, jobs, preferences, results, schemas, worker
+from . import camera, fields, jobs, preferences, results, schemas, worker
 from .errors import Trouble
 
 TICK_S = 0.1
@@ -20,6 +20,7 @@ class LIKENESS_OT_run(bpy.types.Operator):
     bl_options = {"UNDO"}
 
     effect: bpy.props.StringProperty(name="Effect", options={"SKIP_SAVE"})
+    node: bpy.props.StringProperty(name="Node", options={"SKIP_SAVE", "HIDDEN"})
 
     _job: jobs.Job | None = None
     _timer: Any = None
@@ -101,6 +102,7 @@ class LIKENESS_OT_run(bpy.types.Operator):
                 there = ", ".join(each["name"] for each in schemas.known()) or "none"
                 raise Trouble(f"There is no effect '{name}'; there are: {there}.")
             job = jobs.prepare(context, effect)
+            job.landing.node = self.node
             jobs.add(job)
             return job
         except Trouble as trouble:
@@ -140,6 +142,45 @@ class LIKENESS_OT_run(bpy.types.Operator):
             self.report({"ERROR"}, job.message)
             return {"CANCELLED"}
         return finish(self, job)
+
+
+class LIKENESS_OT_run_on_node(bpy.types.Operator):
+    bl_idname = "likeness.run_on_node"
+    bl_label = "Run on Node"
+    bl_options = {"UNDO"}
+
+    effect: bpy.props.StringProperty(name="Effect", options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, asked: Any) -> str:
+        effect = schemas.find(asked.effect)
+        words = effect["help"].rstrip(".") if effect is not None else "Run an effect"
+        return (
+            f"{words}. It takes the picture of the active node, and a group with its layers takes its place"
+        )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        space = context.space_data
+        return space is not None and space.type == "NODE_EDITOR" and space.tree_type == "CompositorNodeTree"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        effect, node = schemas.find(self.effect), context.active_node
+        picks = [(kind, getattr(node, kind, None)) for kind in ("image", "clip")]
+        found = next(((kind, value) for kind, value in picks if value is not None), None)
+        if effect is None or found is None:
+            self.report({"ERROR"}, "No node with a picture is active; select an Image or Movie Clip node.")
+            return {"CANCELLED"}
+        taken = next((each for each in effect["inputs"] if "picture" in each["kinds"]), None)
+        if taken is None:
+            self.report({"ERROR"}, f"{effect['label']} takes no picture; run it from the sidebar.")
+            return {"CANCELLED"}
+        context.scene.likeness.effect = effect["name"]
+        settings = jobs.properties.settings(context.scene, effect)
+        pick = getattr(settings.inputs, fields.attribute(taken["name"]))
+        pick.source, settings.as_compositor = found[0].upper(), True
+        setattr(pick, *found)
+        return bpy.ops.likeness.run("INVOKE_DEFAULT", effect=effect["name"], node=node.name)
 
 
 class LIKENESS_OT_cancel(bpy.types.Operator):
@@ -256,6 +297,7 @@ def redraw(context: bpy.types.Context) -> None:
 
 CLASSES = (
     LIKENESS_OT_run,
+    LIKENESS_OT_run_on_node,
     LIKENESS_OT_cancel,
     LIKENESS_OT_bring_in,
     LIKENESS_OT_forget,

@@ -29,18 +29,26 @@ def strip_collection(editor: Any) -> str:
     return "strips_all" if hasattr(editor, "strips_all") else "sequences_all"
 
 
-def compositor_tree(scene: Any, make: bool = False) -> Any:
-    """The node tree of the scene's compositor; None if it has none and none is to be made."""
+def compositor_tree(scene: Any) -> Any:
+    """The node tree of the scene's compositor; None if it has none."""
     if hasattr(scene, "compositing_node_group"):
-        if scene.compositing_node_group is None and make:
-            tree = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
-            tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-            tree.nodes.new("NodeGroupOutput").location = (400, 0)
-            scene.compositing_node_group = tree
         return scene.compositing_node_group
-    if make:
+    return scene.node_tree if scene.use_nodes else None
+
+
+def make_compositor_tree(scene: Any) -> Any:
+    """Give a scene that has no compositor a node tree, with an output to which nothing is wired."""
+    if not hasattr(scene, "compositing_node_group"):
+        fresh = scene.node_tree is None
         scene.use_nodes = True
-    return scene.node_tree
+        if fresh:
+            scene.node_tree.links.clear()
+        return scene.node_tree
+    tree = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    tree.nodes.new("NodeGroupOutput").location = (400, 0)
+    scene.compositing_node_group = tree
+    return tree
 
 
 def compositor_output(tree: Any) -> Any:

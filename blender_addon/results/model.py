@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     objects, actions = set(bpy.data.objects), set(bpy.data.actions)
     caches = set(bpy.data.cache_files)
     try:
-        importer(path)
+        with _selection():
+            importer(path)
     except RuntimeError as error:
         raise Trouble(f"The model {path} cannot be read: {' '.join(str(error).split())}") from None
     made = [each for each in bpy.data.objects if each not in objects]
@@ -47,6 +49,19 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     cameras = [each for each in made if each.type == "CAMERA"]
     landing.camera = cameras[0].name if cameras else landing.camera
     return []
+
+
+@contextlib.contextmanager
+def _selection() -> Iterator[None]:
+    """What is active and selected stays so; importers select what they made."""
+    layer = bpy.context.view_layer
+    active, selected = layer.objects.active, [each for each in layer.objects if each.select_get()]
+    try:
+        yield
+    finally:
+        for each in layer.objects:
+            each.select_set(each in selected)
+        layer.objects.active = active
 
 
 def _usd(path: str) -> None:

@@ -12,7 +12,7 @@ import bpy
 
 from ..errors import Trouble
 from ..spaces import MOVIES, to_blender
-from ..versions import compositor_output, compositor_tree, strips
+from ..versions import compositor_output, compositor_tree, make_compositor_tree, strips
 from . import Landing
 
 SPACING = 260
@@ -125,7 +125,7 @@ def _find_socket(reader: Any, layer: str) -> Any:
 
 
 def _place(scene: Any, group: Any, landing: Landing) -> None:
-    tree = compositor_tree(scene, make=True)
+    tree = compositor_tree(scene) or make_compositor_tree(scene)
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree = group
     node.label = landing.label
