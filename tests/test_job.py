@@ -292,8 +292,9 @@ def test_progress_counts_what_is_made_and_what_was_there(plate: str, tmp_path: P
     assert [event.done for event in render] == [3, 4, 5, 6]
     assert {event.total for event in render} == {6}
     assert render[1].preview == str(tmp_path / "out" / "shot.0004.exr")
-    assert render[1].seconds_left is not None
-    assert 0.05 < render[1].seconds_left < 2
+    assert render[1].seconds_left is None
+    assert render[2].seconds_left is not None
+    assert 0.05 < render[2].seconds_left < 1
 
 
 def test_a_movie_appears_whole(plate: str, tmp_path: Path) -> None:

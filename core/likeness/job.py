@@ -66,6 +66,7 @@ class Job:
         self._on_event = on_event
         self._cancelled = cancelled
         self._stage = ("", 0.0, 0)
+        self._warm = False
         self._sent = 0.0
         self._sources: dict[str, Source] = {}
         self._kinds = {name: _kind(effect, name, path) for name, path in request.inputs.items()}
@@ -226,12 +227,15 @@ class Job:
         self.check()
         now = time.monotonic()
         if self._stage[0] != stage:
-            self._stage, self._sent = (stage, now, done), 0.0
+            self._stage, self._warm, self._sent = (stage, now, done), False, 0.0
         if now - self._sent < _EVENT_INTERVAL_S and done < total:
             return
         self._sent = now
         _, start, at_start = self._stage
         left = (now - start) / (done - at_start) * (total - done) if done > at_start else None
+        if left is not None and not self._warm:
+            # The first piece also compiles and loads: it says nothing of the time that the others take.
+            self._stage, self._warm, left = (stage, now, done), True, None
         self._on_event(Event(stage, done, total, left, preview))
 
     def _fingerprint(self, name: str) -> str:
