@@ -28,7 +28,8 @@ HEAD_DATA = "ict_facekit_light.npz"
 BLENDERS = ("bpy45", "bpy50")
 BLENDER_PYTHON = (3, 11)
 # Who packs what is not the core; further words are theirs.
-PACKERS = {"blender": "blender_addon/package.py"}
+TYPED = ("core/likeness", "core/likeness_client", "nuke_gizmos/likeness_nuke")
+PACKERS = {"blender": "blender_addon/package.py", "nuke": "nuke_gizmos/package.py"}
 
 
 class Stop(Exception):
@@ -152,7 +153,7 @@ def command_test(args, rest):
     steps = [
         ("lint", [*ruff, "check", "."]),
         ("format", [*ruff, "format", "--check", "."]),
-        ("types", [python, "-m", "mypy", "core/likeness", "core/likeness_client"]),
+        ("types", [python, "-m", "mypy", *TYPED]),
         ("tests", pytest),
     ]
     failed = []
@@ -274,7 +275,7 @@ def parser():
     one.add_argument("--quick", action="store_true", help="leave out the slow tests")
     add("bench", command_bench, "Measure against peers; prints a table, writes bench.json.")
     one = add("package", command_package, "Write installable packages to dist/.")
-    one.add_argument("name", nargs="?", default="core", help="what to pack: core, blender")
+    one.add_argument("name", nargs="?", default="core", help="what to pack: core, blender, nuke")
     one = add("train", command_train, "Train one house model. More words go to its script.")
     one.add_argument("name", choices=TRAINABLE, help="the model")
     one.add_argument("--data", required=True, metavar="FOLDER", help="folder with " + HEAD_DATA)

@@ -160,7 +160,7 @@ def test_torch_is_only_for_training(root: Path) -> None:
 
 @pytest.mark.slow
 def test_the_wheel_carries_models_and_data(root: Path, tmp_path: Path) -> None:
-    for name in ("core", "LICENSES"):
+    for name in ("core", "LICENSES", "nuke_gizmos"):
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "training")
         shutil.copytree(root / name, tmp_path / name, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "NOTICE"):
@@ -177,4 +177,5 @@ def test_the_wheel_carries_models_and_data(root: Path, tmp_path: Path) -> None:
     }
     assert data and data <= names
     assert {"likeness/py.typed", "likeness_client/__init__.py"} <= names
+    assert {"likeness_nuke/generate.py", "likeness_nuke/icons/likeness.png"} <= names
     assert any(name.endswith("licenses/NOTICE") for name in names)

@@ -113,8 +113,13 @@ def test_the_fingerprint_is_of_the_files_not_of_their_place(shot: str, tmp_path:
     assert open_source(copy / "shot.%04d.exr").fingerprint != first
 
 
-def test_the_rate_in_the_header_is_taken(tmp_path: Path, save: Save) -> None:
+@pytest.mark.parametrize(
+    "told",
+    [{"FramesPerSecond": "24000/1001"}, {"nuke/input/frame_rate": "23.976"}],
+    ids=lambda told: next(iter(told)),
+)
+def test_the_rate_in_the_header_is_taken(tmp_path: Path, save: Save, told: dict[str, str]) -> None:
     for frame in (1, 2):
-        save(tmp_path / f"a.{frame}.exr", np.zeros((2, 2, 3), np.float32), FramesPerSecond="24000/1001")
+        save(tmp_path / f"a.{frame}.exr", np.zeros((2, 2, 3), np.float32), **told)
     save(tmp_path / "b.1.exr", np.zeros((2, 2, 3), np.float32))
     assert open_source(tmp_path / "a.#.exr").fps == pytest.approx(23.976, abs=1e-3)

@@ -18,6 +18,9 @@ from likeness.media.sequence import Pattern, is_picture, parse_pattern, spans
 
 Missing = Literal["error", "hold", "skip"]
 
+# What a header calls its rate; the last is Nuke's.
+_RATES = ("FramesPerSecond", "framesPerSecond", "nuke/input/frame_rate")
+
 
 class Source(ABC):
     """Frames to read; sizes in pixels of the display window, upright.
@@ -127,7 +130,7 @@ class Frames(Source):
         self.width, self.height = header.width, header.height
         self.colorspace = header.colorspace
         self.linear_colorspace = color.linear_of(header.colorspace)
-        self.fps = _rate(header.metadata.get("FramesPerSecond") or header.metadata.get("framesPerSecond"))
+        self.fps = _rate(next((header.metadata[name] for name in _RATES if name in header.metadata), None))
         self.fingerprint = fingerprint([pattern.path(frame) for frame in found])
 
     def _opens(self, frame: int) -> bool:
