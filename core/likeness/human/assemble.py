@@ -72,15 +72,19 @@ def make_character(
     dressing: Dressing | None = None,
     *,
     levels: int = len(BUDGETS),
+    shaped: int = 3,
     naming: Naming = "unreal",
     recipe: Mapping[str, Any] | None = None,
 ) -> Character:
-    """A character of so many levels of detail, each within its budget (see `lod.BUDGETS`)."""
+    """A character of so many levels of detail, each within its budget (see `lod.BUDGETS`).
+
+    The first `shaped` levels carry the 52 shapes of the face.
+    """
     dressing = dressing or Dressing()
     cuts = dressing.cuts if dressing.cuts is not None else [bare(figure)]
     made = []
     for level in range(levels):
-        face = face_parts(figure, level, dressing.skip)
+        face = face_parts(figure, level, dressing.skip, level < shaped)
         more = list(dressing.parts[level]) if level < len(dressing.parts) else []
         rest = BUDGETS[level] - sum(len(part.triangles) for part in [*face, *more])
         made.append((*_cut_parts(figure, cuts, level, rest), *face, *more))

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from likeness.head.model import Head
 from likeness.human.body import Body
 from likeness.human.character import Float, Int, Part
+from likeness.human.eyes import texture_places
 from likeness.human.figure import Figure, unit_normals
 from likeness.performance import ARKIT
-
-SHAPED_LEVELS = 3  # of the levels, from the finest, that carry the 52 shapes
 
 # The head's pieces by the part they become; a part has the material of its name.
 FACE_PARTS: dict[str, tuple[str, ...]] = {
@@ -29,9 +28,11 @@ FACE_PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def face_parts(figure: Figure, level: int, skip: frozenset[str] = frozenset()) -> list[Part]:
-    """The head's parts at a level, with the 52 shapes where the level carries them."""
-    whole = _Head.of(figure, level)
+def face_parts(
+    figure: Figure, level: int, skip: frozenset[str] = frozenset(), shaped: bool = True
+) -> list[Part]:
+    """The head's parts at a level, with the 52 shapes if it shall be `shaped`."""
+    whole = _Head.of(figure, level, shaped)
     out = []
     for name, pieces in FACE_PARTS.items():
         triangles = whole.triangles(pieces)
@@ -70,7 +71,7 @@ class _Head:
     turned: Sequence[Float]
 
     @classmethod
-    def of(cls, figure: Figure, level: int) -> _Head:
+    def of(cls, figure: Figure, level: int, shaped: bool) -> _Head:
         head, body = figure.head, figure.body
         vertices = np.concatenate([figure.head_vertices, figure.ring])
         sheet, first = _sheet(figure, level)
@@ -79,17 +80,20 @@ class _Head:
         normals[len(head.mean) :] = figure.ring_normals
         places = body.vertex_place[body.ring]
         still = np.zeros((len(figure.ring), 3), np.float32)
-        shapes = [np.concatenate([s, still]) for s in figure.shapes] if level < SHAPED_LEVELS else []
+        shapes = [np.concatenate([s, still]) for s in figure.shapes] if shaped else []
+        turned = [turned_normals(vertices, shape, sheet)[first] for shape in shapes]
+        for turn in turned:
+            turn[len(head.mean) :] = 0
         return cls(
             figure,
             level,
             vertices,
             normals,
-            np.concatenate([head.vertex_uv, ring_uv(head, body)]),
+            np.concatenate([texture_places(head), ring_uv(head, body)]),
             np.concatenate([figure.joints, body.place_joints[places].astype(np.uint16)]),
             np.concatenate([figure.weights, body.place_weights[places]]),
             shapes,
-            [turned_normals(vertices, shape, sheet)[first] for shape in shapes],
+            turned,
         )
 
     def triangles(self, pieces: Sequence[str]) -> Int:
