@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.head.model import LIMBUS_DEPTH_CM, LIMBUS_RADIUS_CM, Head
+from likeness.human.character import Part
+from likeness.human.figure import Figure
 from likeness.human.look import Look
 from likeness.render.noise import noise_volume, smooth, step
 
@@ -20,9 +22,12 @@ _BLUE, _GREEN, _BROWN, _BLACK = (
 )
 
 
-def eye_uv(head: Head) -> Float:
-    """Texture coordinates (V, 2) of the eyes' vertices, 0 elsewhere: the pupil in the middle, nose at u = 0."""
-    out = np.zeros((len(head.mean), 2), np.float32)
+def texture_places(head: Head) -> Float:
+    """Texture coordinates (V, 2) of a person: the head's, but the eyes each fill a texture of their own.
+
+    The pupil is in the middle, the nose toward u = 0.
+    """
+    out = head.vertex_uv.copy()
     for side, outward in ((0, 1.0), (1, -1.0)):
         rows = head.vertex_eye == side
         out[rows] = _to_uv((head.mean[rows] - head.eye_centers[side]) * (outward, 1.0, 1.0))
@@ -117,17 +122,28 @@ def _paint_eye(inner: Float, outer: Float, n: Float, volume: Float, color: Float
                 color[row, column, 0], color[row, column, 1], color[row, column, 2] = wr, wg, wb
 
 
+def cornea_part(figure: Figure) -> Part:
+    """The corneas of a person, bound to the joints of the eyes."""
+    made = [cornea(center) for center in figure.head.eyes(figure.identity)]
+    vertices, _, normals, uv = (np.concatenate(values) for values in zip(*made, strict=True))
+    count = len(made[0][0])
+    joints = np.zeros((len(vertices), 4), np.uint16)
+    joints[:, 0] = np.repeat([figure.skeleton.index(name) for name in ("eye_l", "eye_r")], count)
+    weights = np.zeros((len(vertices), 4), np.float32)
+    weights[:, 0] = 1
+    triangles = np.concatenate([made[0][1], made[1][1] + count])
+    return Part("cornea", figure.fit.apply(vertices), triangles, uv, normals, joints, weights, "cornea")
+
+
 def cornea(center: Float, rings: int = 6, around: int = 24) -> tuple[Float, Int, Float, Float]:
-    """The dome before the iris of an eye at `center` (3,): vertices, triangles, normals and texture places."""
+    """The dome before the iris of an eye at `center` (3,): vertices, triangles, normals, texture places."""
     radius = LIMBUS_RADIUS_CM * 1.02
     ball = (radius**2 + CORNEA_HEIGHT_CM**2) / (2 * CORNEA_HEIGHT_CM)
     k = (np.arange(rings + 1) / rings)[:, None]
     angle = (np.arange(around) / around * 2 * np.pi)[None]
     across = radius * k
     up = np.sqrt(ball**2 - across**2) - (ball - CORNEA_HEIGHT_CM)
-    flat = np.stack(
-        [across * np.cos(angle), across * np.sin(angle), np.broadcast_to(up, across.shape) + 0 * angle], 2
-    )
+    flat = np.stack([across * np.cos(angle), across * np.sin(angle), up + 0 * angle], 2)
     local = np.concatenate([flat[0, :1], flat[1:].reshape(-1, 3)])
     normals = local - (0, 0, CORNEA_HEIGHT_CM - ball)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)

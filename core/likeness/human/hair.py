@@ -54,7 +54,7 @@ STYLES: dict[str, Style] = {
     "crop": Style(
         (2.0, 5.5), 1.2, strands.DIRECTION, (0.25, -0.3, 1.0), 0.55, 0.4, 0.2, 0.15, fade=0.8, hug=0.8
     ),
-    "side_part": Style((4.5, 9.5), 1.9, strands.PART, (2.8, -0.25, 0.35), 0.6, 0.4, 0.25, fade=0.8, hug=0.85),
+    "side_part": Style((4.5, 9.5), 1.9, strands.PART, (2.8, -0.4, 0.35), 0.6, 0.35, 0.25, fade=0.8, hug=0.85),
     "slick_back": Style(
         (5.0, 12.0), 1.3, strands.DIRECTION, (0, 0.05, -1.0), 0.9, 0.25, 0.2, fade=0.55, hug=0.85
     ),
@@ -437,7 +437,10 @@ def _strand_texture(side: int, seed: int, thick: float) -> tuple[Float, Float]:
 def ribbons(
     curves: Sequence[Curves], matrix: Float, weights: Mapping[str, float]
 ) -> tuple[Float, Float, Float, Int]:
-    """Hairs as ribbons that face a camera (`matrix` (3, 4) from head space): points, tangents, colors, triangles."""
+    """Hairs as ribbons that face a camera: points, tangents, colors and triangles.
+
+    `matrix` (3, 4) goes from head space to the camera's.
+    """
     points, tangents, colors, triangles = [], [], [], []
     count = 0
     for c in curves:

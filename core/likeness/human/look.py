@@ -33,10 +33,10 @@ BEARDS = ("none", "stubble", "moustache", "goatee", "short", "full")
 class Look:
     """A surface. Numbers without a unit go from 0 to 1.
 
-    `skin_tone` the melanin from palest to darkest; `redness` the blood. `age` in years draws wrinkles and
-    spots. `eye_melanin` from blue to black-brown, `eye_green` toward green. `hair_melanin` from white-blond to
-    black, `hair_red` toward red, `gray`. `style` one of `HAIR_STYLES`, `hair_length` of its range, `beard` one
-    of `BEARDS`. `blush` to `foundation` are make-up. `tooth_white` and `tooth_wear`.
+    `skin_tone` the melanin from palest to darkest; `redness` the blood. `age` in years draws wrinkles
+    and spots. `eye_melanin` from blue to black-brown, `eye_green` toward green. `hair_melanin` from
+    white-blond to black, `hair_red` toward red, `gray`. `style` one of `HAIR_STYLES`, `hair_length` of its
+    range, `beard` one of `BEARDS`. `blush` to `foundation` are make-up. `tooth_white` and `tooth_wear`.
     """
 
     seed: int = 0

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from likeness.human.body import load_body
 from likeness.human.character import Material
 from likeness.human.eyes import eye_texture
 from likeness.human.look import Look
-from likeness.human.skin import make_skin
+from likeness.human.place import fit_head
+from likeness.human.skin import Skin, make_body_skin, make_skin
 from likeness.human.texels import check_size
 
 
-def materials(look: Look, size: int) -> tuple[Material, ...]:
+def body_material(look: Look, size: int) -> Material:
+    """The body's skin, painted as the head's is, at places of the average body under the mean head."""
+    body = load_body()
+    places, points = body.shape({})
+    fit = fit_head(body, points)
+    rest = ((places - fit.at) / np.float32(fit.scale) + fit.pivot)[body.vertex_place]
+    skin = make_body_skin(look, rest, body.vertex_uv, body.triangles, size)
+    return Material(
+        "body", skin.base_color, skin.roughness, normal=skin.normal, subsurface=float(skin.subsurface.max())
+    )
+
+
+def materials(look: Look, size: int, skin: Skin | None = None) -> tuple[Material, ...]:
     """The head's materials with textures of `size` pixels; the eyes' are half of it.
 
     `head`, `mouth` and `teeth` lie in one texture and share its arrays; `eyes` is laid out by
     `likeness.human.eyes.eye_uv`; `cornea`, `tears` and `lashes` need no texture.
+    `skin` takes the place of the painted one.
     """
     check_size(size)
-    skin = make_skin(look, size)
+    skin = make_skin(look, size) if skin is None else skin
     head = Material(
         "head",
         skin.base_color,

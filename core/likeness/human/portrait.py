@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from likeness.head.model import eye_rotation
 from likeness.human.character import Character, Material, Part
 from likeness.human.hair import Curves, ribbons
+from likeness.human.place import Fit
+from likeness.performance import ARKIT
 from likeness.render.studio import CLEAR, OPAQUE, STRAND, Lamp, Light, Surface, render
 
 Float = NDArray[np.float32]
@@ -98,50 +101,137 @@ def pose(
     return out
 
 
-LEFT_OUT = ("hair", "beard", "brows")  # cards: the portrait draws the curves instead
+CARDS = ("hair", "beard", "brows")  # cards: the portrait draws the curves instead
 
 
-def shot(
-    character: Character,
-    matrix: Float,
-    light: Light,
-    size: tuple[int, int],
-    weights: Mapping[str, float] | None = None,
-    gaze: Float | None = None,
-    sharp: int = 2,
-    tall_cm: float = 33.0,
-    hair: Sequence[Curves] = (),
-) -> Float:
-    """A linear picture (H, W, 3) of a character, `tall_cm` of it from top to bottom.
+@dataclass(frozen=True, eq=False)
+class Sitter:
+    """Who is drawn: a character, its hair as curves in the house head's space, and where that head sits."""
 
-    `hair` are its curves, in its own space.
-    """
-    surfaces = []
+    character: Character
+    hair: tuple[Curves, ...] = ()
+    fit: Fit | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture: degrees around the person, shape weights, gaze (yaw, pitch in degrees), a light's name."""
+
+    yaw_deg: float = 20.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    gaze_deg: tuple[float, float] = (0.0, 0.0)
+    light: str | None = None
+    tall_cm: float = 34.0
+
+
+# By name: weights of the shapes (both sides where none is named) and the gaze.
+_FACES: dict[str, tuple[dict[str, float], tuple[float, float]]] = {
+    "neutral": ({}, (0, 0)),
+    "smile": ({"mouthSmile": 0.75, "cheekSquint": 0.5, "mouthDimple": 0.2}, (0, 0)),
+    "laugh": (
+        {
+            "mouthSmile": 0.85,
+            "jawOpen": 0.32,
+            "mouthUpperUp": 0.35,
+            "mouthLowerDown": 0.25,
+            "cheekSquint": 0.8,
+        }
+        | {"eyeSquint": 0.4},
+        (0, 0),
+    ),
+    "anger": (
+        {"browDown": 0.95, "eyeSquint": 0.35, "noseSneer": 0.5, "mouthPress": 0.45, "mouthFrown": 0.35},
+        (0, 0),
+    ),
+    "fear": (
+        {"browInnerUp": 0.9, "browOuterUp": 0.4, "eyeWide": 0.85, "mouthStretch": 0.55, "jawOpen": 0.2},
+        (14, 2),
+    ),
+    "sadness": (
+        {
+            "browInnerUp": 0.8,
+            "mouthFrown": 0.75,
+            "mouthShrugLower": 0.45,
+            "eyeBlink": 0.2,
+            "eyeLookDown": 0.4,
+        },
+        (-6, -12),
+    ),
+    "surprise": ({"browInnerUp": 0.8, "browOuterUp": 0.9, "eyeWide": 0.7, "jawOpen": 0.5}, (0, 0)),
+    "disgust": (
+        {"noseSneer": 0.85, "mouthUpperUp": 0.6, "browDown": 0.6, "eyeSquint": 0.5, "mouthFrown": 0.3},
+        (0, 0),
+    ),
+    "blink": ({"eyeBlink": 1.0}, (0, 0)),
+    "pucker": ({"mouthPucker": 0.85, "mouthFunnel": 0.15, "browOuterUp": 0.2}, (-10, 0)),
+    "wink": (
+        {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.6, "mouthSmileLeft": 0.6, "mouthSmileRight": 0.2},
+        (0, 0),
+    ),
+    "tongue": ({"tongueOut": 1.0, "jawOpen": 0.45}, (0, 0)),
+}
+
+
+def _both_sides(weights: Mapping[str, float]) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for name, weight in weights.items():
+        names = [name] if name in ARKIT else [f"{name}Left", f"{name}Right"]
+        out |= dict.fromkeys(names, weight)
+    return out
+
+
+EXPRESSIONS = {name: (_both_sides(weights), gaze) for name, (weights, gaze) in _FACES.items()}
+
+
+def picture(sitter: Sitter, view: View, light: Light, size: int, sharp: int = 2) -> Float:
+    """A linear picture (size, size, 3) of a sitter."""
+    character, weights = sitter.character, view.weights
+    matrix = camera(character, view.yaw_deg)
+    gaze = np.tile(np.radians(np.array(view.gaze_deg, np.float32)), (2, 1))
     materials = {m.name: m for m in character.materials}
-    for part, vertices, normals in pose(character, weights or {}, gaze):
-        if part.name.startswith(LEFT_OUT):
-            continue
-        surfaces.append(_surface(part, vertices, normals, materials[part.material], matrix))
-    if hair:
-        points, tangents, colors, triangles = ribbons(hair, matrix, weights or {})
-        flat = np.zeros((len(points), 2), np.float32)
-        plain = np.zeros((1, 1, 3), np.float32)
-        surfaces.append(
-            Surface(
-                points,
-                triangles,
-                tangents,
-                flat,
-                plain,
-                None,
-                plain[..., :1],
-                kind=STRAND,
-                tint=colors,
-                casters=triangles[_some(hair)],
-            )
-        )
-    focal = CAMERA_CM / tall_cm * size[1]
-    return render(surfaces, light, focal, size, sharp)
+    surfaces = [
+        _surface(part, vertices, normals, materials[part.material], matrix)
+        for part, vertices, normals in pose(character, weights, gaze)
+        if part.name not in CARDS
+    ]
+    if sitter.hair:
+        surfaces.append(_strands(sitter, matrix, weights))
+    focal = CAMERA_CM / view.tall_cm * size
+    return render(surfaces, light, focal, (size, size), sharp)
+
+
+def _strands(sitter: Sitter, matrix: Float, weights: Mapping[str, float]) -> Surface:
+    """The hair as seen through a camera, which knows the character's space, not the head's."""
+    if sitter.fit is not None:
+        turn, fit = matrix[:, :3], sitter.fit
+        move = turn @ (fit.at - np.float32(fit.scale) * fit.pivot) + matrix[:, 3]
+        matrix = np.concatenate([turn * np.float32(fit.scale), move[:, None]], 1).astype(np.float32)
+    points, tangents, colors, triangles = ribbons(sitter.hair, matrix, weights)
+    flat, plain = np.zeros((len(points), 2), np.float32), np.zeros((1, 1, 3), np.float32)
+    casters = triangles[_some(sitter.hair)]
+    return Surface(
+        points,
+        triangles,
+        tangents,
+        flat,
+        plain,
+        None,
+        plain[..., :1],
+        kind=STRAND,
+        tint=colors,
+        casters=casters,
+    )
+
+
+def sheet(cells: Sequence[Float], columns: int) -> Float:
+    """Pictures (H, W, 3) of one size on one sheet, row by row; what is left over stays black."""
+    rows = -(-len(cells) // columns)
+    height, width = cells[0].shape[:2]
+    out = np.zeros((rows * height, columns * width, 3), np.float32)
+    for i, cell in enumerate(cells):
+        y, x = i // columns * height, i % columns * width
+        out[y : y + height, x : x + width] = cell
+    return out
 
 
 def _some(hair: Sequence[Curves]) -> NDArray[np.bool_]:

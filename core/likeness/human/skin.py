@@ -6,7 +6,7 @@ a seam. Pigment and blood are painted, and `likeness.human.tissue` says what col
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numba
@@ -18,7 +18,7 @@ from likeness.head.model import Head, load_head
 from likeness.head.points import GROUPS
 from likeness.human import wrinkles
 from likeness.human.look import Look
-from likeness.human.texels import Texels, texels
+from likeness.human.texels import Texels, head_texels, texels
 from likeness.human.tissue import color_table
 from likeness.render.noise import cells, noise_volume, smooth, step
 from likeness.render.occlusion import occlusion
@@ -91,10 +91,25 @@ class Skin:
 
 def make_skin(look: Look, size: int, folds: bool = False) -> Skin:
     """The textures of the head's skin, mouth and teeth; `folds` adds the wrinkles of expressions."""
-    head, at = load_head(), texels(size)
+    head = load_head()
+    return _skin(look, head_texels(size), head.triangles, _kinds(head), head.mean, _fields(look), folds)
+
+
+def make_body_skin(look: Look, rest: Float, vertex_uv: Float, triangles: Int, size: int) -> Skin:
+    """The textures of a body whose vertices (V, 3) at rest lie in head space, below the mean head."""
+    at = texels(vertex_uv, triangles, size, 150.0)
+    fields = np.zeros((len(rest), FIELDS), np.float32)
+    fields[:, F_SKY] = 1
+    plain = replace(look, moles=0.0, stubble=0.0, beard="none")
+    kinds = np.full(len(triangles), SKIN, np.int32)
+    return _skin(plain, at, triangles, kinds, np.ascontiguousarray(rest, np.float32), fields, False)
+
+
+def _skin(
+    look: Look, at: Texels, triangles: Int, kinds: Int, rest: Float, fields: Float, folds: bool
+) -> Skin:
+    head, size = load_head(), at.size
     lines, line_group = wrinkles.segments(head)
-    numbers = _numbers(look, at)
-    fields = _fields(look)
     color = np.zeros((size, size, 3), np.float32)
     surface = np.zeros((size, size, 4), np.float32)  # height, roughness, occlusion, subsurface
     depth = np.zeros((size, size), np.float32)
@@ -103,11 +118,11 @@ def make_skin(look: Look, size: int, folds: bool = False) -> Skin:
     _paint(
         at.index,
         at.bary,
-        head.triangles,
-        _kinds(head),
-        head.mean,
+        triangles,
+        kinds,
+        rest,
         fields,
-        numbers,
+        _numbers(look, at),
         np.array([look.hair, look.brow, look.beard_color, *_paints(look)], np.float32),
         np.ascontiguousarray(lip_line, np.float32),
         _moles(look, head),
@@ -121,16 +136,16 @@ def make_skin(look: Look, size: int, folds: bool = False) -> Skin:
         group,
     )
     height = at.fill(np.ascontiguousarray(surface[..., 0]))
-    slant = _slant(head, at)
-    normal = at.fill(_normals(height, *slant))
+    places = _places(at, triangles, rest)
+    normal = at.fill(_normals(height, places, at.index >= 0))
     folded, masks = None, {}
     if folds:
-        folded = at.fill(_normals(at.fill(surface[..., 0] - depth), *slant))
+        folded = at.fill(_normals(at.fill(surface[..., 0] - depth), places, at.index >= 0))
         masks = {name: _soft(at, group == i) for i, name in enumerate(wrinkles.GROUP_NAMES)}
     for picture in (color, surface):
         at.fill(picture)
-    rough, sky, scatter = (np.ascontiguousarray(surface[..., k]) for k in (1, 2, 3))
-    return Skin(color, normal, rough, sky, scatter, height, folded, masks)
+    rough, open_sky, scatter = (np.ascontiguousarray(surface[..., k]) for k in (1, 2, 3))
+    return Skin(color, normal, rough, open_sky, scatter, height, folded, masks)
 
 
 def _soft(at: Texels, mask: NDArray[np.bool_]) -> Float:
@@ -197,7 +212,7 @@ def _moles(look: Look, head: Head) -> Float:
     rng = np.random.default_rng(look.seed + 11)
     skin = np.unique(head.part("skin"))
     front = skin[head.mean[skin, 2] > 1]
-    count = int(round(look.moles * 16))
+    count = round(look.moles * 16)
     out = np.zeros((count, 5), np.float32)
     out[:, :3] = head.mean[rng.choice(front, count)]
     out[:, 3] = rng.uniform(0.05, 0.13, count)
@@ -205,10 +220,22 @@ def _moles(look: Look, head: Head) -> Float:
     return out
 
 
-def _slant(head: Head, at: Texels) -> tuple[Float, NDArray[np.bool_]]:
-    """The mean head's places (N, N, 3) and where they are known."""
-    places = np.einsum("hwc,hwcd->hwd", at.bary, head.mean[head.triangles[at.index]])
-    return places.astype(np.float32), at.index >= 0
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _blended(index: Int, bary: Float, triangles: Int, rest: Float) -> Float:
+    out = np.zeros((*index.shape, 3), np.float32)
+    for y in range(index.shape[0]):
+        for x in range(index.shape[1]):
+            t = index[y, x]
+            if t >= 0:
+                for k in range(3):
+                    for c in range(3):
+                        out[y, x, c] += bary[y, x, k] * rest[triangles[t, k], c]
+    return out
+
+
+def _places(at: Texels, triangles: Int, rest: Float) -> Float:
+    """Where each pixel (N, N, 3) lies at rest."""
+    return np.asarray(_blended(at.index, at.bary, triangles, rest), np.float32)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
@@ -217,7 +244,7 @@ def _normals(height: Float, places: Float, known: NDArray[np.bool_]) -> Float:
     size = height.shape[0]
     out = np.zeros((size, size, 3), np.float32)
     out[:, :, 2] = 1.0
-    far = (40.0 / size * 6) ** 2
+    far = (240.0 / size) ** 2
     for y in range(1, size - 1):
         for x in range(1, size - 1):
             if not (
@@ -381,7 +408,7 @@ def _paint(
                 surface[row, column, 3] = 0.5
                 continue
             # pigment and blood
-            tone = n[TONE] + (0.022 * n1 + 0.018 * n2 + 0.012 * n3) * (1 + old)
+            tone = n[TONE] + (0.020 * n1 + 0.014 * n2 + 0.010 * n3) * (1 + old) * (1 - 0.65 * n[TONE])
             blood = n[BLOOD] * light * 0.75 + 0.10 + 0.035 * n1 + 0.03 * n2 + 0.025 * n3
             even = 1.0 - 0.6 * n[FOUNDATION]
             cheeks = _blob(x, y, z, 4.3, 0.2, 8.8, 2.1)
@@ -503,10 +530,10 @@ def _paint(
                 b += w * (0.5 * paints[2, 2] + 0.17 * b - b) * 0.9
                 height += 0.004 * dot * w
             if scalp > 0.02 and n[SCALP] > 0:
-                w = n[SCALP] * step(0.05, 0.95, scalp + 0.12 * n2) * min(1.0, 0.55 + 0.6 * dot)
-                r += w * (0.75 * paints[0, 0] + 0.08 * r - r)
-                g += w * (0.75 * paints[0, 1] + 0.08 * g - g)
-                b += w * (0.75 * paints[0, 2] + 0.08 * b - b)
+                w = n[SCALP] * step(0.05, 0.95, scalp + 0.12 * n2) * min(1.0, 0.8 + 0.3 * dot)
+                r += w * (0.85 * paints[0, 0] + 0.04 * r - r)
+                g += w * (0.85 * paints[0, 1] + 0.04 * g - g)
+                b += w * (0.85 * paints[0, 2] + 0.04 * b - b)
                 rough += 0.2 * w
             if brow > 0.02:
                 inner = min(1.0, max(0.0, (2.4 - abs(x)) / 1.5))

@@ -1,4 +1,4 @@
-"""The texture's pixels: which triangle of the head each lies on, and what surrounds the pieces."""
+"""A texture's pixels: which triangle of the mesh each lies on, and what surrounds the pieces."""
 
 from __future__ import annotations
 
@@ -21,22 +21,18 @@ PADDING = 1 / 128  # of the texture's side, around its pieces: smaller copies of
 
 @dataclass(frozen=True, eq=False)
 class Texels:
-    """A texture of the head, `size` pixels a side, row 0 at the top.
+    """A texture, `size` pixels a side and each about `cm` wide, row 0 at the top.
 
     `index` (N, N) triangle of the finest level, -1 where none; `bary` (N, N, 3). `pad` and `source` (P,) are
     flat places around the pieces and those whose value they take.
     """
 
     size: int
+    cm: float
     index: Int
     bary: Float
     pad: Int
     source: Int
-
-    @property
-    def cm(self) -> float:
-        """Roughly how wide a pixel is on the face."""
-        return 26.0 / self.size
 
     def fill(self, picture: Float) -> Float:
         """`picture` (N, N) or (N, N, C) with the surroundings of the pieces filled, in place."""
@@ -52,15 +48,20 @@ def check_size(size: int) -> None:
 
 
 @lru_cache(maxsize=1)
-def texels(size: int) -> Texels:
-    """The texture of that size; the last one asked for is kept."""
-    check_size(size)
+def head_texels(size: int) -> Texels:
+    """The head's texture of that size; the last one asked for is kept."""
     head = load_head()
-    points = np.ones((len(head.vertex_uv), 3), np.float32)
-    points[:, 0] = head.vertex_uv[:, 0] * size
-    points[:, 1] = (1 - head.vertex_uv[:, 1]) * size
-    index, bary, _ = rasterize(points, head.triangles, size, size)
+    return texels(head.vertex_uv, head.triangles, size, 26.0)
+
+
+def texels(vertex_uv: Float, triangles: Int, size: int, wide_cm: float) -> Texels:
+    """The texture of that size of any mesh, which is about `wide_cm` from one side of it to the other."""
+    check_size(size)
+    points = np.ones((len(vertex_uv), 3), np.float32)
+    points[:, 0] = vertex_uv[:, 0] * size
+    points[:, 1] = (1 - vertex_uv[:, 1]) * size
+    index, bary, _ = rasterize(points, triangles, size, size)
     away, nearest = ndimage.distance_transform_edt(index < 0, return_indices=True)
     pad = np.flatnonzero((away > 0) & (away <= max(2, size * PADDING))).astype(np.int32)
     source = (nearest[0].ravel()[pad] * size + nearest[1].ravel()[pad]).astype(np.int32)
-    return Texels(size, index, bary, pad, source)
+    return Texels(size, wide_cm / size, index, bary, pad, source)

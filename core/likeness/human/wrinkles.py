@@ -100,7 +100,7 @@ LINES: tuple[Line, ...] = (
 
 
 def segments(head: Head) -> tuple[Float, Int]:
-    """The lines on the mean head: (S, 10) both ends' places, width, depth, year and taper; (S,) their group."""
+    """The lines on the mean head (S, 10): both ends, width, depth, year and taper; (S,) their group."""
     skin = np.unique(head.part("skin"))
     places = head.mean[skin]
     front = places[(places[:, 2] > 0) & (places[:, 0] > -0.3)]

@@ -46,7 +46,7 @@ def _mix(h: int) -> int:
 
 @numba.njit(cache=True, fastmath=True)
 def cells(x: float, y: float, z: float, seed: int) -> tuple[float, float, float]:
-    """Distance to the nearest and second nearest of points strewn one a unit cell, and the nearest's number 0..1.
+    """Distances to the nearest two of points strewn one a unit cell, and the nearest's number 0..1.
 
     Worley, A Cellular Texture Basis Function, 1996.
     """

@@ -60,7 +60,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Lamp:
-    """A round softbox: unit `direction` toward it, its angular `radius` in radians, linear `color` and samples."""
+    """A round softbox: `direction` toward it, angular `radius` in radians, linear `color`, samples."""
 
     direction: tuple[float, float, float]
     radius: float

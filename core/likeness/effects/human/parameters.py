@@ -66,14 +66,17 @@ NAMING = Param(
 )  # fmt: skip
 
 
-def figure(params: Mapping[str, Value]) -> Figure:
-    """The form of the person that the parameters of `FORM` and `POSE` describe."""
+def figure(params: Mapping[str, Value], who: Any = None) -> Figure:
+    """The form of the person that the parameters of `FORM` and `POSE` describe.
+
+    `who` (K,) are the head's coefficients where the sliders do not give them.
+    """
     from likeness.human.figure import make_figure
 
     values = numbers(params)
     seed = int(values["seed"])
     return make_figure(
-        identity(params),
+        identity(params) if who is None else who,
         {**values, **_varied(values, seed)},
         height_cm=values["height_cm"],
         head_size=values["head_size"],

@@ -1,0 +1,100 @@
+"""What effects on people declare alike about a person's surface, and how it is put on."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from likeness.declare import Param, Value
+from likeness.human.look import BEARDS, HAIR_STYLES, Look, make_look, sample_look
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from likeness.human.character import Material, Part
+    from likeness.human.figure import Figure
+    from likeness.human.skin import Skin
+
+USUAL = Look()
+
+
+def _part(name: str, label: str, help: str, group: str) -> Param:
+    return Param(name, "float", getattr(USUAL, name), label, help, 0, 1, group=f"Look: {group}")
+
+
+LOOK = (
+    _part("skin_tone", "Skin tone", "Melanin of the skin, from palest to darkest.", "Skin"),
+    _part("redness", "Redness", "Blood that shows through the skin.", "Skin"),
+    _part("freckles", "Freckles", "How many freckles.", "Skin"),
+    _part("moles", "Moles", "How many moles.", "Skin"),
+    _part("veins", "Veins", "How much veins show in skin and eyes.", "Skin"),
+    _part("blemishes", "Blemishes", "How many red spots.", "Skin"),
+    _part("pores", "Pores", "How deep the pores are.", "Skin"),
+    _part("oiliness", "Oiliness", "How much the skin shines.", "Skin"),
+    _part("lip_color", "Lip color", "How red the lips are without make-up.", "Skin"),
+    _part("eye_melanin", "Eye darkness", "Melanin of the iris, from blue to nearly black.", "Eyes"),
+    _part("eye_green", "Eye green", "How green a light iris is.", "Eyes"),
+    _part("pupil", "Pupil", "How wide the pupil is.", "Eyes"),
+    Param("style", "choice", USUAL.style, "Hair style", "How the hair on the head is cut and combed.",
+          choices=HAIR_STYLES, group="Look: Hair"),
+    _part("hair_length", "Hair length", "From the shortest to the longest of the style.", "Hair"),
+    _part("hairline", "Hairline", "From low to receding.", "Hair"),
+    _part("hair_melanin", "Hair darkness", "Melanin of the hair, from white-blond to black.", "Hair"),
+    _part("hair_red", "Hair red", "How red the hair is.", "Hair"),
+    _part("gray", "Gray", "How gray the hair is.", "Hair"),
+    _part("brow_thickness", "Brow thickness", "How high the brows are.", "Hair"),
+    _part("brow_density", "Brow density", "How thick the brows grow.", "Hair"),
+    Param("beard", "choice", USUAL.beard, "Beard", "What beard the person wears.",
+          choices=BEARDS, group="Look: Hair"),
+    _part("stubble", "Stubble", "How much a shaved beard shows.", "Hair"),
+    _part("lipstick", "Lipstick", "How much lipstick.", "Make-up"),
+    _part("lipstick_hue", "Lipstick hue", "Red, rose, brown, wine from 0 to 1.", "Make-up"),
+    _part("eye_shadow", "Eye shadow", "How much color on the lids.", "Make-up"),
+    _part("blush", "Blush", "How much red on the cheeks.", "Make-up"),
+    _part("foundation", "Foundation", "How much spots and redness are covered.", "Make-up"),
+    _part("tooth_white", "Tooth whiteness", "From yellow to white.", "Teeth"),
+    _part("tooth_wear", "Tooth wear", "How worn and stained the teeth are.", "Teeth"),
+)  # fmt: skip
+TEXTURES = Param(
+    "texture_size", "choice", "1024", "Texture size", "Pixels a side; none makes no textures.",
+    choices=("none", "512", "1024", "2048", "4096"), group="Files",
+)  # fmt: skip
+
+
+def look(params: Mapping[str, Value]) -> Look:
+    """The surface that the parameters of `LOOK` describe.
+
+    With a seed, what is left at its default comes from the seed, as the form does.
+    """
+    seed, age = int(params["seed"]), float(params["age"])  # type: ignore[arg-type]
+    given = {p.name: params[p.name] for p in LOOK}
+    if not seed:
+        return make_look({**given, "age": age})
+    tone = None if given["skin_tone"] == USUAL.skin_tone else float(given["skin_tone"])  # type: ignore[arg-type]
+    drawn = sample_look(seed, float(params["sex"]), age, tone)  # type: ignore[arg-type]
+    chosen = {p.name: given[p.name] for p in LOOK if given[p.name] != p.default}
+    made = {f.name: getattr(drawn, f.name) for f in fields(Look)}
+    return replace(make_look({**made, **chosen}), seed=seed)
+
+
+def surface(
+    params: Mapping[str, Value], figure: Figure, levels: int
+) -> tuple[tuple[tuple[Part, ...], ...], tuple[Material, ...]]:
+    """Corneas and hair, level by level, and all materials of the person; textures as `TEXTURES` asks."""
+    if params["texture_size"] == "none":
+        return tuple(() for _ in range(levels)), ()
+    return dressed(look(params), int(str(params["texture_size"])), figure, levels)
+
+
+def dressed(
+    worn: Look, size: int, figure: Figure, levels: int, skin: Skin | None = None
+) -> tuple[tuple[tuple[Part, ...], ...], tuple[Material, ...]]:
+    """As `surface`, of a look; `skin` takes the place of the painted one."""
+    from likeness.human.eyes import cornea_part
+    from likeness.human.hair import hair_materials, hair_parts
+    from likeness.human.materials import body_material, materials
+
+    hair = hair_parts(worn, figure, levels)
+    cornea = cornea_part(figure)
+    parts = tuple((cornea, *hair[i]) if i < 2 else hair[i] for i in range(levels))
+    return parts, (*materials(worn, size, skin), body_material(worn, size), *hair_materials(worn, size))
