@@ -7,5 +7,7 @@ from likeness.effects.face.capture import CAPTURE
 from likeness.effects.face.reanimate import REANIMATE
 from likeness.effects.human.animate_human import ANIMATE_HUMAN
 from likeness.effects.human.human import HUMAN
+from likeness.effects.human.human_from_photos import HUMAN_FROM_PHOTOS
+from likeness.effects.human.human_portrait import HUMAN_PORTRAIT
 
-EFFECTS: tuple[Effect, ...] = (REANIMATE, CAPTURE, HUMAN, ANIMATE_HUMAN)
+EFFECTS: tuple[Effect, ...] = (REANIMATE, CAPTURE, HUMAN, ANIMATE_HUMAN, HUMAN_PORTRAIT, HUMAN_FROM_PHOTOS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,8 @@ def build(character: Character, animation: Animation | None = None) -> tuple[dic
     chains: dict[str, list[int]] = {}
     for level, parts in enumerate(character.levels):
         for group, chosen in _groups(character.name, parts):
-            meshes.append(_mesh(buffer, f"{group}_LOD{level}", chosen, names))
+            bumpy = {m.name for m in materials if m.normal is not None}
+            meshes.append(_mesh(buffer, f"{group}_LOD{level}", chosen, names, bumpy))
             nodes.append({"name": f"{group}_LOD{level}", "mesh": len(meshes) - 1, "skin": 0})
             chains.setdefault(group, []).append(len(nodes) - 1)
     _link(nodes, list(chains.values()))
@@ -198,11 +199,13 @@ def _skeleton(buffer: Buffer, skeleton: Skeleton) -> tuple[list[dict[str, Any]],
     return nodes, skin
 
 
-def _mesh(buffer: Buffer, name: str, parts: Sequence[Part], materials: Mapping[str, int]) -> dict[str, Any]:
+def _mesh(
+    buffer: Buffer, name: str, parts: Sequence[Part], materials: Mapping[str, int], bumpy: AbstractSet[str]
+) -> dict[str, Any]:
     shapes = list(dict.fromkeys(shape for part in parts for shape in part.shapes))
     mesh: dict[str, Any] = {
         "name": name,
-        "primitives": [_primitive(buffer, part, shapes, materials) for part in parts],
+        "primitives": [_primitive(buffer, part, shapes, materials, part.material in bumpy) for part in parts],
     }
     if shapes:
         mesh |= {"weights": [0.0] * len(shapes), "extras": {"targetNames": shapes}}
@@ -210,7 +213,7 @@ def _mesh(buffer: Buffer, name: str, parts: Sequence[Part], materials: Mapping[s
 
 
 def _primitive(
-    buffer: Buffer, part: Part, shapes: Sequence[str], materials: Mapping[str, int]
+    buffer: Buffer, part: Part, shapes: Sequence[str], materials: Mapping[str, int], bumpy: bool
 ) -> dict[str, Any]:
     uv = np.stack([part.uv[:, 0], 1 - part.uv[:, 1]], 1).astype(np.float32)
     index = np.uint16 if len(part.vertices) < 65535 else np.uint32
@@ -227,9 +230,33 @@ def _primitive(
         "material": materials[part.material],
         "extras": {"part": part.name},
     }
+    if bumpy:
+        primitive["attributes"]["TANGENT"] = buffer.accessor(tangents(part), _VERTICES)
     if shapes:
         primitive["targets"] = [_target(buffer, part, shape) for shape in shapes]
     return primitive
+
+
+def tangents(part: Part) -> Array:
+    """Where the texture's u goes (V, 4): a unit vector across the normal, and the side v lies on."""
+    u, v = np.zeros((2, len(part.vertices), 3))
+    corner, uv = part.vertices[part.triangles].astype(float), part.uv[part.triangles].astype(float)
+    edge, turn = corner[:, 1:] - corner[:, :1], uv[:, 1:] - uv[:, :1]
+    area = turn[:, 0, 0] * turn[:, 1, 1] - turn[:, 0, 1] * turn[:, 1, 0]
+    inverse = np.where(np.abs(area) > 1e-14, 1 / np.where(area == 0, 1, area), 0)[:, None]
+    along_u = (edge[:, 0] * turn[:, 1, 1:] - edge[:, 1] * turn[:, 0, 1:]) * inverse
+    along_v = (edge[:, 1] * turn[:, 0, :1] - edge[:, 0] * turn[:, 1, :1]) * inverse
+    for k in range(3):
+        np.add.at(u, part.triangles[:, k], along_u)
+        np.add.at(v, part.triangles[:, k], along_v)
+    normal = part.normals.astype(float)
+    u -= normal * (normal * u).sum(1, keepdims=True)
+    size = np.linalg.norm(u, axis=1, keepdims=True)
+    spare = np.cross(normal, np.where(np.abs(normal[:, :1]) < 0.9, [[1.0, 0, 0]], [[0, 1.0, 0]]))
+    spare /= np.linalg.norm(spare, axis=1, keepdims=True)
+    u = np.where(size > 1e-9, u / np.maximum(size, 1e-9), spare)
+    side = np.where((np.cross(normal, u) * v).sum(1, keepdims=True) < 0, -1.0, 1.0)
+    return np.concatenate([_unit(u), side.astype(np.float32)], 1)
 
 
 def _unit(normals: Array) -> Array:
@@ -268,12 +295,14 @@ class Looks:
         self.images: list[dict[str, Any]] = []
         self.textures: list[dict[str, Any]] = []
         self.extensions: set[str] = set()
+        self.made: dict[tuple[int, ...], int] = {}
 
     def material(self, m: Material) -> dict[str, Any]:
         """A material, its textures appended to the buffer."""
         out: dict[str, Any] = {"name": m.name, "pbrMetallicRoughness": self._surface(m)}
         if m.normal is not None:
-            out["normalTexture"] = self._texture(f"{m.name}_normal", m.normal * 0.5 + 0.5)
+            normal = m.normal
+            out["normalTexture"] = self._texture(f"{m.name}_normal", (normal,), lambda: normal * 0.5 + 0.5)
         if m.occlusion is not None:
             # Occlusion is the red channel of the picture whose green is the roughness.
             index = out["pbrMetallicRoughness"]["metallicRoughnessTexture"]["index"]
@@ -296,31 +325,47 @@ class Looks:
         out: dict[str, Any] = {"metallicFactor": m.metallic}
         color, alpha = m.base_color, m.alpha
         if isinstance(color, np.ndarray) or isinstance(alpha, np.ndarray):
-            shape = color.shape[:2] if isinstance(color, np.ndarray) else np.shape(alpha)
-            picture = np.broadcast_to(np.asarray(color, np.float32), (*shape, 3))
-            picture = display(picture)
-            if m.alpha_mode != "OPAQUE":
-                coverage = np.broadcast_to(np.asarray(alpha, np.float32), shape)
-                picture = np.concatenate([picture, coverage[..., None]], 2)
-            out["baseColorTexture"] = self._texture(f"{m.name}_base_color", picture)
+            name = f"{m.name}_base_color"
+            out["baseColorTexture"] = self._texture(name, (color, alpha), lambda: _colors(m))
         else:
             out["baseColorFactor"] = [*color, alpha if m.alpha_mode != "OPAQUE" else 1.0]
         if isinstance(m.roughness, np.ndarray) or m.occlusion is not None:
-            shape = m.occlusion.shape if m.occlusion is not None else np.shape(m.roughness)
-            packed = np.zeros((*shape, 3), np.float32)
-            packed[..., 0] = 1.0 if m.occlusion is None else m.occlusion
-            packed[..., 1] = m.roughness
-            packed[..., 2] = 1.0
-            out["metallicRoughnessTexture"] = self._texture(f"{m.name}_occlusion_roughness", packed)
+            name, key = f"{m.name}_occlusion_roughness", (m.roughness, m.occlusion)
+            out["metallicRoughnessTexture"] = self._texture(name, key, lambda: _packed(m))
         else:
             out["roughnessFactor"] = m.roughness
         return out
 
-    def _texture(self, name: str, picture: Array) -> dict[str, int]:
-        view = self.buffer.view(encode(picture))
+    def _texture(self, name: str, key: tuple[Any, ...], draw: Callable[[], Array]) -> dict[str, int]:
+        """A texture; materials that share the arrays of `key` share it."""
+        same = tuple(id(value) for value in key)
+        if same in self.made:
+            return {"index": self.made[same]}
+        self.made[same] = len(self.textures)
+        view = self.buffer.view(encode(draw()))
         self.images.append({"name": name, "mimeType": "image/png", "bufferView": view})
         self.textures.append({"sampler": 0, "source": len(self.images) - 1})
         return {"index": len(self.textures) - 1}
+
+
+def _colors(m: Material) -> Array:
+    """Base color as a display shows it, with alpha where the material has it."""
+    shape = m.base_color.shape[:2] if isinstance(m.base_color, np.ndarray) else np.shape(m.alpha)
+    picture = display(np.broadcast_to(np.asarray(m.base_color, np.float32), (*shape, 3)))
+    if m.alpha_mode == "OPAQUE":
+        return picture
+    coverage = np.broadcast_to(np.asarray(m.alpha, np.float32), shape)
+    return np.concatenate([picture, coverage[..., None]], 2)
+
+
+def _packed(m: Material) -> Array:
+    """Occlusion, roughness and a blue of 1 in one picture."""
+    shape = m.occlusion.shape if m.occlusion is not None else np.shape(m.roughness)
+    out = np.ones((*shape, 3), np.float32)
+    if m.occlusion is not None:
+        out[..., 0] = m.occlusion
+    out[..., 1] = m.roughness
+    return out
 
 
 def display(linear: Array) -> Array:

@@ -431,7 +431,7 @@ def _add_mirror(picture: Float, scene: _Buffers, light: Light, strength: float, 
         angle = np.arccos(np.clip(away @ axis, -1, 1))
         blur = 0.05 + 0.4 * rough[wet]
         inside = np.clip((lamp.radius + blur - angle) / (2 * blur), 0, 1)
-        area = np.pi * np.tan(lamp.radius + 0.05) ** 2
+        area = np.tan(max(lamp.radius, 0.08)) ** 2
         seen = seen + inside[:, None] * np.minimum(np.array(lamp.color) / area, 60.0)
     fresnel = 0.025 + 0.975 * np.clip(1 - facing, 0, 1) ** 5
     picture[wet] += strength * np.minimum(fresnel, 0.35)[:, None] * seen

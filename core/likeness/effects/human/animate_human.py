@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
 from likeness.declare import Effect, Input, Output, Param
-from likeness.effects.human import human, parameters
+from likeness.effects.human import human, looks, parameters
 from likeness.human.character import Naming
 from likeness.performance import ARKIT, ROTATIONS
 from likeness.results import Result
@@ -48,8 +48,10 @@ ANIMATE_HUMAN = Effect(
     ),
     params=(
         *parameters.FORM,
+        *looks.LOOK,
         parameters.POSE,
         parameters.NAMING,
+        looks.TEXTURES,
         Param(
             "fps", "float", 0.0, "Frame rate", "Of the animation; 0 keeps the performance's.", 0, 240, "fps",
             group="Files",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from likeness.declare import Effect, Output, Param
-from likeness.effects.human import parameters
+from likeness.effects.human import looks, parameters
 from likeness.errors import BadRequest
 from likeness.results import Result
 
@@ -27,13 +27,17 @@ def write(job: Job) -> Sequence[Result]:
 
 def make(job: Job, for_vrm: bool = False) -> Character:
     """The person that the parameters describe; VRM asks for its own pose and names, and one level."""
-    from likeness.human.assemble import BUDGETS, make_character
+    from likeness.human.assemble import BUDGETS, Dressing, make_character
 
     params = {**job.params, **({"pose": "T", "joint_names": "vrm"} if for_vrm else {})}
+    levels = 1 if for_vrm else len(BUDGETS)
+    figure = parameters.figure(params)
+    parts, materials = looks.surface(params, figure, levels)
     return make_character(
         plain_name(str(params["name"])),
-        parameters.figure(params),
-        levels=1 if for_vrm else len(BUDGETS),
+        figure,
+        Dressing(parts=parts, materials=materials),
+        levels=levels,
         naming=params["joint_names"],  # type: ignore[arg-type]
         recipe=parameters.recipe(params),
     )
@@ -80,8 +84,10 @@ HUMAN = Effect(
     inputs=(),
     params=(
         *parameters.FORM,
+        *looks.LOOK,
         parameters.POSE,
         parameters.NAMING,
+        looks.TEXTURES,
         Param(
             "format", "choice", "glb", "Format", "The files to write: glTF, USD, VRM 1.0, or all three.",
             choices=FORMATS, group="Files",
