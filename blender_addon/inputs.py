@@ -221,12 +221,12 @@ def _save_bytes(image: Any, path: Path) -> None:
     if image.packed_file and not image.is_dirty:
         path.write_bytes(image.packed_file.data)
         return
-    copy = image.copy()
+    kept = image.file_format
     try:
-        copy.file_format = "PNG"
-        _save(copy, path, lambda: copy.save(filepath=str(path)))
+        image.file_format = "PNG"
+        _save(image, path, lambda: image.save(filepath=str(path), save_copy=True))
     finally:
-        bpy.data.images.remove(copy)
+        image.file_format = kept
 
 
 def _save(image: Any, path: Path, save: Callable[[], None]) -> None:

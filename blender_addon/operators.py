@@ -265,7 +265,8 @@ class LIKENESS_OT_check_worker(bpy.types.Operator):
 
 def finish(operator: bpy.types.Operator, job: jobs.Job) -> set[str]:
     """Bring a job's results in and say what there is to say."""
-    if job.told is not None:
+    # A script that waits for its run may hold the properties that would be made anew.
+    if job.told is not None and not bpy.app.background:
         adopt(job.told)
     try:
         notes = results.bring_in(job.results, job.landing)

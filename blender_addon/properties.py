@@ -31,6 +31,9 @@ FRAMES = (
     ("CUSTOM", "Range", "From the first to the last frame given here, in frames of the scene"),
 )
 
+# What Blender must be told since 4.5, so that a path may begin with //, the folder of the file.
+RELATIVE = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}} if bpy.app.version >= (4, 5) else {}
+
 _classes: list[type] = []
 
 
@@ -44,6 +47,7 @@ class LikenessSettings:
         name="Output",
         description="Folder for the results. Empty: a folder of this run's own among the results",
         subtype="DIR_PATH",
+        **RELATIVE,
     )
     seed: IntProperty(name="Seed", description="What chance begins with", default=0, min=0)
     as_compositor: BoolProperty(
@@ -166,7 +170,7 @@ def _input_group(title: str, declared: Declared) -> type[Group]:
 
     made = {
         "source": EnumProperty(name=declared["label"], description=tip, items=items, default=items[0][0]),
-        "path": StringProperty(name=declared["label"], description=tip, subtype="FILE_PATH"),
+        "path": StringProperty(name=declared["label"], description=tip, subtype="FILE_PATH", **RELATIVE),
         "strip": StringProperty(name=declared["label"], description=tip),
         "image": pick("Image", bpy.types.Image),
         "clip": pick("Movie Clip", bpy.types.MovieClip),

@@ -19,7 +19,11 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
         raise Trouble(f"The sound {path} is gone; run the effect again.")
     editor = scene.sequence_editor or scene.sequence_editor_create()
     first = landing.start
-    made = strips(editor).new_sound(landing.label, path, 1, first)
+    try:
+        made = strips(editor).new_sound(landing.label, path, 1, first)
+    except RuntimeError as error:
+        words = " ".join(str(error).removeprefix("Error: ").split())
+        raise Trouble(f"The sound {path} cannot come in: {words}.") from None
     last = made.frame_final_end
     taken = {
         s.channel
