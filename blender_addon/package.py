@@ -37,8 +37,10 @@ TAGS = {
     "windows-x64": ("win_amd64",),
     "macos-arm64": ("macosx_14_0_arm64",),
 }
-# What no worker imports: tests and their data, stubs, headers, what links other programs, training.
-UNUSED = re.compile(r"(^|/)tests?/(.*/)?(test_[^/]*|data/.*)$|\.(pyi|pxd|h|hpp|a|lib)$|^likeness/training/")
+# What no worker imports: tests and their data, stubs, headers, what links programs, training, other hosts.
+UNUSED = re.compile(
+    r"(^|/)tests?/(.*/)?(test_[^/]*|data/.*)$|\.(pyi|pxd|h|hpp|a|lib)$|^likeness(/training|_nuke)/"
+)
 ASIDE = {"package.py"}
 DATE = (1980, 1, 1, 0, 0, 0)
 # A third of the time of the default, and 6 % more bytes.
