@@ -32,7 +32,7 @@ MACRO_ERROR_CM = 0.02
 GAP_CM = 0.5  # between the ring and what is left of body and head, before the strips
 BLEND_CM = 5.0  # above the ring, where the head's neck becomes its own again
 # Triangles of the body at which the ring gives up every second point for the next level.
-RING_BUDGET = (22_000, 8_500, 1_800)
+RING_BUDGET = (14_000, 5_200, 1_000)
 LAST = 240
 
 
