@@ -52,7 +52,70 @@ for last in (1, job["frames"]):
 
 def rows(plate: Path, work: Path) -> list[Row]:
     """The numbers of every host that is here; `plate` is a portrait at 1080p."""
-    return blender(plate, work)
+    return blender(plate, work) + nuke(plate, work)
+
+
+_IN_NUKE = """
+import json, sys, time
+job = json.loads(sys.argv[1])
+sys.path[:0] = [job["package"], job["host"]]
+import nuke
+nuke._reset(gui=True)
+before = time.perf_counter()
+from likeness_nuke import installed, menu
+menu.build()
+start = time.perf_counter() - before
+opened = []
+for effect in installed.effects():
+    before = time.perf_counter()
+    menu.create(effect["name"])
+    opened.append(time.perf_counter() - before)
+installed.client().hello()
+runs = []
+group = menu.create("reanimate")
+group["input_plate"].setValue(job["plate"])
+group["input_driver"].setValue(job["driver"])
+for last in (1, job["frames"]):
+    for name, value in (("likeness_first", 1), ("likeness_last", last)):
+        group[name].setValue(value)
+    group["likeness_output"].setValue(job["output"] + str(last))
+    before = time.perf_counter()
+    group["press_run"].execute()
+    nuke._pump(lambda: group["likeness_status"].value().startswith("Done"), 3600)
+    runs.append(time.perf_counter() - before)
+installed.close()
+print(json.dumps({"start": start, "opened": max(opened), "seconds": runs[-1]}))
+"""
+
+
+def nuke(plate: Path, work: Path) -> list[Row]:
+    """Nuke's, in the test host: what the package itself costs, without Nuke's own share."""
+    from likeness.hosts import write_nuke
+
+    package = work / "nuke" / "likeness"
+    write_nuke(package, python=sys.executable)
+    job = {"package": str(package), "host": str(ROOT / "tests" / "nuke" / "host"), "frames": FRAMES}
+    job |= {"plate": str(plate), "driver": str(PERFORMANCE), "output": str(work / "nuke" / "run")}
+    words = [sys.executable, "-c", _IN_NUKE, json.dumps(job)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"The test host of Nuke said: {done.stderr[-2000:]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    direct = _on_the_command_line(plate, work, "nuke")
+    overhead = 100 * (told["seconds"] / direct - 1)
+    what = f"Nuke's test host: overhead of {FRAMES} frames at 1080p"
+    opening = 1000 * (told["start"] + told["opened"])
+    return [
+        Row("hosts", "Nuke's test host: registering and opening a Group", opening, "ms", at_most=50),
+        Row("hosts", what, overhead, "%", direct, "s on the command line", at_most=5),
+    ]
+
+
+def _on_the_command_line(plate: Path, work: Path, name: str) -> float:
+    """Seconds of the same run without a host, after one that has filled the caches."""
+    reanimate(plate, PERFORMANCE, work / f"cli_{name}" / "warm.####.exr", frames="1-1")
+    out = work / f"cli_{name}" / "run.####.exr"
+    return reanimate(plate, PERFORMANCE, out, frames=f"1-{FRAMES}").seconds
 
 
 def blender(plate: Path, work: Path) -> list[Row]:
@@ -69,8 +132,7 @@ def blender(plate: Path, work: Path) -> list[Row]:
     starts = [_in_blender(python, home, _ENABLE, job) for _ in range(STARTS)]
     job |= {"plate": str(plate), "driver": str(PERFORMANCE), "frames": FRAMES, "output": str(home / "run")}
     through = _in_blender(python, home, _RUN, job)[-1]
-    reanimate(plate, PERFORMANCE, work / "cli" / "warm.####.exr", frames="1-1")
-    direct = reanimate(plate, PERFORMANCE, work / "cli" / "run.####.exr", frames=f"1-{FRAMES}").seconds
+    direct = _on_the_command_line(plate, work, "blender")
     overhead = 100 * (through / direct - 1)
     what = f"Blender: overhead of {FRAMES} frames at 1080p"
     return [
