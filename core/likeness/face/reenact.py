@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from likeness.face import eyes, mouth, warp
+from likeness.face.compose import compose
+from likeness.face.cutout import Cutout, cut
 from likeness.face.fit import Fit, Lens
 from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
 from likeness.face.mouth import Inside, PlateMouth
@@ -29,8 +31,11 @@ Int = NDArray[np.int32]
 IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
 HEAD_REACH = 0.55  # how far, in face widths, the surroundings follow a turning head
 FACE_REACH = 0.12  # the same when only the face moves
-FULL_MATTE_PX = 0.35  # displacement from which the matte is 1
+HAIR_REACH = 3.0  # the same for head and hair before a background that stands still
+HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and ends to be held by the body
+BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
+MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 RELIGHT = 0.7  # how much of the computed change of light is applied
 EYES = ("eye_left", "eye_right")
@@ -40,7 +45,8 @@ EYES = ("eye_left", "eye_right")
 class Rig:
     """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`.
 
-    `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point.
+    `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
+    `ears` (V,): which of all vertices are an ear's.
     """
 
     person: Person
@@ -48,14 +54,21 @@ class Rig:
     surface: Int
     inside: Inside
     nearest: Int
+    used: Int
+    ears: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """One plate frame taken apart. `pixels` (V, 3) holds x, y and depth of vertices and points."""
+    """One plate frame taken apart. `pixels` (V, 3) holds x, y and depth of vertices and points.
+
+    `local` (V, 3) are the same in head space, cm. Without `cutout` the background bends with the head.
+    """
 
     plate: Float
     fit: Fit
+    cutout: Cutout | None
+    local: Float
     pixels: Float
     light: Light
     level: Float
@@ -81,13 +94,19 @@ def build_rig(person: Person) -> Rig:
     points = person.rest[person.vertex_count :][: dense.SKIN_COUNT]
     nearest = vertices[cKDTree(person.rest[vertices]).query(points)[1]].astype(np.int32)
     skin = np.concatenate([surface, caps(person)])
-    return Rig(person, skin, surface, mouth.inside_of(person.head), nearest)
+    ears = np.zeros(len(person.rest), bool)
+    ears[: person.vertex_count] = person.head.regions["ears"] > 0.5
+    return Rig(person, skin, surface, mouth.inside_of(person.head), nearest, np.unique(skin), ears)
 
 
-def take(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Taken:
-    """Take apart a plate frame (H, W, C>=3), scene-linear, in which the head lies as `fit` says."""
+def take(rig: Rig, plate: Float, fit: Fit, lens: Lens, shown: Float | None = None) -> Taken:
+    """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
+
+    `shown` (H, W, 3) is its display view: with it, the head is cut from its background.
+    """
     person = rig.person
-    camera = to_camera(person, person.posed(fit.expression), fit, fit)
+    local = person.posed(fit.expression)
+    camera = to_camera(person, local, fit, fit)
     pixels = to_pixels(camera, lens)
     normals = _normals(rig, camera)
     outlines = [opening(person, pixels, name) for name in EYES]
@@ -102,8 +121,11 @@ def take(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Taken:
     shade = light.at(inside_normals)
     plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, opening(person, pixels, "mouth"), shade)
     level = np.log(np.maximum(light.at(normals).mean(axis=1) / light.white.mean(), 0.2))
-    shown = _facing(camera, normals) * _seen(rig, pixels)
-    return Taken(plate, fit, pixels, light, level, shown, (taken_eyes[0], taken_eyes[1]), plate_mouth)
+    facing = _facing(camera, normals) * _seen(rig, pixels)
+    cutout = None if shown is None else cut(plate, shown, pixels[person.vertex_count :, :2])
+    return Taken(
+        plate, fit, cutout, local, pixels, light, level, facing, (taken_eyes[0], taken_eyes[1]), plate_mouth
+    )
 
 
 def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True) -> Drawn | None:
@@ -121,17 +143,15 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
     x0, y0, width, height = box
     normals = _normals(rig, camera)
     level = np.log(np.maximum(taken.light.at(normals).mean(axis=1) / taken.light.white.mean(), 0.2))
-    moved = np.concatenate([shift, (RELIGHT * (level - taken.level))[:, None]], 1).astype(np.float32)
+    light = (RELIGHT * (level - taken.level))[:, None]
     local = pixels - np.array([x0, y0, 0], np.float32)
     index, bary, _ = rasterize(local, rig.skin, width, height)
-    trust = np.minimum(taken.facing, _facing(camera, normals)) / (2 * GRAZING)
-    field, known = warp.displacement(index, bary, rig.skin, moved, np.minimum(trust, 1).astype(np.float32))
-    reach = _face_width(taken.pixels[person.vertex_count :]) * (HEAD_REACH if turned else FACE_REACH)
-    warp.surround(field, known, reach)
-    color = np.empty((height, width, taken.plate.shape[2]), np.float32)
-    warp.sample(taken.plate, field, x0, y0, color)
-    matte = np.empty((height, width), np.float32)
-    _relight(taken.plate, field, x0, y0, color, matte)
+    trust = _trust(taken.facing, _facing(camera, normals))
+    if taken.cutout is not None:
+        trust = np.where(rig.ears, 0, trust)  # their shape is too much their own: they go with the hair
+    turn = _rigid(rig, taken, target, lens) if turned and taken.cutout is not None else None
+    field = _field(rig, index, bary, shift, light, turn, trust, taken, box)
+    color, matte = compose(taken.plate, taken.cutout, field, (x0, y0))
     eye_cover = _lay_eyes(rig, taken, target, pixels, lens, (x0, y0), color, matte)
     mouth_cover = _lay_mouth(rig, taken, camera, pixels, (x0, y0), color, matte)
     out: dict[str, Float] = {}
@@ -139,6 +159,81 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
         out = _layers(rig, camera, normals, field, index, bary, rig.skin)
         out["eyes"], out["mouth"] = eye_cover, mouth_cover
     return Drawn((x0, y0), color, matte, out)
+
+
+def _trust(before: Float, after: Float) -> Float:
+    """How well the plate shows each vertex (V,), from its facing there and here: from 0.5 well enough."""
+    enough = np.minimum(before, after) / GRAZING
+    dense_enough = before / np.maximum(after, 1e-3) * MOST_STRETCH
+    return np.clip(np.minimum(enough, dense_enough) / 2, 0, 1).astype(np.float32)
+
+
+def _rigid(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> Float:
+    """Where every vertex (V, 2) comes from in the plate if only the head turns, as displacement in pixels."""
+    camera = to_camera(rig.person, taken.local, target, taken.fit)
+    return taken.pixels[:, :2] - to_pixels(camera, lens)[:, :2]
+
+
+def _field(
+    rig: Rig,
+    index: Int,
+    bary: Float,
+    shift: Float,
+    light: Float,
+    turn: Float | None,
+    trust: Float,
+    taken: Taken,
+    box: tuple[int, int, int, int],
+) -> Float:
+    """The displacement to the plate and the change of light (h, w, 3) of the region.
+
+    What the head's turn does goes on beyond the mesh, through hair and ears; what the expression does
+    ends soon.
+    """
+    face = _face_width(taken.pixels[len(shift) - dense.COUNT :])
+    own = shift if turn is None else shift - turn
+    moved = np.concatenate([own, light], 1).astype(np.float32)
+    field, known = warp.displacement(index, bary, rig.skin, moved, trust)
+    bends = turn is None and not np.allclose(shift, 0) and taken.cutout is None
+    warp.surround(field, known, face * (HEAD_REACH if bends else FACE_REACH))
+    if turn is None:
+        return field
+    carried, known = warp.displacement(index, bary, rig.skin, turn.astype(np.float32), trust)
+    warp.surround(carried, known, face * _hair_reach(rig, taken, box), ends=False)
+    field[..., :2] += carried * _ramp(box, taken.plate.shape)[..., None]
+    return field
+
+
+def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int]) -> Float:
+    """How far a turn goes on beyond the mesh, in face widths, by cell of the region (rows, columns).
+
+    Far beside the head; below the chin hair lies on the shoulders, which hold it.
+    """
+    points = taken.pixels[rig.person.vertex_count :, :2]
+    brow, chin = points[17:27].mean(axis=0), points[8]
+    down = chin - brow
+    x0, y0, width, height = box
+    x, y = (
+        first + warp.CELL_PX * (np.arange(-(-size // warp.CELL_PX)) + 0.5) - middle
+        for first, size, middle in ((x0, width, brow[0]), (y0, height, brow[1]))
+    )
+    below = (x[None] * down[0] + y[:, None] * down[1]) / max(float(down @ down), 1.0)
+    free = np.clip((HANGS - below) / (HANGS - HANGS_FROM), 0, 1)
+    out: Float = (FACE_REACH + (HAIR_REACH - FACE_REACH) * free**2).astype(np.float32)
+    return out
+
+
+def _ramp(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> Float:
+    """1 inside the region (h, w), falling to 0 at those of its borders that are not the picture's."""
+    x0, y0, width, height = box
+    sides = []
+    for first, size, whole in ((y0, height, shape[0]), (x0, width, shape[1])):
+        at = (np.arange(size, dtype=np.float32) + 0.5) / max(BORDER_SHARE * size, 1.0)
+        one = np.ones(size, np.float32)
+        sides.append(np.minimum(at if first > 0 else one, at[::-1] if first + size < whole else one))
+    ramp = np.clip(np.minimum(sides[0][:, None], sides[1][None]), 0, 1)
+    out: Float = ramp * ramp * (3 - 2 * ramp)
+    return out
 
 
 def _lid_slide(person: Person, taken: Taken, pixels: Float, lens: Lens) -> Float:
@@ -238,32 +333,6 @@ def _lay(ink: Float, cover: Float, color: Float, matte: Float, layer: Float, x: 
     layer[spot][..., 3] = cover
 
 
-@numba.njit(cache=True, parallel=True)
-def _relight(plate: Float, field: Float, x0: int, y0: int, color: Float, matte: Float) -> None:
-    """Apply the change of light and make the matte; where it is below 1 the plate shows through."""
-    height, width = matte.shape
-    channels = color.shape[2]
-    for y in numba.prange(height):
-        for x in range(width):
-            far = np.sqrt(field[y, x, 0] ** 2 + field[y, x, 1] ** 2) / FULL_MATTE_PX
-            far = max(far, abs(field[y, x, 2]) / 0.02)
-            share = min(max(far - 0.05, 0.0), 1.0)
-            share = share * share * (3 - 2 * share)
-            matte[y, x] = share
-            if share == 0.0:
-                for k in range(channels):
-                    color[y, x, k] = plate[y0 + y, x0 + x, k]
-                continue
-            factor = np.exp(field[y, x, 2])
-            for k in range(channels):
-                if k < 3:
-                    color[y, x, k] *= factor
-                if share < 1.0:
-                    own = plate[y0 + y, x0 + x, k]
-                    if np.isfinite(own):
-                        color[y, x, k] = own + share * (color[y, x, k] - own)
-
-
 def _layers(
     rig: Rig,
     camera: Float,
@@ -349,7 +418,7 @@ def _facing(camera: Float, normals: Float) -> Float:
 
 def _seen(rig: Rig, pixels: Float) -> Float:
     """1 where the picture shows a vertex (V,), 0 where a nearer part of the head hides it."""
-    used = np.unique(rig.surface)
+    used = rig.used
     low = np.floor(pixels[used, :2].min(axis=0)).astype(int) - 1
     scale = min(1.0, 256 / float(np.ptp(pixels[used, :2], axis=0).max() + 1))
     local = (pixels - np.array([*low, 0], np.float32)) * np.array([scale, scale, 1], np.float32)
@@ -394,16 +463,23 @@ def _region(
     rig: Rig, taken: Taken, pixels: Float, shift: Float, turned: bool
 ) -> tuple[int, int, int, int] | None:
     """The box (x0, y0, width, height) of the picture in which anything can change."""
-    used = np.unique(rig.skin)
+    used = rig.used
     moving = used[np.abs(shift[used]).max(axis=1) > 0.05]
     if not len(moving):
         moving = np.arange(rig.person.vertex_count, len(pixels))
     both = np.concatenate([pixels[moving, :2], taken.pixels[moving, :2]])
     width = _face_width(taken.pixels[rig.person.vertex_count :])
-    margin = width * (HEAD_REACH if turned else FACE_REACH) + 2 * warp.CELL_PX
+    reach = HEAD_REACH if turned and taken.cutout is None else FACE_REACH
+    low, high = both.min(axis=0), both.max(axis=0)
+    if turned and taken.cutout is not None:
+        first = np.array(taken.cutout.origin)
+        way = -shift[rig.person.vertex_count :]
+        low = np.minimum(low, first + np.minimum(way.min(axis=0), 0))
+        high = np.maximum(high, first + taken.cutout.clean.shape[1::-1] + np.maximum(way.max(axis=0), 0))
+    margin = width * reach + 2 * warp.CELL_PX
     rows, columns = taken.plate.shape[:2]
-    low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int)
-    high = np.minimum(np.ceil(both.max(axis=0) + margin), [columns, rows]).astype(int)
+    low = np.maximum(np.floor(low - margin), 0).astype(int)
+    high = np.minimum(np.ceil(high + margin), [columns, rows]).astype(int)
     if (high - low < 2).any():
         return None
     return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])

@@ -103,7 +103,7 @@ def target(
         gaze = eyes[frame] * gaze_gain + plate.gaze * (1 - np.clip(gaze_gain, 0, 1))
         turn = rotations(head[frame] * params["strength_head"])
         rotation = HEAD_TO_CAMERA @ turn if params["strength_head"] > 0 else plate.rotation
-        way = np.zeros(3)
+        way = (driver.position[frame] - driver.position[0]) * params["head_position"]
     else:
         expression = plate.expression + (weights[frame] - weights[neutral]) * gains
         gaze = plate.gaze + (eyes[frame] - eyes[neutral]) * gaze_gain

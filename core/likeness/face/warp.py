@@ -23,13 +23,14 @@ STILL_PX = 1e-3  # less displacement than this is none
 def displacement(index: Int, bary: Float, triangles: Int, moved: Float, trust: Float) -> tuple[Float, Float]:
     """Exact displacement under the mesh.
 
-    `index`, `bary`: the rasterized target mesh of a region. `moved` (V, 3): plate place minus target place
-    of every vertex in pixels, and the logarithm of its change of light. `trust` (V,):
-    below 0.5 where the plate does not show the vertex; such places are left to `surround`. Returns both
-    as a field (h, w, 3) and its coverage (h, w): 1 where the mesh lies, else 0.
+    `index`, `bary`: the rasterized target mesh of a region. `moved` (V, C) starts with plate place minus
+    target place of every vertex in pixels. `trust` (V,): below 0.5 where the plate does not show the
+    vertex; such places are left to `surround`. Returns it as a field (h, w, C) and its coverage (h, w): 1
+    where the mesh lies, else 0.
     """
     height, width = index.shape
-    field = np.zeros((height, width, 3), np.float32)
+    channels = moved.shape[1]
+    field = np.zeros((height, width, channels), np.float32)
     known = np.zeros((height, width), np.float32)
     for y in numba.prange(height):
         for x in range(width):
@@ -41,7 +42,7 @@ def displacement(index: Int, bary: Float, triangles: Int, moved: Float, trust: F
                 shown += bary[y, x, c] * trust[triangles[t, c]]
             if shown < 0.5:
                 continue
-            for c in range(3):
+            for c in range(channels):
                 field[y, x, c] = (
                     bary[y, x, 0] * moved[triangles[t, 0], c]
                     + bary[y, x, 1] * moved[triangles[t, 1], c]
@@ -51,53 +52,62 @@ def displacement(index: Int, bary: Float, triangles: Int, moved: Float, trust: F
     return field, known
 
 
-def surround(field: Float, known: Float, reach_px: float) -> None:
-    """Extend `field` (h, w, 3) in place to where `known` (h, w) is 0; it fades within `reach_px`."""
+def surround(field: Float, known: Float, reach_px: float | Float, ends: bool = True) -> None:
+    """Extend `field` (h, w, C) in place to where `known` (h, w) is 0; it fades within `reach_px`.
+
+    The reach may differ from place to place: then it is given for each cell of `CELL_PX` pixels. If the
+    field `ends`, it is nothing at the border of the region, else it goes on there as it comes.
+    """
     coarse, weight = _shrink(field, known, CELL_PX)
-    _solve(coarse, weight, CELL_PX / max(reach_px, 1.0))
-    _fill(field, known, coarse)
+    cell = np.broadcast_to(np.float32(CELL_PX) / np.maximum(reach_px, 1.0), weight.shape)
+    _solve(coarse, weight, np.ascontiguousarray(cell, np.float32), ends)
+    _fill(field, known, coarse, CELL_PX, ends)
 
 
-def _solve(coarse: Float, weight: Float, cell: float) -> None:
+def _solve(coarse: Float, weight: Float, cell: Float, ends: bool) -> None:
     """Nested iteration: solve on a grid of half the cells first. `cell` is a cell's width in reaches."""
     if min(weight.shape) > 12:
         half, half_weight = _shrink(coarse, np.minimum(weight, 1), 2)
-        _solve(half, half_weight, 2 * cell)
-        _fill(coarse, np.minimum(weight, 1), half, 2)
-    _relax(coarse, weight, np.float32(cell**2), 12)
+        _solve(half, half_weight, np.ascontiguousarray(2 * cell[::2, ::2]), ends)
+        _fill(coarse, np.minimum(weight, 1), half, 2, ends)
+    _relax(coarse, weight, cell, 12, ends)
 
 
 @numba.njit(cache=True, fastmath=True)
 def _shrink(field: Float, known: Float, size: int) -> tuple[Float, Float]:
     height, width = known.shape
     rows, columns = -(-height // size), -(-width // size)
-    coarse = np.zeros((rows, columns, 3), np.float32)
+    channels = field.shape[2]
+    coarse = np.zeros((rows, columns, channels), np.float32)
     weight = np.zeros((rows, columns), np.float32)
     for y in range(height):
         for x in range(width):
             if known[y, x] > 0:
                 r, c = y // size, x // size
                 weight[r, c] += 1.0
-                for k in range(3):
+                for k in range(channels):
                     coarse[r, c, k] += field[y, x, k]
     for r in range(rows):
         for c in range(columns):
             if weight[r, c] > 0:
-                for k in range(3):
+                for k in range(channels):
                     coarse[r, c, k] /= weight[r, c]
     return coarse, weight
 
 
 @numba.njit(cache=True, fastmath=True)
-def _relax(coarse: Float, weight: Float, screen: float, rounds: int) -> None:
-    """Successive over-relaxation; cells outside the grid are zero, so the field ends at the border."""
-    rows, columns = weight.shape
+def _relax(coarse: Float, weight: Float, cell: Float, rounds: int, ends: bool) -> None:
+    """Successive over-relaxation; where the field `ends`, cells outside the grid are zero."""
+    rows, columns, channels = coarse.shape
     for _ in range(rounds):
         for r in range(rows):
             for c in range(columns):
                 if weight[r, c] > 0:
                     continue
-                for k in range(3):
+                sides = 4.0 + cell[r, c] ** 2
+                if not ends:
+                    sides -= (r == 0) + (r + 1 == rows) + (c == 0) + (c + 1 == columns)
+                for k in range(channels):
                     around = 0.0
                     if r > 0:
                         around += coarse[r - 1, c, k]
@@ -107,25 +117,26 @@ def _relax(coarse: Float, weight: Float, screen: float, rounds: int) -> None:
                         around += coarse[r, c - 1, k]
                     if c + 1 < columns:
                         around += coarse[r, c + 1, k]
-                    goal = around / (4.0 + screen)
+                    goal = around / sides
                     coarse[r, c, k] += 1.5 * (goal - coarse[r, c, k])
 
 
 @numba.njit(cache=True, fastmath=True, parallel=True)
-def _fill(field: Float, known: Float, coarse: Float, size: int = CELL_PX) -> None:
+def _fill(field: Float, known: Float, coarse: Float, size: int, ends: bool) -> None:
     height, width = known.shape
-    rows, columns = coarse.shape[0], coarse.shape[1]
+    rows, columns, channels = coarse.shape
+    low = -0.5 if ends else 0.0
     for y in numba.prange(height):
-        fy = min(max((y + 0.5) / size - 0.5, -0.5), rows - 0.5)
+        fy = min(max((y + 0.5) / size - 0.5, low), rows - 1 - low)
         r = int(np.floor(fy))
         wy = fy - r
         for x in range(width):
             if known[y, x] > 0:
                 continue
-            fx = min(max((x + 0.5) / size - 0.5, -0.5), columns - 0.5)
+            fx = min(max((x + 0.5) / size - 0.5, low), columns - 1 - low)
             c = int(np.floor(fx))
             wx = fx - c
-            for k in range(3):
+            for k in range(channels):
                 value = 0.0
                 for j in range(2):
                     for i in range(2):

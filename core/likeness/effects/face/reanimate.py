@@ -60,7 +60,7 @@ def render(job: Job, frame: int) -> Layers:
     fit = faces.fit_of(found, index)
     wanted = _target(job, fit, job.shot.index(frame))
     rig, lens = _rig(job, found), faces.lens_of(found)
-    taken = _taken(job, rig, image, fit, lens, plate_source.is_still)
+    taken = _taken(job, rig, image, fit, lens, frame)
     drawn = reenact.redraw(rig, taken, wanted, lens)
     if drawn is None:
         return _untouched(image)
@@ -74,13 +74,15 @@ def _rig(job: Job, found: dict[str, Any]) -> reenact.Rig:
     return rig
 
 
-def _taken(job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, still: bool) -> reenact.Taken:
+def _taken(job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, frame: int) -> reenact.Taken:
     """The plate taken apart; a still is taken apart once."""
-    if still and "taken" in job.memo:
+    source = job.source("plate")
+    if source.is_still and "taken" in job.memo:
         kept: reenact.Taken = job.memo["taken"]
         return kept
-    taken = reenact.take(rig, rgb(image), fit, lens)
-    if still:
+    shown = source.look(frame).whole()
+    taken = reenact.take(rig, rgb(image), fit, lens, shown)
+    if source.is_still:
         job.memo["taken"] = taken
     return taken
 
@@ -379,7 +381,7 @@ REANIMATE = Effect(
     ),
     outputs=(Output("comp", "sequence", "The plate with its face reanimated, and the layers."),),
     layers=LAYERS,
-    models=("face_detector", "face_points", "head"),
+    models=("face_detector", "face_points", "face_regions", "head"),
     frames=frames,
     analyze=analyze,
     render=render,

@@ -1,0 +1,137 @@
+"""Cuts the head out of its background: a soft matte, the head alone, and the plate without it.
+
+Head and hair then move before a background that stands still. The matte starts from the regions that the
+network tells apart and is refined by color: each pixel between head and background is a mixture of the two
+colors beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from likeness.face import fill
+from likeness.face.landmarks import Crop, crop_from_points
+from likeness.face.regions import REGIONS, Regions, segment
+from likeness.face.warp import polygon
+
+Float = NDArray[np.float32]
+Box = tuple[int, int, int, int]
+
+WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in it
+HEAD = [REGIONS.index(n) for n in REGIONS if n not in ("background", "occluder")]
+OCCLUDER = REGIONS.index("occluder")
+FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for sure
+EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
+STRANDS = 1.6  # times as wide is its outer half, for hair
+PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
+HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
+TRACE = 0.004  # alpha of what may hold a last trace of hair
+HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
+TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A head cut from the plate, in the box whose first pixel is `origin`.
+
+    `layer` (h, w, 4): the head alone, premultiplied, and its alpha. `clean` (h, w, 3): the plate, filled
+    where the head is; elsewhere its own pixels. `layer` over `clean` is the plate.
+    """
+
+    origin: tuple[int, int]
+    layer: Float
+    clean: Float
+
+
+def cut(plate: Float, shown: Float, points_px: Float) -> Cutout:
+    """Cut out the head whose dense points lie at `points_px` (450, 2).
+
+    `plate` (H, W, 3) scene-linear; `shown` (H, W, 3) is its display view, 0..1.
+    """
+    wide = _crop(points_px)
+    x0, y0, width, height = box = _box(wide, points_px, plate.shape)
+    spot = (slice(y0, y0 + height), slice(x0, x0 + width))
+    outline = points_px[[*range(17), 26, 24, 19, 17]]
+    outline = outline + FACE_SHRINK * (outline.mean(axis=0) - outline)
+    face = polygon(outline.astype(np.float32), x0, y0, width, height)
+    guess = _guess(segment(shown, wide), points_px, box)
+    alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size)
+    own = plate[spot][..., :3]
+    hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
+    alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
+    clean = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
+    clean = np.where(hole[..., None], clean, own).astype(np.float32)
+    layer = np.dstack([np.where(hole[..., None], own - (1 - alpha[..., None]) * clean, 0), alpha])
+    return Cutout((x0, y0), layer.astype(np.float32), clean)
+
+
+def _crop(points_px: Float) -> Crop:
+    """The crop of the points, wider and a little higher."""
+    crop = crop_from_points(points_px)
+    up = HIGHER * crop.size
+    center = (crop.center[0] + up * float(np.sin(crop.roll)), crop.center[1] - up * float(np.cos(crop.roll)))
+    return replace(crop, size=crop.size * WIDER, center=center)
+
+
+def _box(crop: Crop, points_px: Float, shape: tuple[int, ...]) -> Box:
+    """The box (x0, y0, width, height) of the picture that head, hair and neck can fill."""
+    corners = crop.matrix @ [[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
+    tall = float(np.ptp(points_px[:, 1]))
+    low = np.minimum(corners.min(axis=1), points_px.min(axis=0) - 0.3 * tall)
+    high = np.maximum(corners.max(axis=1), points_px.max(axis=0) + 0.6 * tall)
+    low = np.clip(np.floor(low), 0, [shape[1] - 2, shape[0] - 2]).astype(int)
+    high = np.clip(np.ceil(high), low + 2, [shape[1], shape[0]]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
+    """The network's alpha (h, w) of the head; beyond its crop, the value at the crop's border.
+
+    A hat is found as an occluder; what lies above the brows goes with the head.
+    """
+    cells = regions.alpha.shape[0]
+    place = (np.arange(cells) + 0.5) / cells
+    u, v = np.meshgrid(place, place)
+    matrix = regions.crop.matrix
+    x, y = (m[0] * u + m[1] * v + m[2] for m in matrix)
+    brows, chin = points_px[17:27].mean(axis=0), points_px[8]
+    tall = max(float(np.linalg.norm(chin - brows)), 1.0)
+    hat = (y < brows[1]) & (np.hypot((x - brows[0]) / HAT[0], (y - brows[1]) / HAT[1]) < tall)
+    head = regions.alpha[..., HEAD].sum(axis=2) + hat * regions.alpha[..., OCCLUDER]
+    labels, _ = ndimage.label(head > 0.4)
+    middle = labels[cells // 2, cells // 2]
+    if middle:
+        head = head * ndimage.binary_dilation(labels == middle, iterations=2)
+    inverse = np.linalg.inv(matrix[:, :2])
+    x0, y0, width, height = box
+    px, py = np.meshgrid(x0 + np.arange(width) + 0.5, y0 + np.arange(height) + 0.5)
+    at = [inverse[k, 0] * (px - matrix[0, 2]) + inverse[k, 1] * (py - matrix[1, 2]) for k in (1, 0)]
+    found = ndimage.map_coordinates(head, [a * cells - 0.5 for a in at], order=1, mode="nearest")
+    return np.clip(found, 0, 1).astype(np.float32)
+
+
+def _refine(picture: Float, guess: Float, face: Float, edge_px: float) -> Float:
+    """Alpha (h, w) from the network's guess: in a band about its edge, colors decide.
+
+    `face` is head for sure. Holes are none: what the head surrounds is part of it.
+    """
+    solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
+    inward = ndimage.distance_transform_edt(np.pad(solid, 1, mode="edge"))[1:-1, 1:-1]
+    outward = ndimage.distance_transform_edt(np.pad(~solid, 1, mode="edge"))[1:-1, 1:-1]
+    head = (inward > edge_px) | (face > 0)
+    back = outward > STRANDS * edge_px
+    if not head.any() or not back.any():
+        return np.where(back, 0, 1).astype(np.float32)
+    front, behind = fill.smooth(picture, head), fill.smooth(picture, back)
+    apart = front - behind
+    contrast = (apart**2).sum(axis=2)
+    told = ((picture - behind) * apart).sum(axis=2)
+    # where nothing else tells, the edge is as wide as the band
+    prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
+    alpha = np.clip((told + PRIOR * prior) / (contrast + PRIOR), 0, 1)
+    alpha = np.clip((alpha - 0.1) / 0.8, 0, 1)
+    return np.where(head, 1, np.where(back, 0, alpha)).astype(np.float32)

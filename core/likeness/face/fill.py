@@ -1,0 +1,124 @@
+"""Fills holes of a picture: smooth tone from around them, and the texture of what lies beside them."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+COARSE = 4.0  # standard deviations: what stands out by more is a thing, not texture
+
+
+def smooth(picture: Float, known: Mask) -> Float:
+    """`picture` (H, W, C) where `known` (H, W), elsewhere continued smoothly (pull and push).
+
+    Gortler et al., "The Lumigraph", 1996: means of ever larger cells, then back down where nothing was known.
+    """
+    weight = known.astype(np.float32)
+    tone = np.where(known[..., None], picture, 0).astype(np.float32)
+    return _pull_push(tone, weight)
+
+
+def _pull_push(tone: Float, weight: Float) -> Float:
+    if min(weight.shape) <= 1 or weight.min() >= 1:
+        total = max(float(weight.sum()), 1e-6)
+        mean = (tone * weight[..., None]).sum(axis=(0, 1)) / total
+        tone[weight < 1e-6] = mean
+        return tone
+    half, half_weight = _pull(tone, weight)
+    coarse = _pull_push(half, half_weight)
+    _push(tone, weight, coarse)
+    return tone
+
+
+@numba.njit(cache=True, fastmath=True)
+def _pull(tone: Float, weight: Float) -> tuple[Float, Float]:
+    """The weighted mean of every 2 x 2 cells, and how much of them is known (at most 1)."""
+    height, width, channels = tone.shape
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    out = np.zeros((rows, columns, channels), np.float32)
+    total = np.zeros((rows, columns), np.float32)
+    for y in range(height):
+        for x in range(width):
+            w = weight[y, x]
+            if w > 0:
+                total[y // 2, x // 2] += w
+                for k in range(channels):
+                    out[y // 2, x // 2, k] += w * tone[y, x, k]
+    for r in range(rows):
+        for c in range(columns):
+            if total[r, c] > 0:
+                for k in range(channels):
+                    out[r, c, k] /= total[r, c]
+                total[r, c] = min(total[r, c], np.float32(1.0))
+    return out, total
+
+
+@numba.njit(cache=True, fastmath=True)
+def _push(tone: Float, weight: Float, coarse: Float) -> None:
+    """Mix the bilinear value of `coarse` in where `weight` is below 1, in place."""
+    height, width, channels = tone.shape
+    rows, columns = coarse.shape[0], coarse.shape[1]
+    for y in range(height):
+        fy = min(max(0.5 * (y + 0.5) - 0.5, 0.0), rows - 1.0)
+        r = min(int(fy), max(rows - 2, 0))
+        below = min(r + 1, rows - 1)
+        v = fy - r
+        for x in range(width):
+            w = weight[y, x]
+            if w >= 1:
+                continue
+            fx = min(max(0.5 * (x + 0.5) - 0.5, 0.0), columns - 1.0)
+            c = min(int(fx), max(columns - 2, 0))
+            right = min(c + 1, columns - 1)
+            u = fx - c
+            for k in range(channels):
+                value = (1 - v) * ((1 - u) * coarse[r, c, k] + u * coarse[r, right, k])
+                value += v * ((1 - u) * coarse[below, c, k] + u * coarse[below, right, k])
+                tone[y, x, k] = w * tone[y, x, k] + (1 - w) * value
+
+
+def textured(picture: Float, known: Mask, grain_px: float) -> Float:
+    """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
+
+    The tone is that of the surroundings; what is finer than `grain_px` is mirrored into the hole across
+    its border, so that brushwork, weave and noise go on.
+    """
+    if known.all() or not known.any():
+        return picture
+    clean = np.where(known[..., None], np.nan_to_num(picture, posinf=0.0, neginf=0.0), 0).astype(np.float32)
+    share = ndimage.gaussian_filter(known.astype(np.float32), grain_px, truncate=2.5)
+    base = ndimage.gaussian_filter(clean, (grain_px, grain_px, 0), truncate=2.5)
+    base /= np.maximum(share, 1e-4)[..., None]
+    tone = smooth(base, known)
+    limit = COARSE * 1.4826 * np.median(np.abs(clean - base)[known], axis=0)
+    detail = np.clip(clean - base, -limit, limit).astype(np.float32)
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    out = picture.copy()
+    _mirror(detail, tone, known, nearest.astype(np.int32), out)
+    return out
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "afn"})
+def _mirror(detail: Float, tone: Float, known: Mask, nearest: NDArray[np.int32], out: Float) -> None:
+    height, width, channels = out.shape
+    for y in range(height):
+        for x in range(width):
+            if known[y, x]:
+                continue
+            r, c = nearest[0, y, x], nearest[1, y, x]
+            dy, dx = r - y, c - x
+            row, column = -1, -1
+            # across the border, then along it: the first of these places that the picture shows
+            for j, i in ((dy, dx), (-dx, dy), (dx, -dy), (dy // 2, dx // 2)):
+                if 0 <= r + j < height and 0 <= c + i < width and known[r + j, c + i]:
+                    row, column = r + j, c + i
+                    break
+            for k in range(channels):
+                out[y, x, k] = tone[y, x, k]
+                if row >= 0:
+                    out[y, x, k] += detail[row, column, k]

@@ -1,0 +1,95 @@
+"""The head cut from a real picture: its parts add up, and the background stands still when it turns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from skimage import data
+
+from likeness.face import reenact
+from likeness.face.cutout import Cutout, cut
+from likeness.face.findings import find, fit_of, lens_of, shot_of
+from likeness.face.fit import rotation_matrix
+from likeness.face.person import build_person
+from likeness.head.model import load_head
+from likeness.media.look import Look, Shown
+
+
+class One:
+    """One picture as a source."""
+
+    frames = (1,)
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self._picture = picture
+
+    def look(self, frame: int) -> Look:
+        return Shown(self._picture)
+
+
+@pytest.fixture(scope="module")
+def shown() -> np.ndarray:
+    return np.ascontiguousarray(data.astronaut()[:300], np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def found(shown: np.ndarray) -> dict[str, np.ndarray]:
+    size = (shown.shape[1], shown.shape[0])
+    return find(
+        One(shown), [1], size, choose="largest", index=0, focal_mm=50.0, device="cpu",
+        check=lambda: None, tell=lambda done, total: None,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plate(shown: np.ndarray) -> np.ndarray:
+    return (shown**2.2).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def cutout(plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray]) -> Cutout:
+    return cut(plate, shown, found["points"][0])
+
+
+def test_head_over_clean_plate_is_the_plate(cutout: Cutout, plate: np.ndarray) -> None:
+    (x, y), (height, width) = cutout.origin, cutout.clean.shape[:2]
+    own = plate[y : y + height, x : x + width]
+    again = cutout.layer[..., :3] + (1 - cutout.layer[..., 3:]) * cutout.clean
+    assert np.abs(again - own).max() < 1e-5
+    free = cutout.layer[..., 3] == 0
+    assert free.mean() > 0.2
+    assert cutout.clean[free].tobytes() == own[free].tobytes()
+
+
+def test_the_matte_holds_face_and_hair(cutout: Cutout, found: dict[str, np.ndarray]) -> None:
+    x, y = cutout.origin
+    at = np.round(found["points"][0][17:68]).astype(int) - [x, y]
+    assert (cutout.layer[at[:, 1], at[:, 0], 3] == 1).all()
+    assert cutout.layer[45 - y, 215 - x, 3] > 0.9  # hair above the forehead
+    assert cutout.layer[60 - y, 330 - x, 3] < 0.05  # wall
+    assert cutout.layer[60 - y, 120 - x, 3] < 0.05
+
+
+def test_the_background_stands_still_when_the_head_turns(
+    plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray]
+) -> None:
+    fit, lens = fit_of(found, 0), lens_of(found)
+    rig = reenact.build_rig(build_person(load_head(), shot_of(found)))
+    taken = reenact.take(rig, plate, fit, lens, shown)
+    turned = replace(fit, rotation=fit.rotation @ rotation_matrix(np.radians([0.0, 12.0, 0.0])))
+    drawn = reenact.redraw(rig, taken, turned, lens)
+    assert drawn is not None
+    assert taken.cutout is not None
+    x, y = drawn.origin
+    height, width = drawn.matte.shape
+    own = plate[y : y + height, x : x + width]
+    still = drawn.matte == 0
+    assert drawn.color[still].tobytes() == own[still].tobytes()
+    matte = np.zeros(plate.shape[:2], np.float32)
+    matte[y : y + height, x : x + width] = drawn.matte
+    assert (matte[20:150, 345:] == 0).all()  # the wall beside the hair
+    assert (matte[20:150, :95] == 0).all()
+    assert (drawn.matte > 0.99).sum() > 8_000
+    assert np.isfinite(drawn.color).all()

@@ -1,0 +1,50 @@
+"""Filling holes: known pixels stay, tone and grain go on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from likeness.face.fill import smooth, textured
+
+
+def _noisy() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:120, :160].astype(np.float32)
+    picture = np.stack([x / 160, y / 120, 0.3 + 0 * x], 2) + rng.normal(0, 0.05, (120, 160, 3))
+    known = np.hypot(x - 80, y - 60) > 30
+    return picture.astype(np.float32), known
+
+
+def test_known_pixels_keep_their_bits() -> None:
+    picture, known = _noisy()
+    filled = textured(picture, known, 3.0)
+    assert filled[known].tobytes() == picture[known].tobytes()
+    assert (filled[~known] != picture[~known]).any()
+
+
+def test_the_tone_goes_on_across_the_hole() -> None:
+    picture, known = _noisy()
+    y, x = np.mgrid[:120, :160].astype(np.float32)
+    truth = np.stack([x / 160, y / 120, 0.3 + 0 * x], 2)
+    assert np.abs(smooth(truth, known) - truth)[~known].max() < 0.12
+    assert np.abs((textured(picture, known, 3.0) - truth)[~known].mean()) < 0.02
+
+
+def test_grain_goes_on_into_the_hole() -> None:
+    picture, known = _noisy()
+    filled = textured(picture, known, 3.0)
+    fine = filled - np.roll(filled, 1, axis=1)
+    inside = np.hypot(*(np.mgrid[:120, :160] - np.array([60, 80])[:, None, None])) < 25
+    assert 0.6 < fine[inside].std() / fine[known].std() < 1.3
+
+
+def test_what_is_not_finite_does_not_spread() -> None:
+    picture, known = _noisy()
+    picture[60, 80] = np.nan
+    assert np.isfinite(textured(picture, known, 3.0)).all()
+
+
+def test_all_or_nothing_known_is_left_alone() -> None:
+    picture, known = _noisy()
+    for mask in (np.ones_like(known), np.zeros_like(known)):
+        assert textured(picture, mask, 3.0).tobytes() == picture.tobytes()
