@@ -181,6 +181,7 @@ def prepare(context: bpy.types.Context, effect: Declared, preview: bool = False)
         by_frame=taken.pictures,
         source_strip=taken.strip,
         source_clip=taken.clip,
+        source_image=taken.image,
     )
     return Job(effect, request, landing(context, effect, settings, base), taken.render)
 

@@ -197,6 +197,7 @@ class LIKENESS_OT_reset_face(bpy.types.Operator):
 class LIKENESS_PT_face(bpy.types.Panel):
     bl_idname = "LIKENESS_PT_face"
     bl_label = "Face Sliders"
+    bl_order = 1
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Likeness"

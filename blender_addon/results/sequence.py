@@ -16,6 +16,8 @@ from ..versions import compositor_output, compositor_tree, make_compositor_tree,
 from . import Landing
 
 SPACING = 260
+# The custom property of a result that names the image it was made from.
+PLATE = "likeness_plate"
 
 
 def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
@@ -32,6 +34,8 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     if landing.compositor:
         add_group(scene, image, result, landing, frames)
     show(image, landing, frames)
+    if landing.source_image:
+        image[PLATE] = landing.source_image
     return notes
 
 
@@ -145,10 +149,12 @@ def _place(scene: Any, group: Any, landing: Landing) -> None:
 
 
 def show(image: Any, landing: Landing, frames: list[int]) -> None:
-    """Show the picture in an image editor that shows none."""
+    """Show the picture in image editors that show its plate, an earlier result of it, or nothing."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             space = area.spaces.active
-            if area.type == "IMAGE_EDITOR" and space.image is None:
+            if area.type != "IMAGE_EDITOR":
+                continue
+            if space.image is None or landing.source_image in (space.image.name, space.image.get(PLATE)):
                 space.image = image
                 use(space.image_user, frames, landing.offset)

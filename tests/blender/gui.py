@@ -18,7 +18,7 @@ SHOTS = "/likeness/shots"
 MEDIA = "/likeness/media"
 LOG = Path(SHOTS, "log.txt")
 BEFORE = time.monotonic()
-FRAMES = 24
+FIRST, LAST, SMILE = 80, 103, 98
 
 
 def log(*words):
@@ -30,6 +30,15 @@ def shot(name):
     """Save what is on the screen; Blender's own screenshots come out black here."""
     subprocess.run(["import", "-window", "root", f"{SHOTS}/{name}.png"], check=True)
     log("shot", name)
+
+
+def look(name):
+    """Let Blender draw everything anew, then save what is on the screen."""
+    for each in bpy.context.window_manager.windows:
+        for area in each.screen.areas:
+            area.tag_redraw()
+    yield 1
+    shot(name)
 
 
 def press(*keys):
@@ -94,8 +103,7 @@ def tour():
     area = editor("IMAGE_EDITOR")
     yield 1
     show_tab(area)
-    yield 1
-    shot("01_empty")
+    yield from look("01_empty")
 
     picture = bpy.data.images.load(MEDIA + "/portrait.png")
     area.spaces.active.image = picture
@@ -105,36 +113,32 @@ def tour():
     settings.inputs.driver.source = "PATH"
     settings.inputs.driver.path = MEDIA + "/performance.csv"
     in_area(area, bpy.ops.image.view_all, fit_view=True)
-    yield 1
-    shot("02_ready")
+    yield from look("02_ready")
 
     in_area(area, bpy.ops.likeness.run, "INVOKE_DEFAULT", effect="reanimate")
     point(600, 500)
     yield from until(lambda: queue()[-1].done >= 6, 600, "some frames")
     assert queue()[-1].active, queue()[-1].text
-    shot("03_running")
+    yield from look("03_running")
     pressed = time.monotonic()
     press("Escape")
     yield from until(lambda: not queue()[-1].active, 10, "Esc ends the run")
     log(f"Esc took {time.monotonic() - pressed:.2f} s")
     assert queue()[-1].status == "cancelled", queue()[-1].status
-    yield 1
-    shot("04_stopped")
+    yield from look("04_stopped")
 
-    settings.frames, settings.first, settings.last = "CUSTOM", 1, FRAMES
+    settings.frames, settings.first, settings.last = "CUSTOM", FIRST, LAST
     in_area(area, bpy.ops.likeness.run, "INVOKE_DEFAULT", effect="reanimate")
+    yield from until(lambda: queue()[-1].done >= SMILE - FIRST - 4 or not queue()[-1].active, 600, "a smile")
+    yield 0.5
+    yield from look("05_smiling")
     yield from until(lambda: not queue()[-1].active, 600, "the second run ends")
     assert queue()[-1].status == "done", queue()[-1].text
     yield 1
-    results = [image for image in bpy.data.images if image.source == "SEQUENCE"]
-    assert results, "no image sequence came in"
-    area.spaces.active.image = results[-1]
-    area.spaces.active.image_user.frame_duration = 1000
-    scene.frame_set(FRAMES // 2)
-    yield 1
-    in_area(area, bpy.ops.image.view_all, fit_view=True)
-    yield 1
-    shot("05_result")
+    shown = area.spaces.active.image
+    assert shown.source == "SEQUENCE", f"the editor still shows {shown.name}"
+    scene.frame_set(SMILE)
+    yield from look("06_result")
 
     for number, (kind, tree) in enumerate(
         [("VIEW_3D", ""), ("CLIP_EDITOR", ""), ("SEQUENCE_EDITOR", ""), ("NODE_EDITOR", "CompositorNodeTree")]
@@ -142,12 +146,10 @@ def tour():
         area = editor(kind, tree)
         yield 1
         show_tab(area)
-        yield 1
-        shot(f"{6 + number:02}_{kind.lower()}")
+        yield from look(f"{7 + number:02}_{kind.lower()}")
 
     bpy.context.window_manager.likeness_search = "zebra"
-    yield 1
-    shot("10_nothing_found")
+    yield from look("11_nothing_found")
     bpy.context.window_manager.likeness_search = ""
 
     bpy.ops.screen.userpref_show(section="EXTENSIONS" if bpy.app.version >= (4, 2) else "ADDONS")
@@ -156,8 +158,7 @@ def tour():
     bpy.context.window_manager.addon_search = "Likeness"
     yield 1
     addon_utils.module_bl_info(package())["show_expanded"] = True
-    yield 1
-    shot("11_preferences")
+    yield from look("12_preferences")
     log("all of it")
 
 
