@@ -60,11 +60,15 @@ def make_figure(
     height_cm: float = 170.0,
     head_size: float = 0.0,
     pose: Pose = "A",
+    lift_cm: float = 0.0,
 ) -> Figure:
-    """A person's form from the head's coefficients (K,) and the body's sliders (see `measures`)."""
+    """A person's form from the head's coefficients (K,) and the body's sliders (see `measures`).
+
+    `height_cm` is that of bare feet, which stand `lift_cm` above the ground.
+    """
     head, body = load_head(), load_body()
     rest = head.rest(identity)[head.vertex_twin]
-    places, points, fit = _of_height(body, rest, values, height_cm, head_size)
+    places, points, fit = _of_height(body, rest, values, height_cm, head_size, lift_cm)
     eyes = fit.apply(head.eyes(identity))
     bones = skeleton.make_skeleton(body, points, fit.apply(body.neck.jaw_center), eyes)
     turns = skeleton.rest_rotations(bones, pose)
@@ -96,7 +100,12 @@ def make_figure(
 
 
 def _of_height(
-    body: Body, rest: Float, values: Mapping[str, float], height_cm: float, head_size: float
+    body: Body,
+    rest: Float,
+    values: Mapping[str, float],
+    height_cm: float,
+    head_size: float,
+    lift_cm: float,
 ) -> tuple[Float, dict[str, Float], Fit]:
     """Places, points and the head's fit of a body that stands `height_cm` tall on the ground.
 
@@ -113,7 +122,7 @@ def _of_height(
     statures = [formed(h)[0] for h in ends]
     tall, places, points, fit = formed(float(np.interp(height_cm, statures, ends)))
     scale = np.float32(height_cm / tall)
-    down = np.array([0, places[:, 1].min(), 0], np.float32)
+    down = np.array([0, places[:, 1].min() - lift_cm / scale, 0], np.float32)
     points = {name: (point - down) * scale for name, point in points.items()}
     fit = Fit(float(fit.scale * scale), fit.pivot, (fit.at - down) * scale)
     return (places - down) * scale, points, fit

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
 from likeness.head.model import Head, load_head
+from likeness.human.clothes import ARM, GARMENTS, covered, inside, share
 from likeness.human.measures import LOCAL, macro_weights
 from likeness.performance import ARKIT
 from likeness.training import neck
@@ -177,13 +178,16 @@ def _renumber(s: Surface) -> Surface:
     return Surface(place, s.uv[used], number[s.triangles], s.rows[places], number[s.ring])
 
 
-def collapses(surface: Surface, at: Float) -> dict[str, Int]:
+def collapses(surface: Surface, at: Float, label: Int) -> dict[str, Int]:
     """The order in which the corners go: `from` and `to` (S,), `step` (S,), and the steps of the ring.
 
     `ring_steps` (3,) are the first steps after which the ring has half, a quarter, an eighth of its points.
-    `step_triangles`: triangles left after every step.
+    Where triangles of one `label` (T,) end, only collapses along that line happen, so hems stay.
     """
-    mesh = Collapser(at, surface.triangles, surface.place)
+    split, corners = np.unique(
+        np.stack([surface.triangles.ravel(), np.repeat(label, 3)], 1), axis=0, return_inverse=True
+    )
+    mesh = Collapser(at, corners.reshape(-1, 3), surface.place[split[:, 0]])
     ring = surface.place[surface.ring[:-1]].tolist()
     mesh.locked = set(ring)
     mesh.start()
@@ -195,14 +199,27 @@ def collapses(surface: Surface, at: Float) -> dict[str, Int]:
             mesh.force(ring[k], ring[k - stride // 2])
         ring_steps.append(len(mesh.steps))
     mesh.shrink(LAST)
-    flat = [(u, v, i) for i, pairs in enumerate(mesh.steps) for u, v in pairs]
-    table = np.array(flat)
+    corner = split[:, 0].tolist()
+    flat = [(corner[u], corner[v], i) for i, pairs in enumerate(mesh.steps) for u, v in pairs]
+    table = np.unique(np.array(flat), axis=0)
+    table = table[np.argsort(table[:, 2], kind="stable")]
     return {
         "collapse_from": table[:, 0].astype(np.uint16),
         "collapse_to": table[:, 1].astype(np.uint16),
         "collapse_step": table[:, 2].astype(np.uint16),
         "ring_steps": np.array(ring_steps, np.int32),
     }
+
+
+def _labels(
+    surface: Surface, at: Float, joints: Int, weights: Int, bones: list[str], points: dict[str, Float]
+) -> Int:
+    """Which garments cover each triangle (T,) and whether its skin is hidden, as the bits of a number."""
+    arm = share(bones, joints, weights / 65535, ARM) > 0.5
+    ring = at[surface.place[surface.ring]]
+    depth = [inside(g, at, points, ring, arm) for g in GARMENTS]  # type: ignore[arg-type]
+    over, hidden = covered(depth, surface.place[surface.triangles])
+    return sum((bit.astype(int) << i for i, bit in enumerate((*over, hidden))), np.zeros(len(hidden), int))
 
 
 def macro_tables(data: MakeHuman, rows: Int, joints: Any) -> dict[str, Any]:
@@ -375,6 +392,7 @@ def build(data: MakeHuman) -> dict[str, Any]:
     surface = cut_body(data, base)
     at = surface.rows @ base
     names = sorted(data.cubes)
+    points = [n.removeprefix("joint-") for n in names]
     cubes = _matrix(
         np.concatenate([np.full(len(data.cubes[n]), i) for i, n in enumerate(names)]),
         np.concatenate([data.cubes[n] for n in names]),
@@ -391,7 +409,7 @@ def build(data: MakeHuman) -> dict[str, Any]:
     offset = head_offset(data, base, head)
     return {
         "base": _pick(data.vertices, rows, cubes).astype(np.float32),
-        "point_names": np.array([n.removeprefix("joint-") for n in names]),
+        "point_names": np.array(points),
         "place_starts": surface.rows.indptr.astype(np.int32),
         "place_rows": number[surface.rows.indices].astype(np.uint16),
         "place_weights": surface.rows.data.astype(np.float32),
@@ -409,7 +427,11 @@ def build(data: MakeHuman) -> dict[str, Any]:
         "head_offset": offset.astype(np.float32),
         **macro_tables(data, rows, cubes),
         **local_tables(data, rows, cubes),
-        **collapses(surface, at),
+        **collapses(
+            surface,
+            at,
+            _labels(surface, at, joints, weights, bones, dict(zip(points, cubes @ base, strict=True))),
+        ),
         **head_tables(head, offset),
     }
 
