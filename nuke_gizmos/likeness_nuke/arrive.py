@@ -96,8 +96,7 @@ def _sequence(group: nuke.Group, effect: Mapping[str, Any], result: Result, view
         raise LookupError("the node has lost its '{}'.".format(names.reader(result["name"])))
     for name, value in read_values(result, views).items():
         node[name].setValue(value)
-    reload = node["reload"]
-    assert isinstance(reload, nuke.Script_Knob)
+    reload: Any = node["reload"]
     reload.execute()
     if group[names.SHOW].value() == "source":
         group[names.SHOW].setValue(result["name"])

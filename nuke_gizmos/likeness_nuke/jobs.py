@@ -90,16 +90,17 @@ def _prepare(group: nuke.Group, name: str) -> Job:
         ) from None
     except RuntimeError as error:
         raise Problem("The inputs cannot be rendered: {}".format(" ".join(str(error).split()))) from None
-    still = bool(form.pipes) and frames[0] == frames[1]
-    asked = None if still and form.frames is None else frames
+    led = _is_led_by_a_pipe(form)
+    still = frames[0] == frames[1]
+    asked = form.frames or (frames if led and not still else None)
     requests = {
         view: forms.request(
             form.effect,
             given[view],
             _values(form),
             output(form.effect, form.folder, view if len(views) > 1 else ""),
-            asked if form.pipes or form.frames else None,
-            form.colorspace if form.pipes else "auto",
+            asked,
+            form.colorspace if led else "auto",
             form.device,
             form.seed,
         )
@@ -122,6 +123,14 @@ def _check(form: Form) -> None:
             told.append(f"{other.name} writes into {form.folder}; choose another folder.")
     if told:
         raise Problem(told[0])
+
+
+def _is_led_by_a_pipe(form: Form) -> bool:
+    """Whether the first picture that is given, which decides frames and color, comes through a pipe."""
+    given = [
+        i["name"] for i in names.piped(form.effect) if i["name"] in form.pipes or i["name"] in form.files
+    ]
+    return bool(given) and given[0] in form.pipes
 
 
 def _range(group: nuke.Group, form: Form) -> tuple[int, int]:

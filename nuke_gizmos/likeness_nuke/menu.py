@@ -14,14 +14,12 @@ _PRESS = "from likeness_nuke import menu; menu.create({!r})"
 
 def build() -> None:
     """Add the menu; doing it again changes nothing."""
-    toolbar = nuke.menu("Nodes")
-    toolbar.addMenu(ROOT, icon="likeness.png")
+    top = nuke.menu("Nodes").addMenu(ROOT, icon="likeness.png")
     for effect in installed.effects():
-        pillar = effect["pillar"].capitalize()
         icon = "likeness_{}.png".format(effect["pillar"])
-        toolbar.addMenu(f"{ROOT}/{pillar}", icon=icon)
-        path = "{}/{}/{}".format(ROOT, pillar, effect["label"].replace("/", " "))
-        toolbar.addCommand(path, _PRESS.format(effect["name"]), icon=icon)
+        pillar = top.addMenu(effect["pillar"].capitalize(), icon=icon)
+        # A slash would be one more menu.
+        pillar.addCommand(effect["label"].replace("/", " "), _PRESS.format(effect["name"]), icon=icon)
 
 
 def create(name: str) -> nuke.Node | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from likeness.hosts import write_nuke
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "host"))
 
-from pixels import write_exr  # noqa: E402
+from pixels import add_group, add_plate  # noqa: E402
 
 REGISTRY = ",".join(
     f"{HERE.parent / place}"
@@ -68,45 +69,10 @@ def _program(window: bool) -> Iterator[Any]:
 @pytest.fixture
 def make(package: Path) -> Any:
     """Adds an effect's Group to the script, connected to the nodes given by input."""
-
-    def made(effect: str, folder: Path, **inputs: Any) -> Any:
-        from likeness_nuke import menu, names
-
-        group: Any = menu.create(effect)
-        declared = __import__("likeness_nuke.installed", fromlist=["effect"]).effect(effect)
-        order = [given["name"] for given in names.piped(declared)]
-        for name, node in inputs.items():
-            group.setInput(order.index(name), node)
-        group[names.OUTPUT].setValue(str(folder))
-        return group
-
-    return made
+    return add_group
 
 
 @pytest.fixture
 def plate(tmp_path: Path) -> Any:
-    """Writes frames of float EXR with values far outside of 0..1 and returns what makes a Read of them."""
-
-    def made(
-        frames: range = range(1001, 1004),
-        size: tuple[int, int] = (64, 48),
-        channels: tuple[str, ...] = ("R", "G", "B"),
-        name: str = "shot",
-        **how: Any,
-    ) -> Any:
-        import nuke
-
-        folder = tmp_path / "plates"
-        folder.mkdir(exist_ok=True)
-        for view in nuke._state["views"]:
-            for frame in frames:
-                tag = "" if view == "main" else f"{view}."
-                write_exr(folder / f"{name}.{tag}{frame:04d}.exr", frame + len(view), size, channels, **how)
-        tag = "" if nuke._state["views"] == ("main",) else "%V."
-        path = str(folder / f"{name}.{tag}%04d.exr").replace("\\", "/")
-        return nuke.createNode(
-            "Read",
-            f'file "{path}" raw true first {frames[0]} last {frames[-1]} name Plate_{name}',
-        )
-
-    return made
+    """Writes frames of float EXR with values far outside of 0..1 and adds a Read of them."""
+    return functools.partial(add_plate, tmp_path / "plates")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pixels import finish
+from pixels import add_group, add_plate, finish
 
 from likeness.performance import ROTATIONS, read_csv, rotations
 from likeness_client import forms
@@ -17,13 +17,33 @@ from likeness_nuke import arrive, names, shapes
 FRAMES = range(1001, 1006)
 
 
-@pytest.fixture
-def group(nuke: Any, make: Any, plate: Any, tmp_path: Path) -> Any:
-    """A Group of the effect that makes one result of every kind, run."""
-    group = make("tiny", tmp_path / "out", plate=plate(FRAMES))
+@pytest.fixture(scope="module")
+def ran(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A script with a Group of the effect that makes one result of every kind, run once."""
+    import nuke
+
+    folder = tmp_path_factory.mktemp("arrive")
+    nuke._reset()
+    group = add_group("tiny", folder / "out", plate=add_plate(folder / "plates", FRAMES))
     group["press_run"].execute()
     assert group[names.STATUS].value().startswith("Done: tiny")
+    return group, folder / "out", dict(nuke._state), nuke._snapshot()
+
+
+@pytest.fixture
+def group(nuke: Any, ran: Any) -> Any:
+    """That Group, in its script as it was after the run."""
+    group, _, state, saved = ran
+    nuke._state.update(state, context=[state["root"]], steps=[], this=[], open=None)
+    nuke._restore(saved)
     return group
+
+
+@pytest.fixture
+def out(ran: Any) -> Path:
+    """The folder of its results."""
+    folder: Path = ran[1]
+    return folder
 
 
 def there(nuke: Any, kind: str, name: str) -> Any:
@@ -33,11 +53,11 @@ def there(nuke: Any, kind: str, name: str) -> Any:
     return node
 
 
-def test_a_performance_is_an_axis_with_a_knob_a_curve(nuke: Any, group: Any, tmp_path: Path) -> None:
+def test_a_performance_is_an_axis_with_a_knob_a_curve(nuke: Any, group: Any, out: Path) -> None:
     axis = there(nuke, "Axis2", "Tiny1_performance")
-    take = read_csv(tmp_path / "out" / "tiny.csv")
+    take = read_csv(out / "tiny.csv")
     assert len(take) == len(FRAMES)
-    columns, rows, _ = forms.read_performance(str(tmp_path / "out" / "tiny.csv"), 24)
+    columns, rows, _ = forms.read_performance(str(out / "tiny.csv"), 24)
     assert len(columns) == 61
     for place, frame in enumerate(FRAMES):
         for index, column in enumerate(columns):
@@ -51,8 +71,8 @@ def test_a_performance_is_an_axis_with_a_knob_a_curve(nuke: Any, group: Any, tmp
     assert set(ROTATIONS) <= set(columns)
 
 
-def test_a_track_is_points_a_pin_a_camera_and_a_head(nuke: Any, group: Any, tmp_path: Path) -> None:
-    track = json.loads((tmp_path / "out" / "tiny.json").read_text())
+def test_a_track_is_points_a_pin_a_camera_and_a_head(nuke: Any, group: Any, out: Path) -> None:
+    track = json.loads((out / "tiny.json").read_text())
     height = track["size_px"][1]
     tracker = there(nuke, "Tracker4", "Tiny1_track")
     head, columns, rows = nuke._split(tracker["tracks"]._text)
@@ -112,8 +132,7 @@ def test_a_shifted_lens_shifts_the_camera(nuke: Any) -> None:
     assert fixed == ["win_translate {0.1 0.1}"]
 
 
-def test_a_model_a_sound_and_a_report(nuke: Any, group: Any, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def test_a_model_a_sound_and_a_report(nuke: Any, group: Any, out: Path) -> None:
     assert there(nuke, "ReadGeo2", "Tiny1_model")["file"].getEvaluatedValue() == str(out / "tiny.usdc")
     assert there(nuke, "AudioRead", "Tiny1_audio")["file"].getEvaluatedValue() == str(out / "tiny.wav")
     note = there(nuke, "StickyNote", "Tiny1_report")
@@ -132,9 +151,7 @@ def test_a_report_with_pictures_has_reads(nuke: Any, tmp_path: Path) -> None:
     assert nuke.toNode("R_sheet2")["file"].getEvaluatedValue() == str(tmp_path / "a [b].png")
 
 
-def test_a_second_run_renews_the_nodes_and_keeps_their_connections(
-    nuke: Any, group: Any, tmp_path: Path
-) -> None:
+def test_a_second_run_renews_the_nodes_and_keeps_their_connections(nuke: Any, group: Any) -> None:
     axis = nuke.toNode("Tiny1_performance")
     user = nuke.createNode("NoOp", "inputs 0 name User")
     user.setInput(0, axis)

@@ -412,6 +412,28 @@ def test_a_render_that_fails_is_told_and_leaves_the_writes_off(
     assert not (tmp_path / "out" / "inputs" / "main" / "fresh").exists()
 
 
+def test_a_render_that_is_stopped_is_told(nuke: Any, make: Any, plate: Any, tmp_path: Path) -> None:
+    group = make("tint", tmp_path / "out", plate=plate())
+    before = nuke._shape()
+    nuke._state["break_at"] = 1002
+    with pytest.raises(host.Problem, match="The inputs cannot be rendered: Cancelled"):
+        group["press_run"].execute()
+    group[names.STATUS].setValue("Not run yet.")
+    assert nuke._shape() == before
+
+
+def test_a_plate_from_a_file_keeps_its_own_frames_and_color(
+    nuke: Any, make: Any, plate: Any, tmp_path: Path
+) -> None:
+    """Only the holdout is connected, at other frames: they are not asked of the plate."""
+    plate()
+    group = make("puppet", tmp_path / "out", holdout=plate(range(1, 3), name="m"))
+    assert group.input(0) is group.input(2), "a new node is connected to what is selected"
+    group.setInput(0, None)
+    group["input_plate"].setValue(str(tmp_path / "plates" / "shot.####.exr"))
+    assert run(group) == "Done: comp, frames 1001-1003."
+
+
 def test_a_full_disk_is_told(nuke: Any, make: Any, plate: Any, tmp_path: Path, monkeypatch: Any) -> None:
     def full(*where: Any) -> None:
         raise OSError(28, os.strerror(28), str(where[-1]))

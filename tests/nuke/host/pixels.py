@@ -51,3 +51,37 @@ def finish(nuke: Any, group: Any) -> str:
 
     nuke._pump(lambda: not jobs._running)
     return str(group[names.STATUS].value())
+
+
+def add_group(effect: str, folder: Path | str, **inputs: Any) -> Any:
+    """An effect's Group in the script, connected to the nodes given by input, with its output folder."""
+    from likeness_nuke import installed, menu, names
+
+    group: Any = menu.create(effect)
+    order = [given["name"] for given in names.piped(installed.effect(effect))]
+    for name, node in inputs.items():
+        group.setInput(order.index(name), node)
+    group[names.OUTPUT].setValue(str(folder))
+    return group
+
+
+def add_plate(
+    folder: Path,
+    frames: range = range(1001, 1004),
+    size: tuple[int, int] = (64, 48),
+    channels: tuple[str, ...] = ("R", "G", "B"),
+    name: str = "shot",
+    **how: Any,
+) -> Any:
+    """A Read of frames that are written now, of every view there is."""
+    import nuke
+
+    folder.mkdir(parents=True, exist_ok=True)
+    views = nuke._state["views"]
+    for view in views:
+        for frame in frames:
+            tag = "" if views == ("main",) else f"{view}."
+            write_exr(folder / f"{name}.{tag}{frame:04d}.exr", frame + len(view), size, channels, **how)
+    path = str(folder / f"{name}.{'' if views == ('main',) else '%V.'}%04d.exr").replace("\\", "/")
+    ends = f"first {frames[0]} last {frames[-1]}"
+    return nuke.createNode("Read", f'file "{path}" raw true {ends} name Plate_{name}')
