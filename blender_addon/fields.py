@@ -19,8 +19,13 @@ Declared = Mapping[str, Any]
 
 # What a property group has by itself; a declared name among these gets an underscore.
 RESERVED = frozenset(
-    "bl_rna bl_system_properties_get get id_data items keys name path_from_id path_from_module path_resolve "
-    "pop rna_ancestors rna_type type_recast update values".split()
+    """
+    as_pointer bl_rna bl_rna_get_subclass bl_rna_get_subclass_py bl_system_properties_get driver_add
+    driver_remove get id_data id_properties_clear id_properties_ensure id_properties_ui is_property_hidden
+    is_property_overridable_library is_property_readonly is_property_set items keyframe_delete
+    keyframe_insert keys name path_from_id path_from_module path_resolve pop
+    property_overridable_library_set property_unset rna_ancestors rna_type type_recast update values
+    """.split()
 )
 _INT_LIMIT = 2**31 - 1
 _UNITS: dict[str, dict[str, str]] = {
