@@ -35,6 +35,7 @@ Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 CLIP_KEYS = 4  # frames taken from a clip
+KEPT = 0.25  # of a photo's slow changes of color
 SAME_SIZE = 0.5  # another face of so much of the largest's size makes a photo ambiguous
 COMMON_PX = 1000.0  # focal length all photos are brought to
 CHOICES = ("only", "largest", "left", "right", "center")
@@ -172,7 +173,8 @@ def unwrap(sitting: Sitting, index: int, size: int, device: str = "auto") -> Unw
     sample = np.flatnonzero((weight > 0.3) & (clean[y, x] > 0.8))[::7]
     if len(sample) < 50:
         raise BadInput("A photo shows too little skin.", "Use one with more of the face uncovered.")
-    lamp = lights.estimate(color[sample].astype(np.float32), normal[sample], None)
+    eyeball = _sclera(photo, parts[..., REGIONS.index("eye")])
+    lamp = lights.estimate(color[sample].astype(np.float32), normal[sample], eyeball)
     lit = lamp.at(normal)
     albedo = np.zeros((size, size, 3), np.float32)
     sure = np.zeros((size, size), np.float32)
@@ -203,18 +205,28 @@ def combine(seen: Sequence[Unwrapped]) -> tuple[Float, Float]:
 
 
 def completed(skin: Skin, albedo: Float, sure: Float, at: Texels, look: Look) -> Skin:
-    """The painted skin with the photos' where they are sure, and their color carried on where they are not."""
-    hidden = _covered(at, look)
-    weight = (
-        np.clip(ndimage.gaussian_filter(sure, 4 * at.size / 1024) * 1.15, 0, 1) * (sure > 0.02) * (1 - hidden)
-    )
+    """The painted skin with what the photos show of it where they are sure."""
+    hidden = np.maximum(_covered(at, look), _below(at))
+    soft = np.clip(ndimage.gaussian_filter(sure, 4 * at.size / 1024) * 1.15, 0, 1)
+    weight = soft * (sure > 0.02) * (1 - hidden)
     change = np.log(np.maximum(albedo, 2e-3)) - np.log(np.maximum(skin.base_color, 2e-3))
-    smooth = _carried_on(change, weight, at)
+    # What is left of light and shadow is slow; the painted skin knows the slow changes of color itself.
+    slow = _carried_on(change, weight, at)
+    middle = np.median(change[weight > 0.5], 0) if (weight > 0.5).any() else np.zeros(3, np.float32)
+    detail = change - slow + KEPT * np.clip(slow - middle, -0.5, 0.5)
     on_skin = (at.index >= 0) & _skin_of(at)
     out = skin.base_color.copy()
-    mixed = weight[..., None] * change + (1 - weight[..., None]) * smooth
-    out[on_skin] = np.clip(skin.base_color * np.exp(np.clip(mixed, -1.6, 1.6)), 0.002, 0.95)[on_skin]
+    mixed = weight[..., None] * np.clip(detail, -1.5, 0.6)
+    out[on_skin] = np.clip(skin.base_color * np.exp(mixed), 0.002, 0.95)[on_skin]
     return replace(skin, base_color=at.fill(np.ascontiguousarray(out, dtype=np.float32)))
+
+
+def _below(at: Texels) -> Float:
+    """Where the neck begins (N, N), 0..1: a photo shows collars there, and the body's color goes on."""
+    head = load_head()
+    height = head.mean[:, 1] + 0.35 * (head.mean[:, 2] - 9.0)
+    field = np.clip((-6.6 - height) / 1.5, 0, 1)
+    return np.asarray((field[head.triangles[at.index]] * at.bary).sum(-1) * (at.index >= 0), np.float32)
 
 
 def _skin_of(at: Texels) -> NDArray[np.bool_]:
@@ -239,7 +251,7 @@ def _carried_on(values: Float, weight: Float, at: Texels) -> Float:
     small, w = values[::step, ::step], np.maximum(weight[::step, ::step], 0)
     median = np.median(values[weight > 0.5], 0) if (weight > 0.5).any() else np.zeros(3, np.float32)
     out = np.broadcast_to(median, small.shape).astype(np.float32)
-    for sigma in (64, 32, 16, 8):
+    for sigma in (64, 32, 16, 10):
         cover = ndimage.gaussian_filter(w, sigma)
         share = np.clip(cover / 0.05, 0, 1)[..., None]
         mean = np.stack([ndimage.gaussian_filter(small[..., c] * w, sigma) for c in range(3)], -1)
@@ -252,9 +264,7 @@ def _carried_on(values: Float, weight: Float, at: Texels) -> Float:
 def colors(sitting: Sitting, seen: Sequence[Unwrapped], look: Look, device: str = "auto") -> Look:
     """The look with skin tone, redness, eye and hair color as the photos show them."""
     albedo, sure = combine(seen)
-    tone, blood = tone_of(
-        np.median(albedo[sure > 0.6], 0) if (sure > 0.6).any() else albedo[sure > 0].mean(0)
-    )
+    tone, blood = tone_of(_lit_skin(albedo[sure > min(0.6, 0.8 * float(sure.max()))]))
     out = replace(look, skin_tone=tone, redness=float(np.clip((blood - 0.12) / 0.75, 0, 1)))
     photo, lamp = sitting.photos[0], seen[0].light
     iris = _iris(photo)
@@ -267,17 +277,44 @@ def colors(sitting: Sitting, seen: Sequence[Unwrapped], look: Look, device: str 
     return out
 
 
-def _iris(photo: Photo) -> Float | None:
-    """Linear color (3,) of the iris between pupil and rim, the median of both eyes."""
+def _lit_skin(colors_: Float) -> Float:
+    """The middle color (3,) of the brighter half without the gloss: shadows that are left do not count."""
+    level = colors_.mean(1)
+    low, high = np.quantile(level, [0.45, 0.92])
+    return np.asarray(np.median(colors_[(level >= low) & (level <= high)], 0), np.float32)
+
+
+def _sclera(photo: Photo, eye: Float) -> Float | None:
+    """Linear color (3,) of the white of the eyes, None where too little shows."""
+    away = np.minimum(*(_from_iris(photo, i) for i in range(2)))
+    white = (eye > 0.8) & (away > 1.2)
+    if white.sum() < 12:
+        return None
+    shown = photo.linear[white]
+    level = shown.mean(1)
+    return np.asarray(np.median(shown[level >= np.quantile(level, 0.5)], 0), np.float32)
+
+
+_IRISES = ((dense.IRIS_LEFT, dense.RIM_LEFT), (dense.IRIS_RIGHT, dense.RIM_RIGHT))
+
+
+def _from_iris(photo: Photo, side: int) -> Array:
+    """Distance (H, W) of every pixel from an iris' middle, in its radii."""
     height, width = photo.linear.shape[:2]
     y, x = np.mgrid[0:height, 0:width]
+    center, rim = _IRISES[side]
+    middle = photo.points.xy[center]
+    radius = float(np.linalg.norm(photo.points.xy[rim] - middle, axis=1).mean())
+    return np.asarray(np.hypot(x + 0.5 - middle[0], y + 0.5 - middle[1]) / max(radius, 1e-3))
+
+
+def _iris(photo: Photo) -> Float | None:
+    """Linear color (3,) of the iris between pupil and rim, the median of both eyes."""
     picked = []
-    for center, rim in ((dense.IRIS_LEFT, dense.RIM_LEFT), (dense.IRIS_RIGHT, dense.RIM_RIGHT)):
-        middle = photo.points.xy[center]
-        radius = float(np.linalg.norm(photo.points.xy[rim] - middle, axis=1).mean())
-        away = np.hypot(x + 0.5 - middle[0], y + 0.5 - middle[1]) / max(radius, 1e-3)
-        ring = (away > 0.45) & (away < 0.85) & (y > middle[1] - 0.3 * radius)
-        picked.append(photo.linear[ring])
+    for side, (center, _) in enumerate(_IRISES):
+        away = _from_iris(photo, side)
+        below = np.arange(len(away))[:, None] > photo.points.xy[center][1]
+        picked.append(photo.linear[(away > 0.45) & (away < 0.85) & below])
     found = np.concatenate(picked)
     return np.median(found, 0).astype(np.float32) if len(found) > 8 else None
 

@@ -126,12 +126,13 @@ _D65 = np.array(
 )
 _XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 _BLOOD_MOLAR = 150.0 / 64500.0  # hemoglobin of whole blood, mol/l
-_EPIDERMIS_CM = 0.006  # on the face
+_EPIDERMIS_CM = 0.01  # on the face
 _DIFFUSE_PATH = 2.0  # of the thickness, each way
 _INNER_REFLECTION = 3.25  # A of the diffusion boundary at an index of 1.4
+_MELANIN_CAP_CM = 0.003  # melanin lies in caps that shade themselves, which takes color off it (sieve effect)
 _BACKSCATTER = 0.016  # of light that turns back in the epidermis itself, before it meets a pigment
 
-MELANIN_LIGHT, MELANIN_DARK = 0.003, 0.26  # volume fraction in the epidermis at skin tone 0 and 1
+MELANIN_LIGHT, MELANIN_DARK = 0.0035, 0.55  # volume fraction in the epidermis at skin tone 0 and 1
 BLOOD_PALE, BLOOD_FLUSHED = 0.002, 0.065  # volume fraction in the dermis at blood 0 and 1
 
 
@@ -145,7 +146,9 @@ def skin_color(melanin: Array, blood: Array, oxygenation: Array, thickness: floa
     nm = WAVELENGTH
     eumelanin, pheomelanin = 6.6e11 * nm**-3.33, 2.9e15 * nm**-4.75  # 1/cm
     tissue = 0.244 + 85.3 * np.exp(-(nm - 154) / 66.2)
-    epidermis = m * (0.75 * eumelanin + 0.25 * pheomelanin) + (1 - m) * tissue
+    packed = 0.9 * eumelanin + 0.1 * pheomelanin
+    melanin_seen = (1 - np.exp(-packed * _MELANIN_CAP_CM)) / _MELANIN_CAP_CM
+    epidermis = m * melanin_seen + (1 - m) * tissue
     passed = np.exp(-2 * _DIFFUSE_PATH * _EPIDERMIS_CM * thickness * epidermis)
     hemoglobin = 2.303 * _BLOOD_MOLAR * (o * _OXY + (1 - o) * _DEOXY)
     absorbed = b * hemoglobin + (1 - b) * tissue

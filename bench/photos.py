@@ -1,0 +1,87 @@
+"""People from photos against known truth: pictures of people nobody was trained on, from known heads."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.pictures import InMemory
+from bench.table import Row
+from likeness.head.model import Head, load_head
+from likeness.human.assemble import Dressing, make_character
+from likeness.human.eyes import cornea_part
+from likeness.human.figure import make_figure
+from likeness.human.hair import grow_hair
+from likeness.human.look import sample_look
+from likeness.human.materials import body_material, materials
+from likeness.human.photos import Photo, solve, take
+from likeness.human.portrait import LIGHTS, Sitter, View, develop, picture
+
+Float = NDArray[np.float32]
+
+PEOPLE = (901, 902, 903, 904)
+YAWS_DEG = (0.0, 38.0, -38.0)
+SIZE, TEXTURE = 512, 512
+CM_TO_MM = 10.0
+
+
+def rows(people: tuple[int, ...] = PEOPLE) -> list[Row]:
+    """Mean error of the face's surface from one view and from three, after a similarity alignment."""
+    head = load_head()
+    one, three, average = [], [], []
+    for seed in people:
+        truth = identity(head, seed)
+        photos = [p for p in views(head, seed, truth)]
+        one.append(surface_error_mm(head, solve(photos[:1]).identity, truth))
+        three.append(surface_error_mm(head, solve(photos).identity, truth))
+        average.append(surface_error_mm(head, np.zeros_like(truth), truth))
+    nobody = float(np.mean(average))
+    return [
+        Row(
+            "photos", "surface error, 1 view", float(np.mean(one)), "mm", nobody, "average head", at_most=2.5
+        ),
+        Row(
+            "photos",
+            "surface error, 3 views",
+            float(np.mean(three)),
+            "mm",
+            nobody,
+            "average head",
+            at_most=1.5,
+        ),
+    ]
+
+
+def identity(head: Head, seed: int) -> Float:
+    """Coefficients (K,) of a person drawn from the whole identity space."""
+    return np.random.default_rng(seed).standard_normal(len(head.identity_basis)).astype(np.float32)
+
+
+def views(head: Head, seed: int, truth: Float) -> list[Photo]:
+    """The person's pictures as the effect reads them."""
+    look = sample_look(seed)
+    figure = make_figure(truth, {})
+    made = (*materials(look, TEXTURE), body_material(look, TEXTURE))
+    dressing = Dressing(parts=((cornea_part(figure),),), materials=made)
+    hair = grow_hair(look, truth, figure.shapes / np.float32(figure.fit.scale))
+    who = Sitter(make_character("Truth", figure, dressing, levels=1), hair, figure.fit)
+    out = []
+    for yaw in YAWS_DEG:
+        linear = picture(who, View(yaw), LIGHTS["soft"], SIZE)
+        view = develop(linear)
+        frames = np.asarray(np.clip(view, 0, 1) * 255 + 0.5, np.uint8)[None]
+        out += take(
+            InMemory(frames), [1], (SIZE, SIZE), lambda _, v=view, x=linear: (v, x), name=f"view {yaw:g}"
+        )
+    return out
+
+
+def surface_error_mm(head: Head, found: Float, truth: Float) -> float:
+    """Mean distance of the face's vertices in mm after the best similarity transform."""
+    rows = head.regions["face"] > 0.5
+    a, b = head.rest(found)[rows].astype(float), head.rest(truth)[rows].astype(float)
+    a, b = a - a.mean(0), b - b.mean(0)
+    u, s, vt = np.linalg.svd(a.T @ b)
+    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
+    moved = (s * sign).sum() / (a**2).sum() * a @ (u * sign) @ vt
+    return float(np.linalg.norm(moved - b, axis=1).mean() * CM_TO_MM)

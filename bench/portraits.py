@@ -1,0 +1,75 @@
+"""The picture of people in the README: skins, ages, lights, expressions, all drawn by the core itself.
+
+`python -m bench.portraits docs/human.jpg [cell pixels]`
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from likeness.effects.human import looks, parameters
+from likeness.effects.human.human_portrait import HUMAN_PORTRAIT
+from likeness.human.assemble import Dressing, make_character
+from likeness.human.hair import grow_hair
+from likeness.human.portrait import EXPRESSIONS, LIGHTS, Sitter, View, develop, picture, sheet
+
+Float = NDArray[np.float32]
+
+# Five skins, ages 20 to 70, in three lights.
+SITTERS: tuple[dict[str, Any], ...] = (
+    {"seed": 21, "sex": -0.9, "age": 22, "european": 0.8, "skin_tone": 0.06, "style": "long",
+     "hair_melanin": 0.35, "hair_red": 0.5, "eye_melanin": 0.1, "freckles": 0.7, "gray": 0.001},
+    {"seed": 33, "sex": 0.9, "age": 40, "european": 0.8, "skin_tone": 0.25, "style": "side_part",
+     "beard": "short", "hair_melanin": 0.65, "eye_melanin": 0.3, "gray": 0.12},
+    {"seed": 45, "sex": -0.8, "age": 40, "asian": 0.9, "skin_tone": 0.36, "style": "bun",
+     "hair_melanin": 0.95, "eye_melanin": 0.85, "lipstick": 0.5, "gray": 0.001},
+    {"seed": 58, "sex": 0.9, "age": 70, "european": 0.4, "asian": 0.4, "skin_tone": 0.55,
+     "style": "slick_back", "beard": "full", "hair_melanin": 0.7, "eye_melanin": 0.7, "gray": 0.95},
+    {"seed": 66, "sex": -0.6, "age": 28, "african": 0.9, "skin_tone": 0.88, "style": "afro",
+     "hair_length": 0.25, "hair_melanin": 0.98, "eye_melanin": 0.95, "gray": 0.001},
+)  # fmt: skip
+FACES = ("smile", "laugh", "anger", "blink", "surprise")
+
+
+def main(path: Path, size: int) -> None:
+    """Draw the sheet: five people in three lights, then one with five expressions."""
+    columns: list[list[Float]] = []
+    people = [sitter(values) for values in SITTERS]
+    for i, who in enumerate(people):
+        turned = 24.0 if i % 2 else -20.0
+        shown = [View(turned, light="soft"), View(-turned, light="hard"), View(2.5 * turned, light="back")]
+        columns.append([drawn(who, view, size) for view in shown])
+    cells = [column[row] for row in range(3) for column in columns]
+    cells += [drawn(people[1], View(14.0, *EXPRESSIONS[name], light="soft"), size) for name in FACES]
+    save(path, sheet(cells, len(SITTERS)))
+
+
+def sitter(values: dict[str, Any]) -> Sitter:
+    """A person as `human_portrait` makes one."""
+    params = {**HUMAN_PORTRAIT.validate(values), "pose": "A"}
+    figure = parameters.figure(params)
+    parts, materials = looks.surface(params, figure, 1)
+    worn = Dressing(parts=[[part for part in parts[0] if part.name == "cornea"]], materials=materials)
+    hair = grow_hair(looks.look(params), figure.identity, figure.shapes / np.float32(figure.fit.scale))
+    return Sitter(make_character("Person", figure, worn, levels=1), hair, figure.fit)
+
+
+def drawn(who: Sitter, view: View, size: int) -> Float:
+    """One cell as a display shows it."""
+    return develop(picture(who, view, LIGHTS[view.light or "soft"], size))
+
+
+def save(path: Path, view: Float) -> None:
+    """Write a display picture (H, W, 3) as JPEG."""
+    pixels = np.asarray(np.clip(view, 0, 1) * 255 + 0.5, np.uint8)
+    Pillow.fromarray(pixels).save(path, quality=90, optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 320)
