@@ -47,16 +47,18 @@ def scene(
     turn_deg: tuple[float, float, float] = (10.0, -15.0, 5.0),
     gaze_deg: tuple[float, float] = (8.0, -4.0),
     identity: np.ndarray | None = None,
+    lens: Lens | None = None,
     **weights: float,
 ) -> Scene:
-    """A head at 60 cm, turned by (pitch, yaw, roll), as seen through the default lens."""
+    """A head turned by (pitch, yaw, roll), as large in every lens as at 60 cm in the default one."""
     rng = np.random.default_rng(seed)
     if identity is None:
         identity = rng.normal(0, 0.8, len(head.point_identity))
     rotation = HEAD_TO_CAMERA @ rotation_matrix(np.radians(turn_deg))
     gaze = np.radians(np.tile(gaze_deg, (2, 1)))
-    fit = Fit(rotation, np.array([2.0, -1.0, 60.0]), expression(**weights), gaze)
-    lens = default_lens(*SIZE)
+    lens = lens or default_lens(*SIZE)
+    away = 60.0 * lens.focal_px / default_lens(*SIZE).focal_px
+    fit = Fit(rotation, np.array([2.0, -1.0, away]), expression(**weights), gaze)
     local = head.points(identity, fit.expression, gaze)
     xy = project(local @ rotation.T + fit.translation, lens) + rng.normal(
         0, max(noise_px, 1e-9), (len(local), 2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from likeness.face.fit import Fit, rotation_vector
+from likeness.face.fit import Fit, default_lens, rotation_vector
 from likeness.face.landmarks import Points
-from likeness.face.shot import choose_keys, solve_frames, solve_person
+from likeness.face.shot import choose_keys, estimate_lens, solve_frames, solve_person
 from likeness.head.model import Head
 from likeness.performance import ARKIT
-from tests.face.conftest import Scene, scene
+from tests.face.conftest import SIZE, Scene, scene
 
 JAW = ARKIT.index("jawOpen")
 
@@ -66,3 +67,30 @@ def test_key_frames_differ_most(head: Head) -> None:
     turns = [scenes[k].fit.rotation[0, 2] for k in keys]
     everything = [s.fit.rotation[0, 2] for s in scenes]
     assert np.ptp(turns) > 0.8 * np.ptp(everything)
+
+
+@pytest.mark.parametrize("focal_mm", [28.0, 50.0, 100.0])
+def test_the_lens_is_told_by_a_turning_head(head: Head, focal_mm: float) -> None:
+    rng = np.random.default_rng(5)
+    identity = rng.normal(0, 0.7, len(head.point_identity))
+    lens = default_lens(*SIZE, focal_mm)
+    found = [
+        scene(
+            head,
+            seed=i,
+            noise_px=0.7,
+            identity=identity,
+            turn_deg=(3.0 * np.sin(i), 20 * np.cos(i), 2.0),
+            lens=lens,
+            jawOpen=0.2 * (i % 3),
+        ).points
+        for i in range(8)
+    ]
+    focal_px = estimate_lens(head, found, SIZE).focal_px
+    assert focal_px == pytest.approx(lens.focal_px, rel=0.12)
+
+
+def test_a_single_picture_is_taken_for_a_usual_lens(head: Head) -> None:
+    found = scene(head, seed=3, noise_px=1.0, turn_deg=(0.0, 0.0, 0.0)).points
+    usual = default_lens(*SIZE).focal_px
+    assert 0.6 * usual < estimate_lens(head, [found], SIZE).focal_px < 1.7 * usual

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.fit import Fit, Lens, Shot, default_lens, project, skin_points
-from likeness.face.shot import solve_frames, solve_person
-from likeness.face.track import Pictures, Track, follow
+from likeness.face.fit import DEFAULT_MM, Fit, Lens, Shot, default_lens, project, skin_points
+from likeness.face.likeness import choose_like, person_in
+from likeness.face.shot import estimate_lens, solve_frames, solve_person
+from likeness.face.track import MOST_FACES, Pictures, Track, follow_all
 from likeness.head.model import Head, load_head
 
 Array = NDArray[np.float64]
@@ -29,20 +30,45 @@ def find(
     device: str,
     check: Callable[[], None],
     tell: Callable[[int, int], None],
+    everyone: bool = False,
+    likeness: tuple[Pictures, tuple[int, int]] | None = None,
 ) -> dict[str, Any]:
     """Follow and fit one face: everything about it, by name, as arrays.
 
     `found` (F,) bool, `confidence` (F,) 0..1, `points` (F, POINTS, 2) px, `rotation` (F, 3, 3),
     `translation` (F, 3) cm, `expression` (F, 52), `gaze` (F, 2, 2) rad, `residual` (F,), `cuts`, and of
-    the shot `identity`, `bias`, `rest`, `focal_px`, `center_px`, `size`.
+    the shot `identity`, `bias`, `rest`, `focal_px`, `center_px`, `size`. With `everyone` the same of each
+    other face under `other1`, `other2`, … (see `others_of`). `likeness` is a picture, and its size, of the
+    person to choose. A `focal_mm` of 0 is estimated.
     """
-    track = follow(source, frames, choose=choose, index=index, device=device, tell=tell)
     head = load_head()
-    lens = default_lens(*size, focal_mm)
-    seen = [p for p, found in zip(track.points, track.found, strict=True) if found]
-    shot = solve_person(head, seen, lens)
-    fits = solve_frames(head, shot, track.points, track.runs, check)
-    return pack(track, shot, fits, size)
+    most = MOST_FACES if everyone or likeness else 1
+    rule = {"choose": choose, "index": index} if likeness is None else {}
+    seen = follow_all(source, frames, most=most, device=device, tell=tell, **rule)  # type: ignore[arg-type]
+    if likeness is not None:
+        wanted = person_in(head, *likeness, device)
+        seen = choose_like(head, seen, wanted, default_lens(*size, focal_mm or DEFAULT_MM), index)
+    tracks = seen.tracks()
+    lens = default_lens(*size, focal_mm) if focal_mm else estimate_lens(head, tracks[0].seen, size)
+    found = _fitted(head, tracks[0], lens, size, check)
+    for number, track in enumerate(tracks[1:] if everyone else [], 1):
+        found |= prefixed(f"other{number}", _fitted(head, track, lens, size, check))
+    return found
+
+
+def _fitted(
+    head: Head, track: Track, lens: Lens, size: tuple[int, int], check: Callable[[], None]
+) -> dict[str, Any]:
+    shot = solve_person(head, track.seen, lens)
+    return pack(track, shot, solve_frames(head, shot, track.points, track.runs, check), size)
+
+
+def others_of(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The findings of the other faces, each with the frames it was seen in."""
+    out: list[dict[str, Any]] = []
+    while more := under(f"other{len(out) + 1}", findings):
+        out.append(more)
+    return out
 
 
 def pack(track: Track, shot: Shot, fits: Sequence[Fit], size: tuple[int, int]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from likeness.performance import ARKIT
 
 Array = NDArray[np.float64]
 
+DEFAULT_MM = 50.0  # of a lens that nobody knows, on a 36 mm wide film back
 HEAD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
 POSE = 6
 SKIN = slice(0, dense.SKIN_COUNT)
@@ -49,6 +50,7 @@ _FREEDOM = {
 EXPRESSION_STD: Array = np.array([_FREEDOM.get(name, 0.5) for name in ARKIT])
 
 
+CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement
 _BY_POINT: dict[int, Array] = {}
 
 
@@ -119,7 +121,7 @@ def project(points_cam: Array, lens: Lens) -> Array:
     return out
 
 
-def default_lens(width: int, height: int, focal_mm: float = 50.0) -> Lens:
+def default_lens(width: int, height: int, focal_mm: float = DEFAULT_MM) -> Lens:
     """A full-frame lens (36 mm along the longer side) centered on the picture."""
     return Lens(max(width, height) * focal_mm / 36.0, (width / 2, height / 2))
 
@@ -131,6 +133,15 @@ def fit_still(head: Head, found: Points, lens: Lens) -> tuple[Shot, Fit]:
 
 def fit_shot_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, Fit]:
     """Solve what the shot shares from a few key frames; returns it and the last key's fit."""
+    shot, fits = fit_identity(head, keys, lens)
+    for _ in range(3):
+        shot = solve_bias(head, shot, keys, fits)
+        fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
+    return shot, fits[-1]
+
+
+def fit_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, list[Fit]]:
+    """The person of the key frames without a bias, and every key's fit."""
     shot = Shot(
         lens, np.zeros(len(head.point_identity)), np.zeros((dense.COUNT, 3)), head.point_mean.astype(float)
     )
@@ -138,10 +149,7 @@ def fit_shot_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot,
     for round_ in range(8):
         fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
         shot = solve_identity(head, shot, keys, fits, identity_std=0.6 if round_ < 4 else 1.0)
-    for _ in range(3):
-        shot = solve_bias(head, shot, keys, fits)
-        fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
-    return shot, fits[-1]
+    return shot, fits
 
 
 def start_pose(shot: Shot, found: Points) -> Fit:
@@ -315,6 +323,13 @@ def residual(head: Head, shot: Shot, found: Points, fit: Fit) -> float:
     return float(np.average(error, weights=found.visible[SKIN] + 1e-3) / interocular(found.xy))
 
 
+def misfit(head: Head, shot: Shot, found: Points, fit: Fit) -> float:
+    """Robust sum of squared reprojection errors in deviations, ten neighboring points counted as one."""
+    camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
+    squared = _weights(found)[SKIN] * ((found.xy[SKIN] - project(camera, shot.lens)) ** 2).sum(axis=1)
+    return float((squared / (1.0 + squared / 27.0)).sum() * CORRELATED)
+
+
 def interocular(points_px: Array) -> float:
     """Distance of the outer eye corners in pixels, never zero."""
     return max(float(np.linalg.norm(points_px[36] - points_px[45])), 1e-3)
@@ -331,7 +346,7 @@ def _robust(error: Array, weight: Array, lens: Lens, fit: Fit) -> Array:
     """Down-weight outliers (Geman-McClure) beyond three deviations; scaled so that priors stay comparable."""
     squared = weight * (error**2).sum(axis=1)
     out: Array = weight / (1.0 + squared / 27.0) ** 2
-    return out * 0.1  # neighboring points err together: ten of them are about one measurement
+    return out * CORRELATED
 
 
 def _projection_jacobian(camera: Array, lens: Lens) -> Array:

@@ -14,6 +14,8 @@ import numpy as np
 from scipy.linalg import solveh_banded
 
 from likeness.face.fit import (
+    DEFAULT_MM,
+    EXPRESSION_STD,
     EYE_LIMIT_RAD,
     Array,
     Fit,
@@ -21,7 +23,10 @@ from likeness.face.fit import (
     Shot,
     _weights,
     apply_step,
+    default_lens,
+    fit_identity,
     fit_shot_identity,
+    misfit,
     normal_equations,
     refine,
     residual,
@@ -34,6 +39,8 @@ from likeness.head.model import Head
 from likeness.performance import ARKIT
 
 KEY_FRAMES = 12
+LENS_KEYS, LENS_TRIES, LENSES_MM = 8, 7, (20.0, 180.0)
+LENS_STD = 0.45  # of the logarithm of focal lengths that faces are seen through
 _SPEED_RAD, _SPEED_CM, _SPEED_DEPTH_CM = np.radians(2.5), 0.5, 0.8
 _SPEED_WEIGHT = np.array([0.5 if name.startswith("eyeBlink") else 0.12 for name in ARKIT])
 STEP_STD: Array = np.r_[[_SPEED_RAD] * 3, _SPEED_CM, _SPEED_CM, _SPEED_DEPTH_CM, _SPEED_WEIGHT]
@@ -56,6 +63,31 @@ def solve_person(head: Head, found: Sequence[Points], lens: Lens) -> Shot:
     """Identity and bias of the person from the most telling frames of a shot."""
     keys = [found[i] for i in choose_keys(found)]
     return fit_shot_identity(head, keys, lens)[0]
+
+
+def estimate_lens(head: Head, found: Sequence[Points], size: tuple[int, int]) -> Lens:
+    """The lens that explains a face's perspective best, from telling frames of a shot, near 50 mm else.
+
+    A face tells little of its lens, mostly by how it changes as it turns, so what is usual has a say.
+    """
+    keys = [found[i] for i in choose_keys(found, LENS_KEYS)]
+    steps = np.linspace(np.log(LENSES_MM[0]), np.log(LENSES_MM[1]), LENS_TRIES)
+    costs = np.array([_lens_cost(head, keys, default_lens(*size, float(np.exp(s)))) for s in steps])
+    costs += ((steps - np.log(DEFAULT_MM)) / LENS_STD) ** 2
+    best = int(np.clip(np.argmin(costs), 1, len(steps) - 2))
+    before, here, after = costs[best - 1 : best + 2]
+    bend = max(before - 2 * here + after, 1e-9)
+    shift = float(np.clip((before - after) / (2 * bend), -1, 1))
+    return default_lens(*size, float(np.exp(steps[best] + shift * (steps[1] - steps[0]))))
+
+
+def _lens_cost(head: Head, keys: list[Points], lens: Lens) -> float:
+    """Twice the negative log likelihood of the keys, and of the person and expressions they ask for."""
+    shot, fits = fit_identity(head, keys, lens)
+    cost = float((shot.identity**2).sum())
+    for points, fit in zip(keys, fits, strict=True):
+        cost += misfit(head, shot, points, fit) + float(((fit.expression / EXPRESSION_STD) ** 2).sum())
+    return cost
 
 
 def solve_frames(

@@ -73,3 +73,58 @@ def test_a_real_take_blinks_and_talks(real: Path, tmp_path: Path) -> None:
     assert len(performance) == 183
     assert np.ptp(performance["jawOpen"]) > 0.25
     assert np.degrees(np.ptp(performance.head[:, 0])) > 8
+
+
+@pytest.fixture(scope="module")
+def two_people(portrait_pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of the portrait beside a smaller, mirrored copy."""
+    from PIL import Image
+
+    shown = np.clip(portrait_pixels, 0, 1) ** (1 / 2.2)
+    one = Image.fromarray((shown * 255).astype(np.uint8))
+    picture = Image.new("RGB", (600, 256), (90, 90, 90))
+    picture.paste(one.resize((256, 256)), (0, 0))
+    picture.paste(one.resize((190, 190)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (380, 30))
+    path = tmp_path_factory.mktemp("two") / "two.png"
+    picture.save(path)
+    return path
+
+
+def test_all_faces_stand_in_the_track_the_chosen_first(two_people: Path, tmp_path: Path) -> None:
+    from likeness.cli import main
+
+    words = ["run", "capture", "--input", f"plate={two_people}", "--out", str(tmp_path)]
+    words += ["--set", "face=right", "--set", "faces=all", "--set", "check=false"]
+    assert main(words) == 0
+    ((frame),) = json.loads((tmp_path / "track.json").read_text())["frames"]
+    chosen, other = frame["faces"]
+    assert (chosen["face"], other["face"]) == (0, 1)
+    assert chosen["box_px"][0] > 400
+    assert other["box_px"][2] < 200
+    assert len(read_csv(tmp_path / "performance.csv")) == 1
+
+
+def test_a_picture_chooses_the_person(real: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from likeness.cli import main
+
+    faces = [
+        Image.open(real / f"painting_{name}.jpg").convert("RGB") for name in ("sargent", "pearl_earring")
+    ]
+    faces = [face.resize((round(face.width * 480 / face.height), 480)) for face in faces]
+    both = Image.new("RGB", (faces[0].width + faces[1].width, 480))
+    both.paste(faces[0], (0, 0))
+    both.paste(faces[1], (faces[0].width, 0))
+    both.save(tmp_path / "both.png")
+    for index, (face, low, high) in enumerate(
+        ((faces[0], 0, faces[0].width), (faces[1], faces[0].width, both.width))
+    ):
+        face.save(tmp_path / "who.png")
+        out = tmp_path / str(index)
+        words = ["run", "capture", "--input", f"plate={tmp_path / 'both.png'}", "--out", str(out)]
+        words += ["--input", f"likeness={tmp_path / 'who.png'}", "--set", "check=false"]
+        assert main(words) == 0
+        ((frame),) = json.loads((out / "track.json").read_text())["frames"]
+        (found,) = frame["faces"]
+        assert low <= found["box_px"][0] < found["box_px"][2] <= high

@@ -12,6 +12,7 @@ import numpy as np
 from likeness.declare import Effect, Input, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
+from likeness.face import findings as faces
 from likeness.face import retarget
 from likeness.face.overlay import draw_overlay, plot_residual, unwrap_texture
 from likeness.files import replacing
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def analyze(job: Job) -> dict[str, Any]:
     """Follow the face and fit person, lens and every frame."""
-    return parameters.find(job, "plate")
+    return parameters.find(job, "plate", everyone=job.params["faces"] == "all")
 
 
 def write(job: Job) -> Sequence[Result]:
@@ -84,34 +85,39 @@ def poses(found: dict[str, Any]) -> Any:
 
 
 def track_of(found: dict[str, Any], fps: float) -> dict[str, Any]:
-    """The track as plain data: per shot the lens, per frame one entry for each face seen."""
-    head_pose = poses(found)
-    frames = []
-    for i, frame in enumerate(found["frames"].tolist()):
-        faces_here = []
-        if found["confidence"][i] > 0:
-            points = found["points"][i]
-            low, high = points.min(axis=0), points.max(axis=0)
-            faces_here.append(
-                {
-                    "box_px": [round(float(v), 2) for v in (*low, *high)],
-                    "points68_px": np.round(points[:68].astype(float), 3).tolist(),
-                    "head_pose": np.round(head_pose[i], 6).tolist(),
-                    "expression": {
-                        n: round(float(w), 4) for n, w in zip(ARKIT, found["expression"][i], strict=True)
-                    },
-                    "gaze_rad": np.round(found["gaze"][i], 5).tolist(),
-                    "confidence": round(float(found["confidence"][i]), 4),
-                }
-            )
-        frames.append({"frame": frame, "faces": faces_here})
+    """The track as plain data: the lens, and in every frame an entry for each face seen, the chosen first."""
+    people = [found, *faces.others_of(found)]
+    entries: dict[int, list[dict[str, Any]]] = {frame: [] for frame in found["frames"].tolist()}
+    for number, person in enumerate(people):
+        head_pose = poses(person)
+        for i, frame in enumerate(person["frames"].tolist()):
+            if person["confidence"][i] > 0:
+                entries[frame].append({"face": number} | _entry(person, head_pose[i], i))
     return {
         "version": 1,
         "fps": fps,
         "size_px": found["size"].tolist(),
-        "lens": {"focal_px": float(found["focal_px"]), "center_px": found["center_px"].tolist()},
+        "lens": {
+            "focal_px": float(found["focal_px"]),
+            "focal_mm": round(float(found["focal_px"]) * 36 / float(found["size"].max()), 3),
+            "center_px": found["center_px"].tolist(),
+        },
         "cuts": found["frames"][found["cuts"]].tolist(),
-        "frames": frames,
+        "frames": [{"frame": frame, "faces": here} for frame, here in entries.items()],
+    }
+
+
+def _entry(person: dict[str, Any], head_pose: Any, i: int) -> dict[str, Any]:
+    points = person["points"][i]
+    low, high = points.min(axis=0), points.max(axis=0)
+    weights = zip(ARKIT, person["expression"][i], strict=True)
+    return {
+        "box_px": [round(float(v), 2) for v in (*low, *high)],
+        "points68_px": np.round(points[:68].astype(float), 3).tolist(),
+        "head_pose": np.round(head_pose, 6).tolist(),
+        "expression": {name: round(float(weight), 4) for name, weight in weights},
+        "gaze_rad": np.round(person["gaze"][i], 5).tolist(),
+        "confidence": round(float(person["confidence"][i]), 4),
     }
 
 
@@ -145,9 +151,21 @@ CAPTURE = Effect(
     pillar="face",
     label="Capture Performance",
     help="Turns a clip or picture of a face into a performance, a track and an animated head.",
-    inputs=(Input("plate", ("picture",), "Plate", "The clip or picture of the actor."),),
+    inputs=(
+        Input("plate", ("picture",), "Plate", "The clip or picture of the actor."),
+        parameters.LIKENESS,
+    ),
     params=(
         *parameters.face(),
+        Param(
+            "faces",
+            "choice",
+            "chosen",
+            "Faces in the track",
+            "The chosen face alone, or all: the chosen one is then the first of every frame's faces.",
+            choices=("chosen", "all"),
+            group="Faces",
+        ),
         parameters.FOCAL,
         Param(
             "neutral_frame",

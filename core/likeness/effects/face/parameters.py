@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from likeness.declare import Param
+from likeness.declare import Input, Param
 from likeness.face import findings
 from likeness.face.track import CHOICES
 
@@ -28,28 +28,32 @@ def face(prefix: str = "", of: str = "plate") -> tuple[Param, Param]:
 
 
 FOCAL = Param(
-    "focal_mm", "float", 50.0, "Focal length", "The lens, as on a 36 mm wide film back.",
-    8, 1000, "mm", group="Camera",
+    "focal_mm", "float", 0.0, "Focal length",
+    "The lens, as on a 36 mm wide film back; 0 estimates it from the face's perspective.",
+    0, 1000, "mm", group="Camera",
+)  # fmt: skip
+
+LIKENESS = Input(
+    "likeness", ("picture",), "Likeness",
+    "A picture of the person to take, where there are several: chooses in place of Face.",
+    required=False,
 )  # fmt: skip
 
 
-def find(job: Job, name: str, prefix: str = "") -> dict[str, Any]:
-    """Follow and fit the face of input `name` that `{prefix}face` chooses, through all its frames."""
+def find(job: Job, name: str, prefix: str = "", *, everyone: bool = False) -> dict[str, Any]:
+    """Follow and fit the face of input `name` that the parameters choose, through all its frames."""
     source = job.source(name)
-    choice = (f"{prefix}face", f"{prefix}face_index", "focal_mm")
-
-    def follow() -> dict[str, Any]:
-        return findings.find(
-            source,
-            [source.frames[0]] if source.is_still else list(source.frames),
-            (source.width, source.height),
-            choose=str(job.params[choice[0]]),
-            index=int(job.params[choice[1]]),  # type: ignore[arg-type]
-            focal_mm=float(job.params[choice[2]]),  # type: ignore[arg-type]
-            device=job.device,
-            check=job.check,
-            tell=lambda done, total: job.progress(done, total, f"track {name}"),
-        )
-
-    # Another driver, as every move of a host's sliders makes one, leaves what was found of the plate.
-    return job.cached("face", follow, inputs=[name], params=choice)
+    like = job.source("likeness") if job.kind("likeness") == "picture" and not prefix else None
+    return findings.find(
+        source,
+        [source.frames[0]] if source.is_still else list(source.frames),
+        (source.width, source.height),
+        choose=str(job.params[f"{prefix}face"]),
+        index=int(job.params[f"{prefix}face_index"]),  # type: ignore[arg-type]
+        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
+        device=job.device,
+        check=job.check,
+        tell=lambda done, total: job.progress(done, total, f"track {name}"),
+        everyone=everyone,
+        likeness=None if like is None else (like, (like.width, like.height)),
+    )
