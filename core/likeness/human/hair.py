@@ -198,6 +198,9 @@ def _scalp(look: Look, head: Head, rest: Float, normals: Float) -> Curves | None
     )
     if style.curl < 0.5:
         grown = _clump(grown, rng)
+    if style.kind == strands.TO_POINT:  # the ends lie around a knot
+        knot = np.flatnonzero(rng.random(n) < 0.3)
+        grown[knot] = _knot(np.array(style.comb, np.float32), style.steps, len(knot), rng)
     width = (0.07 if look.style != "buzz" else 0.05) * np.exp(rng.normal(0, 0.25, n))
     color = _tints(rng, np.array(look.hair), n, look.gray) * (0.6 + 0.4 * layer[:, None])
     return Curves(
@@ -208,6 +211,19 @@ def _scalp(look: Look, head: Head, rest: Float, normals: Float) -> Curves | None
         roots.corner[chosen],
         roots.bary[chosen],
     )
+
+
+def _knot(center: Float, steps: int, count: int, rng: np.random.Generator, radius: float = 2.9) -> Float:
+    """Strands (count, steps, 3) that lie around a ball."""
+    axis = rng.normal(0, 1, (count, 3)) * (0.5, 0.5, 1.0)
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    first = np.cross(axis, rng.normal(0, 1, (count, 3)))
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    second = np.cross(axis, first)
+    angle = np.linspace(0, 2.6, steps)[None, :, None]
+    away = radius * rng.uniform(0.9, 1.03, (count, 1, 1))
+    ring = np.cos(angle) * first[:, None] + np.sin(angle) * second[:, None]
+    return np.asarray(center + away * ring, np.float32)
 
 
 def _clump(grown: Float, rng: np.random.Generator, size: int = 14, hold: float = 0.55) -> Float:
@@ -247,7 +263,7 @@ def _brows(look: Look, head: Head, rest: Float, normals: Float, shapes: Float | 
     roots, rng = _roots(head), np.random.default_rng(look.seed + 202)
     density = areas.brow_density(roots.rest, 0.45 + 0.8 * look.brow_thickness, 0.0)
     chosen = np.flatnonzero(density > rng.uniform(0.15, 1.0, len(density)))
-    chosen = np.repeat(chosen, 3)[: 350 + int(1100 * look.brow_density)]
+    chosen = np.repeat(chosen, 3)[: 500 + int(1500 * look.brow_density)]
     if len(chosen) < 4:
         return None
     n = len(chosen)
@@ -272,7 +288,7 @@ def _brows(look: Look, head: Head, rest: Float, normals: Float, shapes: Float | 
     return Curves(
         "brows",
         grown.astype(np.float32),
-        np.full(n, 0.030, np.float32),
+        np.full(n, 0.036, np.float32),
         color,
         roots.corner[chosen],
         roots.bary[chosen],

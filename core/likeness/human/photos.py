@@ -35,6 +35,7 @@ Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 CLIP_KEYS = 4  # frames taken from a clip
+MIRRORED = 0.8  # of the detail of one side, where only the other is seen
 KEPT = 0.25  # of a photo's slow changes of color
 SAME_SIZE = 0.5  # another face of so much of the largest's size makes a photo ambiguous
 COMMON_PX = 1000.0  # focal length all photos are brought to
@@ -216,9 +217,19 @@ def completed(skin: Skin, albedo: Float, sure: Float, at: Texels, look: Look) ->
     detail = change - slow + KEPT * np.clip(slow - middle, -0.5, 0.5)
     on_skin = (at.index >= 0) & _skin_of(at)
     out = skin.base_color.copy()
-    mixed = weight[..., None] * np.clip(detail, -1.5, 0.6)
+    detail = np.clip(detail, -1.5, 0.6)
+    # The texture is nearly its own mirror image in the middle of the face: one side stands in for the other.
+    other = weight[:, ::-1] * (1 - weight) * (1 - hidden) * _middle(at)
+    mixed = weight[..., None] * detail + MIRRORED * other[..., None] * detail[:, ::-1]
     out[on_skin] = np.clip(skin.base_color * np.exp(mixed), 0.002, 0.95)[on_skin]
     return replace(skin, base_color=at.fill(np.ascontiguousarray(out, dtype=np.float32)))
+
+
+def _middle(at: Texels) -> Float:
+    """The middle of the face (N, N), 0..1."""
+    head = load_head()
+    field = np.clip((5.6 - np.abs(head.mean[:, 0])) / 1.5, 0, 1) * (head.mean[:, 2] > 5)
+    return np.asarray((field[head.triangles[at.index]] * at.bary).sum(-1) * (at.index >= 0), np.float32)
 
 
 def _below(at: Texels) -> Float:

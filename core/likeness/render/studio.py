@@ -149,7 +149,7 @@ def _shadow(casters: tuple[Float, Int], center: Float, axis: Float) -> tuple[Flo
     """The view's rows (3, 3) and the depth seen from a light."""
     frame = view_frame(axis)
     local = (casters[0] - center) @ frame.T
-    points = np.empty_like(local)
+    points = np.empty(local.shape, np.float32)
     points[:, :2] = local[:, :2] * (SHADOW_PX / SPAN_CM) + SHADOW_PX / 2
     points[:, 2] = local[:, 2] + 1000
     _, _, depth = rasterize(points, casters[1], SHADOW_PX, SHADOW_PX)

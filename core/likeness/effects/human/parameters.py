@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from likeness.declare import Param, Value
+from likeness.effects.human.looks import LOOK
 from likeness.human.character import Naming, Pose
 from likeness.human.measures import ANCESTRIES, LOCAL
 from likeness.human.sliders import load_sliders
@@ -113,12 +114,14 @@ def recipe(params: Mapping[str, Value]) -> dict[str, Any]:
         name: {"sha256": models[name].sha256, "license": models[name].license} for name in ("head", "body")
     }
     sliders = {p.name: params[p.name] for p in FORM if p.name != "name" and params[p.name] != p.default}
+    worn = {p.name: params[p.name] for p in LOOK if params.get(p.name, p.default) != p.default}
     return {
         "likeness": {
             "version": __version__,
             "synthetic": "Made with Likeness; not a person who exists",
             "seed": params["seed"],
             "sliders": sliders,
+            **({"look": worn} if worn else {}),
             "models": used,
             "sources": {
                 "head": "ICT-FaceKit Light, (c) 2020 USC Institute for Creative Technologies, MIT",

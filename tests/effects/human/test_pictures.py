@@ -1,0 +1,102 @@
+"""Portraits and people from photos, as hosts run them."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from likeness.errors import BadInput, BadRequest
+from likeness.face.detect import detect
+from likeness.job import run_job
+from likeness.media import open_source
+from likeness.media.image import rgb
+from likeness.request import Request
+from likeness.results import Result
+
+Run = Callable[..., Sequence[Result]]
+PLAIN = {"texture_size": "512"}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def go(effect: str, inputs: dict[str, str] | None = None, **params: Any) -> Sequence[Result]:
+        return run_job(Request(effect, inputs or {}, {**PLAIN, **params}, output=str(tmp_path / "out")))
+
+    return go
+
+
+def view(path: str) -> np.ndarray:
+    source = open_source(path, colorspace="data")
+    return rgb(source.read(source.frames[0]))
+
+
+class TestPortrait:
+    def test_the_face_detector_finds_the_person(self, run: Run) -> None:
+        path = run("human_portrait", sheet="single", picture_size=256, seed=4, style="crop")[0].path
+        picture = np.ascontiguousarray(view(path), np.float32)
+        faces = detect(picture)
+        assert len(faces.boxes) == 1
+        x0, y0, x1, y1 = faces.boxes[0]
+        assert 60 < (x1 - x0) < 200 and x0 < 128 < x1 and y0 < 140 < y1
+
+    def test_an_expression_changes_the_mouth_alone(self, run: Run) -> None:
+        common = {"sheet": "single", "picture_size": 192, "style": "bald", "turn_deg": 0.0}
+        rest = view(run("human_portrait", **common)[0].path)
+        open_ = view(run("human_portrait", expression={"jawOpen": 0.8}, **common)[0].path)
+        change = np.abs(open_ - rest).sum(2)
+        assert change[96:170, 60:132].mean() > 10 * change[:70].mean()
+
+    def test_lights_differ(self, run: Run) -> None:
+        common = {"sheet": "single", "picture_size": 128, "style": "bald"}
+        means = [
+            view(run("human_portrait", light=light, **common)[0].path).mean()
+            for light in ("soft", "hard", "back")
+        ]
+        assert np.ptp(means) > 0.02
+
+
+class TestPhotos:
+    def test_a_painting_becomes_a_person(self, run: Run, real: Path) -> None:
+        photo = {"photo": str(real / "painting_sargent.jpg")}
+        person, report = run("human_from_photos", photo, rights="public domain", nose_length=0.3)
+        raw = Path(person.path).read_bytes()
+        document = json.loads(raw[20 : 20 + struct.unpack_from("<I", raw, 12)[0]])
+        manifest = document["asset"]["extras"]["likeness"]
+        assert manifest["rights"] == {"rights": "public domain", "note": ""}
+        assert np.abs(manifest["identity"]).max() > 0.3
+        found = json.loads(Path(report.path).read_text())
+        assert found["residual_interocular"] < 0.03
+        assert found["look"]["hair_melanin"] > 0.5
+
+    @pytest.mark.parametrize(
+        ("params", "word"),
+        [({}, "rights"), ({"rights": "consent recorded"}, "rights_note")],
+    )
+    def test_rights_are_asked_for(self, run: Run, real: Path, params: dict[str, str], word: str) -> None:
+        with pytest.raises(BadRequest, match=word):
+            run("human_from_photos", {"photo": str(real / "painting_sargent.jpg")}, **params)
+
+    def test_a_photo_without_a_face_is_named(self, run: Run, tmp_path: Path) -> None:
+        from likeness.media import write_image
+        from likeness.media.image import Image
+
+        gray = tmp_path / "wall.png"
+        write_image(gray, Image(np.full((120, 160, 3), 0.4, np.float32)))
+        with pytest.raises(BadInput, match="photo"):
+            run("human_from_photos", {"photo": str(gray)}, rights="fictional person")
+
+    def test_two_faces_are_one_too_many(self, run: Run, real: Path, tmp_path: Path) -> None:
+        from likeness.media import write_image
+        from likeness.media.image import Image
+
+        one = view(str(real / "painting_sargent.jpg"))
+        both = tmp_path / "two.png"
+        write_image(both, Image(np.concatenate([one, one], 1)))
+        with pytest.raises(BadInput, match="2 faces"):
+            run("human_from_photos", {"photo": str(both)}, rights="public domain")
