@@ -7,6 +7,7 @@ not known here: `LIKENESS_PYTHON` names it where Nuke runs.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -23,6 +24,8 @@ def pack(folder: Path) -> tuple[Path, Path]:
 
     package = folder / f"likeness_nuke-{likeness.__version__}"
     write_nuke(package)
+    for name in ("LICENSES/Apache-2.0.txt", "NOTICE"):
+        shutil.copy(ROOT / name, package)
     zipped = package.with_name(package.name + ".zip")
     temporary = zipped.with_name(zipped.name + ".part")
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:

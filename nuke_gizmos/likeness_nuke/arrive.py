@@ -22,6 +22,7 @@ Result = Mapping[str, Any]
 
 MOVIES = (".mov", ".mp4", ".mkv", ".mxf")
 STILLS = (".png", ".jpg", ".jpeg", ".exr", ".tif", ".tiff")
+MODELS = (".usd", ".usda", ".usdc", ".usdz", ".abc", ".fbx", ".obj")
 MOVED_PX = 120
 
 
@@ -143,7 +144,11 @@ def _track(base: str, result: Result, frames: Range) -> list[Made]:
 
 
 def _model(base: str, result: Result, frames: Range) -> list[Made]:
-    return [Made("ReadGeo2", base, [], {"file": script.file_value(result["path"])}, {})]
+    """A ReadGeo, or a note of where the file is if Nuke does not read its kind."""
+    if result["path"].lower().endswith(MODELS):
+        return [Made("ReadGeo2", base, [], {"file": script.file_value(result["path"])}, {})]
+    label = f"{result['path']}\nNuke does not read this kind of model; it is there for other programs."
+    return [Made("StickyNote", base, [], {"label": script.literal(label)}, {})]
 
 
 def _audio(base: str, result: Result, frames: Range) -> list[Made]:

@@ -24,6 +24,7 @@ else:
     panel.press(nuke.thisNode(), '{}')
 """
 _PI = 3.14159265
+MANY = 16  # rows that a tab shows without folding
 
 
 def file_name(effect: Declared) -> str:
@@ -104,13 +105,30 @@ def _main_tab(effect: Declared) -> Iterator[str]:
 
 
 def _settings_tab(effect: Declared) -> Iterator[str]:
-    """The parameters that are declared in groups, each under its heading."""
-    rest = [(label, _scalars(params)) for label, params in forms.groups(effect) if label != forms.GENERAL]
-    if any(params for _, params in rest):
-        yield script.user_knob(script.TAB, "likeness_settings", "Settings")
-        for label, params in rest:
-            yield script.divider(label)
-            yield from _params(params)
+    """The parameters that are declared in groups; `Tab: Heading` has a tab of its own, others share one."""
+    tabs: dict[str, list[tuple[str, Sequence[Declared]]]] = {}
+    for label, params in forms.groups(effect):
+        tab, colon, heading = label.partition(": ")
+        if label != forms.GENERAL and _scalars(params):
+            place = (tab, heading) if colon else ("Settings", label)
+            tabs.setdefault(place[0], []).append((place[1], params))
+    for number, (tab, headed) in enumerate(tabs.items()):
+        yield script.user_knob(script.TAB, f"likeness_tab{number}", tab)
+        folds = sum(len(params) for _, params in headed) > MANY
+        for place_in_tab, (heading, params) in enumerate(headed):
+            if folds:
+                yield from _folded(f"likeness_fold{number}_{place_in_tab}", heading, params)
+            else:
+                yield script.divider(heading)
+                yield from _params(params)
+
+
+def _folded(name: str, heading: str, params: Sequence[Declared]) -> Iterator[str]:
+    """Parameters under a heading that folds them away."""
+    yield script.user_knob(script.GROUP, name, heading, flags="n 1")
+    yield f"{name} 0"
+    yield from _params(params)
+    yield script.user_knob(script.GROUP, name + "_end", "endGroup", flags="n -1")
 
 
 def _scalars(params: Sequence[Declared]) -> list[Declared]:

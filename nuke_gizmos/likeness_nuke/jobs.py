@@ -56,7 +56,7 @@ def start(group: nuke.Group) -> None:
     _running[name] = job
     tell(group, "Starting.")
     if nuke.GUI:
-        threading.Thread(target=_follow, args=(job, _Window(job)), name="likeness", daemon=True).start()
+        threading.Thread(target=_follow_beside, args=(job,), name="likeness", daemon=True).start()
     else:
         _follow(job, _Terminal(job))
 
@@ -211,6 +211,11 @@ class _Terminal:
         """Raise, so that a script or `nuke -x` ends with an error."""
         _failed(job, sentence, False)
         raise Problem(sentence)
+
+
+def _follow_beside(job: Job) -> None:
+    """Follow a run on this thread; its progress bar is there as long as it."""
+    _follow(job, _Window(job))
 
 
 def _follow(job: Job, screen: Any) -> None:

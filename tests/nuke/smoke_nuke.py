@@ -56,10 +56,10 @@ def main():
         check(
             group is not None and group.Class() == "Group", "the Group of {} opens".format(declared["name"])
         )
-        for param in declared["params"]:
-            if param["type"] != "weights":
-                knob = group.knob(names.param(param["name"]))
-                check(knob is not None and bool(knob.tooltip()), "  its knob {}".format(param["name"]))
+        params = [param["name"] for param in declared["params"] if param["type"] != "weights"]
+        knobs = {name: group.knob(names.param(name)) for name in params}
+        lacking = [name for name, knob in knobs.items() if knob is None or not knob.tooltip()]
+        check(not lacking, "  its {} knobs with tooltips {}".format(len(params), " ".join(lacking)))
         pipes = [n.name() for n in group.nodes() if n.Class() == "Input"]
         check(
             sorted(pipes) == sorted(given["name"] for given in names.piped(declared)),
@@ -88,7 +88,8 @@ def main():
             node = group.node(names.reader(name))
             check(os.path.exists(os.path.dirname(node["file"].value())), f"{name} is read")
             x, y = group.width() // 2, group.height() // 2
-            check(group.sample("red", x, y) == node.sample("red", x, y), "the Group gives what it reads")
+            given, read = (nuke.sample(one, "rgba.red", x, y) for one in (group, node))
+            check(given == read, "the Group gives what it reads")
         group["press_bake"].execute()
         check(not nuke.allNodes("Group"), "it is baked to native nodes")
     installed.close()

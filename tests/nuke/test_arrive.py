@@ -139,6 +139,12 @@ def test_a_model_a_sound_and_a_report(nuke: Any, group: Any, out: Path) -> None:
     assert note["label"].evaluate().splitlines()[0] == "tiny_report.json"
 
 
+def test_a_model_that_nuke_does_not_read_is_a_note(nuke: Any, tmp_path: Path) -> None:
+    [note] = arrive._model("M", {"path": str(tmp_path / "a [b].glb")}, (1, 1))
+    nuke.scriptReadText(arrive.script_of(note, 0, 0))
+    assert nuke.toNode("M")["label"].evaluate().startswith(str(tmp_path / "a [b].glb"))
+
+
 def test_a_report_with_pictures_has_reads(nuke: Any, tmp_path: Path) -> None:
     result = {
         "path": str(tmp_path / "overlay.mp4"),

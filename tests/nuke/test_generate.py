@@ -99,6 +99,50 @@ def test_the_declared_effects_have_their_groups(package: Path) -> None:
     assert len(list((package / "groups").iterdir())) == len(installed.effects())
 
 
+def test_many_parameters_are_folded_under_tabs(nuke: Any) -> None:
+    def param(name: str, group: str) -> dict[str, Any]:
+        field = {"name": name, "type": "bool", "default": False, "label": name, "help": "H.", "unit": ""}
+        return field | {"group": group, "min": None, "max": None, "choices": [], "analyzed": True}
+
+    many = [param(f"a{i}", "Body: Arms") for i in range(9)] + [param(f"l{i}", "Body: Legs") for i in range(9)]
+    few = [param("skin", "Look: Skin"), param("other", "Faces")]
+    base = {
+        "name": "x",
+        "pillar": "human",
+        "label": "X",
+        "help": "H.",
+        "inputs": [],
+        "models": [],
+        "layers": [],
+    }
+    nuke.scriptReadText(generate.group({**base, "params": many + few, "outputs": []}, "1"))
+    [group] = nuke.allNodes()
+    shown = [(k.label(), k._flags) for k in group.knobs().values() if k.Class() == "Tab_Knob"]
+    end = ("endGroup", ["n-1"])
+    assert shown[1:-2] == [
+        ("Body", []),
+        ("Arms", ["n1"]),
+        end,
+        ("Legs", ["n1"]),
+        end,
+        ("Look", []),
+        ("Settings", []),
+    ]
+    assert group["param_l8"].value() is False
+
+
+def test_the_info_tab_names_version_and_licenses(nuke: Any, make: Any, tmp_path: Path) -> None:
+    import likeness
+    from likeness import catalog
+
+    for effect in installed.effects():
+        group = make(effect["name"], tmp_path)
+        about = group["likeness_about"].value()
+        assert f"Likeness {likeness.__version__}" in about
+        for model in effect["models"]:
+            assert f"{model}: {catalog.find(model).license} (commercial use)" in about
+
+
 def test_nothing_names_an_effect(root: Path) -> None:
     """A word of the code that is an effect's name would be a special case."""
     known = {effect["name"] for effect in schemas()}

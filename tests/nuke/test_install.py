@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,39 @@ def test_nuke_loads_it_from_its_folder(
         assert "Chore" in told["labels"]["Human"]
         for icon in told["icons"].values():
             assert (home / "likeness" / "icons" / icon).is_file()
+
+
+def test_a_folder_for_nuke_path_and_its_zip(root: Path, tmp_path: Path) -> None:
+    words = [sys.executable, str(root / "nuke_gizmos" / "package.py"), "--out", str(tmp_path)]
+    made = []
+    for _ in range(2):
+        subprocess.run(words, check=True, capture_output=True, env=os.environ | {"LIKENESS_EFFECTS": ""})
+        [zipped] = tmp_path.glob("*.zip")
+        made.append(zipped.read_bytes())
+    assert made[0] == made[1]
+    folder = zipped.with_suffix("")
+    packed = zipfile.ZipFile(zipped)
+    assert {name.removeprefix("likeness/"): packed.read(name) for name in packed.namelist()} == tree(folder)
+    facts = json.loads((folder / "likeness.json").read_text("utf-8"))
+    assert facts["python"] == facts["registry"] == ""
+    assert {"init.py", "menu.py", "NOTICE", "Apache-2.0.txt"} <= {p.name for p in folder.iterdir()}
+
+
+def test_the_smoke_test_for_license_holders_holds_here(
+    nuke: Any, plate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That script is for a real Nuke; here it shows that it runs, and that it can find a fault."""
+    path = plate(range(1, 2))["file"].value() % 1
+    nuke._reset()
+    for number, (given, code) in enumerate(((path, 0), ("/no/such.exr", 1))):
+        nuke._reset()
+        words = ["smoke_nuke.py", "tint", given, str(tmp_path / f"out{number}")]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(HERE / "smoke_nuke.py"), run_name="__main__")
+        said = capsys.readouterr().out
+        assert ended.value.code == code, said
+    assert "BAD  the plate was written" in said
 
 
 def test_icons_are_small_pngs(package: Path) -> None:

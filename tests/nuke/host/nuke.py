@@ -495,6 +495,8 @@ def _user_knob(definition: str) -> Knob:
             assert isinstance(knob, Enumeration_Knob)
             knob._choices = _split(next(words))
             knob._chosen = knob._choices[0]
+        elif word == "n":
+            knob._flags.append(f"n{next(words)}")
         elif word[:1] in "+-" and word[1:].isupper():
             knob._flags.append(word)
         else:
@@ -668,6 +670,12 @@ class Node:
 
     def parent(self) -> Group:
         return self._parent  # type: ignore[no-any-return]
+
+    def width(self) -> int:
+        return int(_picture(self, _state["frame"], _state["views"][0]).size[0])
+
+    def height(self) -> int:
+        return int(_picture(self, _state["frame"], _state["views"][0]).size[1])
 
     def xpos(self) -> int:
         return int(self._knobs["xpos"].value())
@@ -921,8 +929,25 @@ def toNode(s: str) -> Node | None:
 
 
 @_main_only
-def allNodes() -> list[Node]:
-    return [n for n in map(_touch, _state["context"][-1]._nodes) if n is not None]
+def allNodes(filter: str = "") -> list[Node]:
+    found = [n for n in map(_touch, _state["context"][-1]._nodes) if n is not None]
+    return [n for n in found if filter in ("", n._kind)]
+
+
+class Nodes:
+    """`nuke.nodes.Read(file=...)`: a node of any kind, connected to nothing."""
+
+    def __getattr__(self, item: str) -> Any:
+        def made(**knobs: Any) -> Node:
+            node = createNode(item, "inputs 0")
+            for name, value in knobs.items():
+                node[name].setValue(value)
+            return node
+
+        return made
+
+
+nodes = Nodes()
 
 
 @_main_only
@@ -1095,6 +1120,12 @@ _MAKE: dict[str, Any] = {
     "Copy": _copy,
     **dict.fromkeys(("Output", "Dot", "NoOp", "Write", "Tracker4", "CornerPin2D"), _first),
 }
+
+
+@_main_only
+def sample(node: Node, channel: str, x: int, y: int, dx: int = 1, dy: int = 1) -> float:
+    given = _picture(node, _state["frame"], _state["views"][0])
+    return float(given.over((x, given.size[1] - 1 - y, x + 1, given.size[1] - y), channel)[0, 0])
 
 
 @_main_only
