@@ -196,7 +196,8 @@ def combine(seen: Sequence[Unwrapped]) -> tuple[Float, Float]:
         both = (one.weight > 0.3) & (first.weight > 0.3)
         gain = np.ones(3, np.float32)
         if one is not first and both.sum() > 200:
-            gain = np.median(first.albedo[both], 0) / np.maximum(np.median(one.albedo[both], 0), 1e-3)
+            ours, theirs = np.median(first.albedo[both], 0), np.median(one.albedo[both], 0)
+            gain = np.asarray(ours / np.maximum(theirs, 1e-3), np.float32)
         w = (one.weight**3)[..., None]
         total += w * np.log(np.maximum(one.albedo * gain, 1e-3))
         weight += w[..., 0]
@@ -277,14 +278,15 @@ def colors(sitting: Sitting, seen: Sequence[Unwrapped], look: Look, device: str 
     albedo, sure = combine(seen)
     tone, blood = tone_of(_lit_skin(albedo[sure > min(0.6, 0.8 * float(sure.max()))]))
     out = replace(look, skin_tone=tone, redness=float(np.clip((blood - 0.12) / 0.75, 0, 1)))
-    photo, lamp = sitting.photos[0], seen[0].light
+    photo, white = sitting.photos[0], np.maximum(seen[0].light.white, np.float32(1e-4))
     iris = _iris(photo)
     if iris is not None:
-        melanin, green = _nearest_eye(iris / np.maximum(lamp.white, 1e-4), out)
+        melanin, green = _nearest_eye(np.asarray(iris / white, np.float32), out)
         out = replace(out, eye_melanin=melanin, eye_green=green)
     hair = _hair(photo, device)
     if hair is not None:
-        out = replace(out, **_nearest_hair(hair / np.maximum(lamp.white, 1e-4)))
+        melanin, red, gray = _nearest_hair(np.asarray(hair / white, np.float32))
+        out = replace(out, hair_melanin=melanin, hair_red=red, gray=gray)
     return out
 
 
@@ -351,14 +353,14 @@ def _nearest_eye(color: Float, look: Look) -> tuple[float, float]:
     return float(best[0]), float(best[1])
 
 
-def _nearest_hair(color: Float) -> dict[str, float]:
+def _nearest_hair(color: Float) -> tuple[float, float, float]:
     options = [
         (m, r, g) for m in np.linspace(0, 1, 21) for r in (0.0, 0.3, 0.6, 1.0) for g in np.linspace(0, 1, 6)
     ]
     table = np.array([hair_color(*option) for option in options])
     error = _hue_error(table, color, brightness=0.8) + np.array([0.05 * r + 0.15 * g for _, r, g in options])
     melanin, red, gray = options[int(error.argmin())]
-    return {"hair_melanin": float(melanin), "hair_red": float(red), "gray": float(gray)}
+    return float(melanin), float(red), float(gray)
 
 
 def _hue_error(table: Array, color: Float, brightness: float) -> Array:
