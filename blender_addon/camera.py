@@ -33,6 +33,9 @@ class Rendering:
     def __init__(self, scene: Any, render: Range) -> None:
         self.over = self.whole = False
         self._put_back = _set_up(scene, render)
+        # No window of its own: what is rendered is an input, and the user works on something else.
+        view = bpy.context.preferences.view
+        self._display, view.render_display_type = view.render_display_type, "NONE"
         handlers = bpy.app.handlers
         self._hung = ((handlers.render_complete, self._done), (handlers.render_cancel, self._stopped))
         for place, function in self._hung:
@@ -50,6 +53,7 @@ class Rendering:
         for place, function in self._hung:
             if function in place:
                 place.remove(function)
+        bpy.context.preferences.view.render_display_type = self._display
         self._put_back()
 
 

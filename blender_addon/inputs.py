@@ -8,10 +8,14 @@ inputs, under a name made of its content, so that the same thing gives the same 
 
 from __future__ import annotations
 
+import array
+import contextlib
 import hashlib
 import math
 import os
 import re
+import shutil
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -28,6 +32,8 @@ from .versions import all_strips, exr_settings
 
 Declared = dict[str, Any]
 
+_KEPT_S = 30 * 24 * 3600.0
+
 
 @dataclass
 class Taken:
@@ -37,7 +43,7 @@ class Taken:
     at which the shot begins. `still` says that the first picture is one picture; `rows` are the scene's
     first and last frame of a performance written here. `colorspace` is the request's. `render` is a
     pattern that the active camera has yet to render, for the first and last frame that follow it.
-    `strip`, `clip` and `image` name what the first picture was picked as.
+    `clip` or `image` names the movie clip or image that the first picture was picked as.
     """
 
     paths: dict[str, str] = field(default_factory=dict)
@@ -48,7 +54,6 @@ class Taken:
     rows: tuple[int, int] | None = None
     colorspace: str = "auto"
     render: tuple[Path, int, int] | None = None
-    strip: str = ""
     clip: str = ""
     image: str = ""
 
@@ -128,7 +133,8 @@ def take(
             taken.still = found.offset is None
             taken.offset = found.offset or 0
             taken.start = taken.offset + found.first
-            _remember(taken, pick)
+            taken.clip = pick.clip.name if pick.source == "CLIP" else ""
+            taken.image = pick.image.name if pick.source == "IMAGE" else ""
             if whole and found.offset is not None and found.count:
                 start = found.offset + found.first
                 frames = start, start + found.count - 1
@@ -153,15 +159,6 @@ def _take_one(declared: Declared, pick: Any, asked: Asked) -> File | None:
             f"{declared['label']}: {asked.folder} cannot be written ({error.strerror}); "
             "free some space or choose another folder."
         ) from error
-
-
-def _remember(taken: Taken, pick: Any) -> None:
-    if pick.source == "STRIP":
-        taken.strip = pick.strip
-    elif pick.source == "CLIP":
-        taken.clip = pick.clip.name
-    elif pick.source == "IMAGE":
-        taken.image = pick.image.name
 
 
 def _none(_pick: Any, _asked: Asked) -> None:
@@ -221,12 +218,22 @@ def _save_bytes(image: Any, path: Path) -> None:
     if image.packed_file and not image.is_dirty:
         path.write_bytes(image.packed_file.data)
         return
-    kept = image.file_format
+    # A copy has the picture that the file had, so what was painted goes over by its pixels.
+    made = bpy.data.images.new(image.name, *image.size, alpha=True)
     try:
-        image.file_format = "PNG"
-        _save(image, path, lambda: image.save(filepath=str(path), save_copy=True))
+        numbers = array.array("f", bytes(4 * len(image.pixels)))
+        image.pixels.foreach_get(numbers)
+        made.alpha_mode = image.alpha_mode
+        made.pixels.foreach_set(numbers if image.channels == 4 else _with_alpha(numbers, image.channels))
+        made.file_format, made.filepath_raw = "PNG", str(path)
+        _save(made, path, made.save)
     finally:
-        image.file_format = kept
+        bpy.data.images.remove(made)
+
+
+def _with_alpha(numbers: array.array[float], channels: int) -> list[float]:
+    rows = zip(*(numbers[i::channels] for i in range(channels)), strict=True)
+    return [n for row in rows for n in (*row[:3], *[row[0]] * (3 - channels), 1.0)]
 
 
 def _save(image: Any, path: Path, save: Callable[[], None]) -> None:
@@ -429,6 +436,14 @@ def _kept(folder: Path, suffix: str, write: Callable[[Path], Any]) -> str:
         return str(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove inputs that were written here more than a month ago; what is still used is written again."""
+    for entry in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - entry.stat().st_mtime > _KEPT_S:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _existing(path: str, owner: Any) -> str:

@@ -158,6 +158,7 @@ def prepare(context: bpy.types.Context, effect: Declared, preview: bool = False)
     chosen = "CURRENT" if preview else settings.frames
     span = _span(scene, settings, chosen)
     folder, whole = preferences.own_folder("inputs"), chosen == "WHOLE"
+    inputs.sweep(folder)
     taken = inputs.take(scene, effect, settings, span, context.object, folder, whole)
     frames = _frames(span, taken, whole)
     values = properties.values(effect, settings)
@@ -179,7 +180,6 @@ def prepare(context: bpy.types.Context, effect: Declared, preview: bool = False)
         offset=taken.offset,
         start=taken.start if frames is None else frames[0] + taken.offset,
         by_frame=taken.pictures,
-        source_strip=taken.strip,
         source_clip=taken.clip,
         source_image=taken.image,
     )

@@ -16,7 +16,6 @@ TICK_S = 0.1
 class LIKENESS_OT_run(bpy.types.Operator):
     bl_idname = "likeness.run"
     bl_label = "Run"
-    bl_description = "Run this effect; Blender stays usable, Esc stops it"
     bl_options = {"UNDO"}
 
     effect: bpy.props.StringProperty(name="Effect", options={"SKIP_SAVE"})
@@ -25,6 +24,12 @@ class LIKENESS_OT_run(bpy.types.Operator):
     _job: jobs.Job | None = None
     _timer: Any = None
     _rendering: camera.Rendering | None = None
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, asked: Any) -> str:
+        effect = schemas.find(asked.effect)
+        words = effect["help"] if effect is not None else "Run an effect."
+        return f"{words} Blender stays usable, Esc stops it"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -21,7 +21,7 @@ class Landing:
 
     `offset` added to a result's frame number gives the scene's, and `start` is the scene's frame at which
     the shot begins. `by_frame` says that row i of a performance belongs to frame i of the shot, whatever
-    the rates. `target` is the object that was active; `source_strip`, `source_clip` or `source_image` is
+    the rates. `target` is the object that was active; `source_clip` or `source_image` is
     what the picture was picked as, `node` the compositor's node it came from.
 
     What one result makes for the others is noted here as well: their `collection`, `camera` and `face`.
@@ -38,7 +38,6 @@ class Landing:
     markers: bool = True
     target: str = ""
     retarget: float = 1.0
-    source_strip: str = ""
     source_clip: str = ""
     source_image: str = ""
     node: str = ""

@@ -59,8 +59,7 @@ def _take(media: str, folder: str) -> dict[str, Any]:
             taken.start,
             taken.still,
             taken.colorspace,
-            taken.strip,
-            taken.clip,
+            taken.clip or taken.image,
         ]
 
     def load(name: str) -> Any:
@@ -119,16 +118,16 @@ def test_pictures(blender: Blender, media: Path, tmp_path: Path) -> None:
     told = blender.run(_take, media=str(media), folder=str(tmp_path))
     same, rec709 = str(media / "still.exr"), "lin_rec709"
     sequence, movie = str(media / "seq.####.exr"), str(media / "clip.mov")
-    assert told["still"] == [same, 0, 1, True, rec709, "", ""]
+    assert told["still"] == [same, 0, 1, True, rec709, "still.exr"]
     assert told["still in another space"][4] == "ACEScg"
-    assert told["sequence"] == [sequence, 0, 11, False, rec709, "", ""]
-    assert told["movie"] == [movie, 0, 1, False, "auto", "", ""]
-    assert told["clip of a sequence"] == [sequence, 90, 101, False, rec709, "", "seq.0011.exr"]
-    assert told["clip of a movie"] == [movie, 49, 50, False, "auto", "", "clip.mov"]
+    assert told["sequence"] == [sequence, 0, 11, False, rec709, "seq.0011.exr"]
+    assert told["movie"] == [movie, 0, 1, False, "auto", "clip.mov"]
+    assert told["clip of a sequence"] == [sequence, 90, 101, False, rec709, "seq.0011.exr"]
+    assert told["clip of a movie"] == [movie, 49, 50, False, "auto", "clip.mov"]
     assert told["strip of pictures"][:4] == [sequence, -4, 7, False]
     # A strip that is trimmed still shows frame 3 of the film at frame 32 of the scene.
-    assert told["strip of a movie"][:4] == [movie, 29, 30, False] and told["strip of a movie"][5] == "Film"
-    assert told["path"] == [sequence, 0, 11, False, "auto", "", ""]
+    assert told["strip of a movie"][:4] == [movie, 29, 30, False]
+    assert told["path"] == [sequence, 0, 11, False, "auto", ""]
 
     original = pixels(media / "still.exr")
     painted, packed = pixels(told["painted"][0]), pixels(told["packed"][0])

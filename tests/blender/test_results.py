@@ -299,3 +299,84 @@ def test_without_shape_keys_the_sliders_take_it_and_it_can_come_again(
     told = blender.run(_bring_in_again, plate=str(plate), folder=str(tmp_path))
     assert told["sliders"] and told["again"] == ["FINISHED"]
     assert told["action"] == "Tiny Test Cube" and "has no shape key for" in told["second"]
+
+
+def _undo_meanwhile(plate: str, folder: str) -> dict[str, Any]:
+    import bpy
+    from bl_ext.user_default.likeness import jobs, operators, properties, schemas
+
+    bpy.ops.ed.undo_push(message="first")
+    settings = properties.settings(bpy.context.scene, schemas.find("tiny"))
+    settings.inputs.plate.source, settings.inputs.plate.path = "PATH", plate
+    settings.output = folder
+    bpy.ops.ed.undo_push(message="settings")
+    told: dict[str, Any] = {"said": []}
+
+    class Said:
+        def report(self, kinds: set[str], words: str) -> None:
+            told["said"].append([*kinds, words])
+
+    job = jobs.prepare(bpy.context, schemas.find("tiny"))
+    jobs.add(job)
+    job.start()
+    bpy.ops.ed.undo()
+    for _ in job.wait():
+        pass
+    told["undone"] = sorted(operators.finish(Said(), job))
+    told["images"] = [i.name for i in bpy.data.images if i.name.startswith("Tiny")]
+    bpy.data.scenes.new("Other")
+    bpy.data.scenes["Scene"].name = "Renamed"
+    objects = len(bpy.data.objects)
+    told["gone"] = sorted(operators.finish(Said(), job))
+    told["same"] = objects == len(bpy.data.objects)
+    return told
+
+
+def test_an_undo_meanwhile_and_a_scene_that_is_gone(blender: Blender, plate: Path, tmp_path: Path) -> None:
+    told = blender.run(_undo_meanwhile, plate=str(plate), folder=str(tmp_path))
+    assert told["undone"] == ["FINISHED"] and told["images"] == ["Tiny Test"], told
+    assert told["gone"] == ["CANCELLED"] and told["same"]
+    assert "The scene 'Scene' is gone" in told["said"][-1][1]
+
+
+def _node(plate: str, folder: str) -> dict[str, Any]:
+    import bpy
+    from bl_ext.user_default.likeness import jobs, properties, results, schemas, versions
+
+    scene = bpy.context.scene
+    tree = versions.compositor_tree(scene) or versions.make_compositor_tree(scene)
+    source = tree.nodes.new("CompositorNodeImage")
+    source.image = bpy.data.images.load(plate)
+    out = versions.compositor_output(tree)
+    tree.links.new(source.outputs[0], out.inputs[0])
+    settings = properties.settings(scene, schemas.find("tiny"))
+    settings.inputs.plate.source, settings.inputs.plate.image = "IMAGE", source.image
+    settings.as_compositor, settings.output = True, folder
+    job = jobs.prepare(bpy.context, schemas.find("tiny"))
+    job.landing.node = source.name
+    jobs.add(job)
+    job.start()
+    for _ in job.wait():
+        pass
+    pictures = [result for result in job.results if result["kind"] == "sequence"]
+    notes = results.bring_in(pictures, job.landing)
+    link = out.inputs[0].links[0]
+    return {
+        "notes": notes,
+        "from": [link.from_node.type, link.from_socket.name],
+        "images": [
+            n.image.name
+            for g in bpy.data.node_groups
+            if g.name == "Tiny Test"
+            for n in g.nodes
+            if n.type == "IMAGE"
+        ],
+        "landing": str(job.landing),
+        "kept": tree.nodes.get(source.name) is not None,
+    }
+
+
+def test_a_group_takes_the_place_of_the_node(blender: Blender, plate: Path, tmp_path: Path) -> None:
+    told = blender.run(_node, plate=str(frame_of(plate, FIRST)), folder=str(tmp_path))
+    assert told["notes"] == [] and told["from"] == ["GROUP", "Image"] and told["kept"], told
+    assert set(told["images"]) == {"Tiny Test"}
