@@ -62,7 +62,7 @@ sys.path[:0] = [job["package"], job["host"]]
 import nuke
 nuke._reset(gui=True)
 before = time.perf_counter()
-from likeness_nuke import installed, menu
+from likeness_nuke import installed, jobs, menu
 menu.build()
 start = time.perf_counter() - before
 opened = []
@@ -73,6 +73,7 @@ for effect in installed.effects():
 installed.client().hello()
 runs = []
 group = menu.create("reanimate")
+group.setInput(0, None)
 group["input_plate"].setValue(job["plate"])
 group["input_driver"].setValue(job["driver"])
 for last in (1, job["frames"]):
@@ -81,8 +82,10 @@ for last in (1, job["frames"]):
     group["likeness_output"].setValue(job["output"] + str(last))
     before = time.perf_counter()
     group["press_run"].execute()
-    nuke._pump(lambda: group["likeness_status"].value().startswith("Done"), 3600)
+    nuke._pump(lambda: not jobs._running, 3600)
     runs.append(time.perf_counter() - before)
+    status = group["likeness_status"].value()
+    assert status.startswith("Done"), status
 installed.close()
 print(json.dumps({"start": start, "opened": max(opened), "seconds": runs[-1]}))
 """

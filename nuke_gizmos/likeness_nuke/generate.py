@@ -114,13 +114,13 @@ def _settings_tab(effect: Declared) -> Iterator[str]:
             tabs.setdefault(place[0], []).append((place[1], params))
     for number, (tab, headed) in enumerate(tabs.items()):
         yield script.user_knob(script.TAB, f"likeness_tab{number}", tab)
-        folds = sum(len(params) for _, params in headed) > MANY
-        for place_in_tab, (heading, params) in enumerate(headed):
+        folds = sum(len(rows) for _, rows in headed) > MANY
+        for place_in_tab, (heading, rows) in enumerate(headed):
             if folds:
-                yield from _folded(f"likeness_fold{number}_{place_in_tab}", heading, params)
+                yield from _folded(f"likeness_fold{number}_{place_in_tab}", heading, rows)
             else:
                 yield script.divider(heading)
-                yield from _params(params)
+                yield from _params(rows)
 
 
 def _folded(name: str, heading: str, params: Sequence[Declared]) -> Iterator[str]:
