@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from likeness.face.landmarks import Points
@@ -51,7 +52,8 @@ EXPRESSION_STD: Array = np.array([_FREEDOM.get(name, 0.5) for name in ARKIT])
 
 
 CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement
-_BY_POINT: dict[int, Array] = {}
+FAR = 27.0  # squared deviations beyond which a point is rather an outlier
+_BY_POINT: dict[tuple[int, str], Array] = {}
 
 
 @dataclass(frozen=True)
@@ -184,41 +186,109 @@ def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) ->
 
 def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Array) -> tuple[Array, Array]:
     """The Gauss-Newton system (58, 58) and (58,) in pose step and expression step, priors included."""
-    rotated = skin_points(head, shot, fit.expression) @ fit.rotation.T
-    camera = rotated + fit.translation
-    error = found.xy[SKIN] - project(camera, shot.lens)
-    jacobian = _projection_jacobian(camera, shot.lens)
     size = POSE + len(ARKIT)
-    columns = np.empty((len(camera), 2, size))
-    columns[:, :, :3] = -jacobian @ _cross_many(rotated)
-    columns[:, :, 3:6] = jacobian
-    columns[:, :, POSE:] = jacobian @ fit.rotation @ _by_point(head)
-    w = _robust(error, weight[SKIN], shot.lens, fit)
-    flat = columns.reshape(-1, size)
-    scaled = flat * np.repeat(w, 2)[:, None]
-    matrix = scaled.T @ flat
-    right = scaled.T @ error.reshape(-1)
+    columns, error = np.empty((2 * dense.SKIN_COUNT, size)), np.empty(2 * dense.SKIN_COUNT)
+    _linearize(
+        np.ascontiguousarray(shot.rest[SKIN]),
+        _by_point(head),
+        np.ascontiguousarray(fit.rotation),
+        fit.translation,
+        fit.expression,
+        np.ascontiguousarray(found.xy[SKIN]),
+        weight[SKIN],
+        shot.lens.focal_px,
+        *shot.lens.center_px,
+        columns,
+        error,
+    )
+    matrix, right = columns.T @ columns, columns.T @ error
     prior = 1.0 / EXPRESSION_STD**2
     matrix[range(POSE, size), range(POSE, size)] += prior
     right[POSE:] -= prior * fit.expression
     return matrix, right
 
 
+@njit(cache=True, nogil=True)
+def _linearize(
+    rest: Array,
+    shapes: Array,
+    rotation: Array,
+    translation: Array,
+    expression: Array,
+    xy: Array,
+    weight: Array,
+    focal: float,
+    center_x: float,
+    center_y: float,
+    columns: Array,
+    error: Array,
+) -> None:
+    """Rows of the reprojection's Jacobian (2 N, 58) and errors (2 N,), times the roots of their weights."""
+    local, seen = np.empty(3), np.empty(3)
+    row = np.empty((2, 3))
+    turned = np.empty((2, 3))
+    for n in range(len(rest)):
+        for c in range(3):
+            total = rest[n, c]
+            for k in range(len(expression)):
+                total += shapes[n, c, k] * expression[k]
+            local[c] = total
+        for c in range(3):
+            seen[c] = rotation[c, 0] * local[0] + rotation[c, 1] * local[1] + rotation[c, 2] * local[2]
+        x, y, z = seen[0] + translation[0], seen[1] + translation[1], seen[2] + translation[2]
+        scale = focal / z
+        off_x, off_y = xy[n, 0] - center_x - x * scale, xy[n, 1] - center_y - y * scale
+        root = np.sqrt(CORRELATED * weight[n]) / (1.0 + weight[n] * (off_x * off_x + off_y * off_y) / FAR)
+        error[2 * n], error[2 * n + 1] = root * off_x, root * off_y
+        row[0, 0], row[0, 1], row[0, 2] = root * scale, 0.0, -root * scale * x / z
+        row[1, 0], row[1, 1], row[1, 2] = 0.0, root * scale, -root * scale * y / z
+        for i in range(2):
+            out = columns[2 * n + i]
+            # The columns of a turn are those of a move, crossed with the turned point.
+            out[0] = row[i, 2] * seen[1] - row[i, 1] * seen[2]
+            out[1] = row[i, 0] * seen[2] - row[i, 2] * seen[0]
+            out[2] = row[i, 1] * seen[0] - row[i, 0] * seen[1]
+            for c in range(3):
+                out[3 + c] = row[i, c]
+                turned[i, c] = (
+                    row[i, 0] * rotation[0, c] + row[i, 1] * rotation[1, c] + row[i, 2] * rotation[2, c]
+                )
+            for k in range(len(expression)):
+                out[6 + k] = (
+                    turned[i, 0] * shapes[n, 0, k]
+                    + turned[i, 1] * shapes[n, 1, k]
+                    + turned[i, 2] * shapes[n, 2, k]
+                )
+
+
+@njit(cache=True, nogil=True)
 def solve_bounded(matrix: Array, right: Array, expression: Array) -> Array:
     """Solve the step so that every weight stays within 0 to 1 (active set, few passes)."""
-    low, high = -expression, 1.0 - expression
-    free = np.ones(len(right), bool)
-    step = np.zeros(len(right))
+    size = len(right)
+    free = np.ones(size, np.bool_)
+    step = np.zeros(size)
     for _ in range(4):
-        fixed = ~free
-        rest = right[free] - matrix[np.ix_(free, fixed)] @ step[fixed]
-        step[free] = np.linalg.solve(matrix[np.ix_(free, free)], rest)
-        weights = step[POSE:]
-        over = np.r_[np.zeros(POSE, bool), (weights < low - 1e-9) | (weights > high + 1e-9)] & free
-        step[POSE:] = np.clip(weights, low, high)
-        if not over.any():
+        index = np.flatnonzero(free)
+        count = len(index)
+        inner, rest = np.empty((count, count)), np.empty(count)
+        for i in range(count):
+            rest[i] = right[index[i]]
+            for j in range(size):
+                if not free[j]:
+                    rest[i] -= matrix[index[i], j] * step[j]
+            for j in range(count):
+                inner[i, j] = matrix[index[i], index[j]]
+        step[index] = np.linalg.solve(inner, rest)
+        done = True
+        for k in range(len(expression)):
+            value = step[POSE + k]
+            low, high = -expression[k], 1.0 - expression[k]
+            if free[POSE + k] and (value < low - 1e-9 or value > high + 1e-9):
+                free[POSE + k] = False
+                done = False
+            step[POSE + k] = min(max(value, low), high)
+        if done:
             break
-        free &= ~over
     return step
 
 
@@ -240,8 +310,8 @@ def solve_identity(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], 
     for found, fit in zip(keys, fits, strict=True):
         camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
         error = found.xy[SKIN] - project(camera, shot.lens)
-        turned = np.einsum("nij,jk->nik", _projection_jacobian(camera, shot.lens), fit.rotation)
-        columns = np.einsum("nik,enk->nie", turned, head.point_identity[:, SKIN], optimize=True)
+        turned = _projection_jacobian(camera, shot.lens) @ fit.rotation
+        columns = turned @ _by_point(head, "point_identity")
         w = _robust(error, _weights(found)[SKIN], shot.lens, fit)
         flat = columns.reshape(-1, count)
         scaled = flat * np.repeat(w, 2)[:, None]
@@ -260,7 +330,7 @@ def solve_bias(
     for found, fit in zip(keys, fits, strict=True):
         camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
         error = found.xy[SKIN] - project(camera, shot.lens)
-        turned = np.einsum("nij,jk->nik", _projection_jacobian(camera, shot.lens), fit.rotation)
+        turned = _projection_jacobian(camera, shot.lens) @ fit.rotation
         w = _robust(error, _weights(found)[SKIN], shot.lens, fit)[:, None, None]
         matrix += w * np.einsum("nij,nik->njk", turned, turned)
         right += w[:, 0] * np.einsum("nij,ni->nj", turned, error)
@@ -277,28 +347,28 @@ def with_person(head: Head, shot: Shot, identity: Array, bias: Array) -> Shot:
 
 def skin_points(head: Head, shot: Shot, expression: Array) -> Array:
     """The person's skin points (SKIN_COUNT, 3) in head space under an expression."""
-    out: Array = shot.rest[SKIN] + _by_point(head) @ expression
+    moved = _by_point(head).reshape(-1, len(expression)) @ expression
+    out: Array = shot.rest[SKIN] + moved.reshape(-1, 3)
     return out
 
 
-def _by_point(head: Head) -> Array:
-    """Expression shapes of the skin points as (SKIN_COUNT, 3, 52), made once a head."""
-    made = _BY_POINT.get(id(head))
+def _by_point(head: Head, basis: str = "point_expression") -> Array:
+    """A basis of the skin points as (SKIN_COUNT, 3, shapes), made once a head."""
+    made = _BY_POINT.get((id(head), basis))
     if made is None:
-        made = np.ascontiguousarray(head.point_expression[:, SKIN].transpose(1, 2, 0).astype(np.float64))
-        _BY_POINT[id(head)] = made
+        shapes = getattr(head, basis)[:, SKIN].transpose(1, 2, 0)
+        made = _BY_POINT[id(head), basis] = np.ascontiguousarray(shapes.astype(np.float64))
     return made
 
 
 def solve_gaze(head: Head, shot: Shot, found: Points, fit: Fit) -> Array:
     """Yaw and pitch of both eyes: the direction in which the found iris lies, seen from the eye's center."""
     gaze = np.zeros((2, 2))
-    offset = np.tensordot(shot.identity, head.point_identity, 1)
     for side, iris, rim in (
         (0, dense.IRIS_LEFT, dense.RIM_LEFT),
         (1, dense.IRIS_RIGHT, dense.RIM_RIGHT),
     ):
-        center = head.eye_centers[side] + offset[iris]
+        center = head.eye_centers[side] + shot.identity @ head.point_identity[:, iris]
         radius = float(np.linalg.norm(head.point_mean[iris] - head.eye_centers[side]))
         ids = np.r_[iris, rim]
         weight = 1.0 / np.maximum(found.sigma_px[ids], 1e-3) ** 2
@@ -327,7 +397,7 @@ def misfit(head: Head, shot: Shot, found: Points, fit: Fit) -> float:
     """Robust sum of squared reprojection errors in deviations, ten neighboring points counted as one."""
     camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
     squared = _weights(found)[SKIN] * ((found.xy[SKIN] - project(camera, shot.lens)) ** 2).sum(axis=1)
-    return float((squared / (1.0 + squared / 27.0)).sum() * CORRELATED)
+    return float((squared / (1.0 + squared / FAR)).sum() * CORRELATED)
 
 
 def interocular(points_px: Array) -> float:
@@ -345,7 +415,7 @@ def _weights(found: Points) -> Array:
 def _robust(error: Array, weight: Array, lens: Lens, fit: Fit) -> Array:
     """Down-weight outliers (Geman-McClure) beyond three deviations; scaled so that priors stay comparable."""
     squared = weight * (error**2).sum(axis=1)
-    out: Array = weight / (1.0 + squared / 27.0) ** 2
+    out: Array = weight / (1.0 + squared / FAR) ** 2
     return out * CORRELATED
 
 
@@ -361,11 +431,3 @@ def _projection_jacobian(camera: Array, lens: Lens) -> Array:
 
 def _cross(v: Array) -> Array:
     return np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-
-
-def _cross_many(v: Array) -> Array:
-    out = np.zeros((len(v), 3, 3))
-    out[:, 0, 1], out[:, 0, 2] = -v[:, 2], v[:, 1]
-    out[:, 1, 0], out[:, 1, 2] = v[:, 2], -v[:, 0]
-    out[:, 2, 0], out[:, 2, 1] = -v[:, 1], v[:, 0]
-    return out

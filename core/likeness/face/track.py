@@ -80,7 +80,7 @@ class Track:
         return [(a, b) for a, b in pairwise(edges) if (a, b) not in lost]
 
 
-@dataclass
+@dataclass(eq=False)
 class Piece:
     """One face within one shot: `points` from frame index `start` on, None where it was lost."""
 
