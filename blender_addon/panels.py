@@ -242,7 +242,8 @@ def picture(path: str) -> int:
     shown = _previews[0]
     if path not in shown:
         shown.clear()
-        shown.load(path, path, "IMAGE")
+        # Asked for its size, Blender reads it now; else the box would stay empty until the next frame.
+        shown.load(path, path, "IMAGE").image_size[:]
     return int(shown[path].icon_id)
 
 
