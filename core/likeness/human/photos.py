@@ -88,8 +88,9 @@ def take(
         raise BadInput(f"{name}: {error}", error.hint) from None
     tracks = seen.tracks()
     sizes = [max(interocular(points.xy) for points in track.seen) for track in tracks]
-    if choose == "only" and any(s > SAME_SIZE * sizes[0] for s in sizes[1:]):
-        raise BadInput(f"{name} shows {len(tracks)} faces.", "Crop it to one, or choose which with 'face'.")
+    alike = sum(s > SAME_SIZE * max(sizes) for s in sizes)
+    if choose == "only" and alike > 1:
+        raise BadInput(f"{name} shows {alike} faces.", "Crop it to one, or choose which with 'face'.")
     track = tracks[0]
     places = [i for i, found in enumerate(track.found) if found]
     points = [track.points[i] for i in places]
