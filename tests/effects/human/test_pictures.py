@@ -61,6 +61,17 @@ class TestPortrait:
         assert np.ptp(means) > 0.02
 
 
+def test_wrinkle_maps_name_the_shapes_that_blend_them(run: Run) -> None:
+    results = {r.name: r for r in run("human", format="glb", wrinkle_maps=True)}
+    table = json.loads(Path(results["wrinkles"].path).read_text())
+    folder = Path(results["wrinkles"].path).parent
+    assert view(str(folder / table["normal"])).shape == (512, 512, 3)
+    forehead = table["groups"]["forehead"]
+    assert "browInnerUp" in forehead["shapes"]
+    mask = view(str(folder / forehead["mask"]))[..., "RGB".index(forehead["channel"])]
+    assert 0.005 < (mask > 0.5).mean() < 0.2
+
+
 class TestPhotos:
     def test_a_painting_becomes_a_person(self, run: Run, real: Path) -> None:
         photo = {"photo": str(real / "painting_sargent.jpg")}

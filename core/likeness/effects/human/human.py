@@ -22,7 +22,12 @@ def write(job: Job) -> Sequence[Result]:
     job.progress(0, 2, "form")
     character = make(job, for_vrm=job.params["format"] == "vrm")
     job.progress(1, 2, "write")
-    return write_files(job, character)
+    results = write_files(job, character)
+    size = job.params["texture_size"]
+    if job.params["wrinkle_maps"] and size != "none":
+        worn = looks.look(job.params)
+        results.append(looks.write_wrinkles(job.folder, character.name, worn, int(str(size))))
+    return results
 
 
 def make(job: Job, for_vrm: bool = False) -> Character:
@@ -88,6 +93,7 @@ HUMAN = Effect(
         parameters.POSE,
         parameters.NAMING,
         looks.TEXTURES,
+        looks.WRINKLES,
         Param(
             "format", "choice", "glb", "Format", "The files to write: glTF, USD, VRM 1.0, or all three.",
             choices=FORMATS, group="Files",
@@ -96,6 +102,7 @@ HUMAN = Effect(
     outputs=(
         Output("person", "model", "GLB: meshes, 52 face shapes, skeleton, materials, manifest."),
         Output("person_usd", "model", "USD: the same as UsdSkel, levels of detail as variants."),
+        Output("wrinkles", "report", "Wrinkle normal map, its masks, and the shapes that blend it in."),
         Output("person_vrm", "model", "VRM 1.0: in T pose, with expressions and all 52 shapes."),
     ),
     models=("head", "body"),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from likeness.declare import Param, Value
 from likeness.human.look import BEARDS, HAIR_STYLES, Look, make_look, sample_look
+from likeness.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from likeness.human.character import Material, Part
     from likeness.human.figure import Figure
@@ -59,6 +64,40 @@ TEXTURES = Param(
     "texture_size", "choice", "1024", "Texture size", "Pixels a side; none makes no textures.",
     choices=("none", "512", "1024", "2048", "4096"), group="Files",
 )  # fmt: skip
+
+
+WRINKLES = Param(
+    "wrinkle_maps", "bool", False, "Wrinkle maps",
+    "Also writes the skin's relief with all expression wrinkles, masks to blend it in, and by which shapes.",
+    group="Files",
+)  # fmt: skip
+
+
+def write_wrinkles(folder: Path, stem: str, worn: Look, size: int) -> Result:
+    """Write `{stem}_wrinkles.png` (a normal map), its masks three to a picture, and a table as JSON."""
+    from likeness.files import output_errors, replacing
+    from likeness.human.png import encode
+    from likeness.human.skin import make_skin
+    from likeness.human.wrinkles import GROUPS
+
+    skin = make_skin(worn, size, folds=True)
+    assert skin.folded is not None
+    pictures = {f"{stem}_wrinkles.png": skin.folded * 0.5 + 0.5}
+    groups, table = list(GROUPS), {}
+    for first in range(0, len(groups), 3):
+        name = f"{stem}_wrinkles_{first // 3 + 1}.png"
+        pictures[name] = np.stack([skin.fold_mask[group] for group in groups[first : first + 3]], 2)
+        for channel, group in zip("RGB", groups[first : first + 3], strict=False):
+            table[group] = {"mask": name, "channel": channel, "shapes": GROUPS[group]}
+    document = {"normal": f"{stem}_wrinkles.png", "groups": table}
+    path = folder / f"{stem}_wrinkles.json"
+    with output_errors(path):
+        for name, picture in pictures.items():
+            with replacing(folder / name) as temporary:
+                temporary.write_bytes(encode(picture))
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(document, indent=1) + "\n")
+    return Result("wrinkles", "report", str(path), {"pictures": list(pictures)})
 
 
 def look(params: Mapping[str, Value]) -> Look:
