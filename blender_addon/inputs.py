@@ -62,8 +62,8 @@ class Taken:
 class Asked:
     """What an input is taken from: the scene, its frames that matter, and where files may be written.
 
-    `offset` is the shot's, `moves` says that it has more than one picture and `start` is the scene's
-    frame at which it begins; they are known once the first picture is taken.
+    `offset` is the shot's, `moves` says that it has more than one picture, `start` is the scene's frame
+    at which it begins and `pictures` whether there are any; they are known once the first is taken.
     """
 
     scene: bpy.types.Scene
@@ -74,6 +74,7 @@ class Asked:
     offset: int = 0
     moves: bool = False
     start: int = 1
+    pictures: bool = False
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -119,7 +120,7 @@ def take(
         columns = tuple(declared["columns"])
         moves = taken.pictures and not taken.still
         offset = taken.offset if moves else 0
-        asked = Asked(scene, frames, folder, active, columns, offset, moves, taken.start)
+        asked = Asked(scene, frames, folder, active, columns, offset, moves, taken.start, taken.pictures)
         found = _take_one(declared, pick, asked)
         if found is None:
             continue
@@ -355,12 +356,12 @@ def _action(pick: Any, asked: Asked) -> File:
 
 
 def _performance(rows: list[list[float]], asked: Asked) -> File:
-    """A performance file of the rows, with more rows of rest behind it.
+    """A performance file of the rows; one for a picture has more rows of rest behind it.
 
-    An effect may look for the frame in which the performer rests; sliders rest at zero, which need
-    not be among the frames that are asked for.
+    An effect that lays it over a picture may look for the frame in which the performer rests; sliders
+    rest at zero, which need not be among the frames that are asked for.
     """
-    rest = [[0.0] * len(asked.columns)] * (len(rows) + 1)
+    rest = [[0.0] * len(asked.columns)] * (len(rows) + 1) if asked.pictures else []
     fps = asked.scene.render.fps / asked.scene.render.fps_base
     path = _kept(
         asked.folder,

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ TITLES = {"face": "Faces", "human": "Digital Humans", "scene": "Scenes"}
 
 # The pictures of finished frames; empty in background mode, which draws nothing.
 _previews: list[Any] = []
+# When the next one may be read, in seconds of the monotonic clock.
+_next_read = [0.0]
 
 
 class _Panel:
@@ -236,15 +239,22 @@ def wrapped(text: str, width: int = 46) -> list[str]:
 
 
 def picture(path: str) -> int:
-    """The icon of a finished frame; 0 if there is none."""
+    """The icon of the last finished frame that was read; 0 if there is none.
+
+    A picture that is left to load later is blank until then, and is replaced before that when frames
+    come fast. So it is read here, which may take no more than a tenth of Blender's time.
+    """
     if not path or not _previews:
         return 0
     shown = _previews[0]
-    if path not in shown:
+    if path not in shown and time.monotonic() >= _next_read[0]:
+        before = time.monotonic()
         shown.clear()
-        # Asked for its size, Blender reads it now; else the box would stay empty until the next frame.
-        shown.load(path, path, "IMAGE").image_size[:]
-    return int(shown[path].icon_id)
+        # Asking for its size reads it.
+        tuple(shown.load(path, path, "IMAGE").image_size)
+        now = time.monotonic()
+        _next_read[0] = now + 10 * (now - before)
+    return next((int(found.icon_id) for found in shown.values()), 0)
 
 
 class LIKENESS_OT_choose(bpy.types.Operator):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,7 +67,7 @@ def bring_in(results: list[dict[str, Any]], landing: Landing) -> list[str]:
     landing = replace(landing)
     notes: list[str] = []
     failed = 0
-    for result in sorted(results, key=lambda each: ORDER.index(each["kind"])):
+    for result in sorted(_distinct(results), key=lambda each: ORDER.index(each["kind"])):
         module = importlib.import_module(f"{__name__}.{result['kind']}")
         before = _snapshot()
         try:
@@ -76,9 +77,22 @@ def bring_in(results: list[dict[str, Any]], landing: Landing) -> list[str]:
             failed += 1
             words = str(error) if isinstance(error, Trouble) else f"{type(error).__name__}: {error}"
             notes.append(" ".join(words.split()))
-    if failed and failed == len(results):
+    if failed and failed == len(_distinct(results)):
         raise Trouble(" ".join(notes))
     return notes
+
+
+def _distinct(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results without the models that are there in another format: `a.glb` and `a.usdc` are one."""
+    from . import model
+
+    kept: dict[str, dict[str, Any]] = {}
+    for result in results:
+        stem = os.path.splitext(result["path"])[0]
+        key = stem if result["kind"] == "model" else f"{result['kind']}:{result['name']}"
+        if key not in kept or (not model.reads(kept[key]["path"]) and model.reads(result["path"])):
+            kept[key] = result
+    return list(kept.values())
 
 
 def _snapshot() -> set[int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ from . import Landing
 CM = 0.01
 
 
+def reads(path: str) -> bool:
+    """Whether Blender reads models of that suffix."""
+    return Path(path).suffix.lower() in _IMPORTERS
+
+
 def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     """Bring a model file in as a collection of its own."""
     path = result["path"]
@@ -29,7 +35,7 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     if not os.path.exists(path):
         raise Trouble(f"The model {path} is gone; run the effect again.")
     objects, actions = set(bpy.data.objects), set(bpy.data.actions)
-    caches = set(bpy.data.cache_files)
+    caches, collections = set(bpy.data.cache_files), set(bpy.data.collections)
     try:
         with _selection():
             importer(path)
@@ -42,9 +48,14 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     _unlink([each for each in made if each.type in ("MESH", "ARMATURE")])
     _bake_caches(scene, made, [a for a in bpy.data.actions if a not in actions], landing)
     _unlink(made)
+    home = landing.home(scene)
     for each in made:
-        landing.home(scene).objects.link(each)
-    bpy.data.batch_remove([each for each in bpy.data.cache_files if each not in caches])
+        home.objects.link(each)
+        # Coarser variants of a mesh stand in the same place.
+        each.hide_render = each.hide_viewport = bool(re.search(r"_LOD[1-9]\d*($|\.)", each.name))
+    left = [each for each in bpy.data.cache_files if each not in caches]
+    left += [each for each in bpy.data.collections if each not in collections and each != home]
+    bpy.data.batch_remove(left)
     _materials(made, landing)
     cameras = [each for each in made if each.type == "CAMERA"]
     landing.camera = cameras[0].name if cameras else landing.camera
@@ -71,6 +82,12 @@ def _usd(path: str) -> None:
     bpy.ops.wm.usd_import(filepath=path, set_frame_range=False, **unit)
 
 
+def _gltf(path: str) -> None:
+    known = bpy.ops.import_scene.gltf.get_rna_type().properties
+    plain = {"disable_bone_shape": True} if "disable_bone_shape" in known else {}
+    bpy.ops.import_scene.gltf(filepath=path, **plain)
+
+
 _IMPORTERS: dict[str, Callable[[str], Any]] = {
     ".usd": _usd,
     ".usda": _usd,
@@ -79,8 +96,8 @@ _IMPORTERS: dict[str, Callable[[str], Any]] = {
     ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path),
     ".ply": lambda path: bpy.ops.wm.ply_import(filepath=path),
     ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
-    ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
-    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".gltf": _gltf,
+    ".glb": _gltf,
 }
 
 
@@ -94,13 +111,15 @@ def _bake_caches(scene: Any, made: list[Any], actions: list[Any], landing: Landi
     """Move every key to its place in the scene, and make keys of transforms that only the file has."""
     keyed = [curve for action in actions for curve in fcurves(action)]
     span = [f for curve in keyed for f in curve.range()]
+    # Frames of a shot keep their numbers; what belongs to no shot begins where the run does.
+    offset = landing.offset if landing.by_frame or not span else landing.start - round(min(span))
     for each in made:
         cached = [c for c in each.constraints if c.type == "TRANSFORM_CACHE"]
         if cached and span:
             frames = range(round(min(span)), round(max(span)) + 1)
-            _bake(scene, each, cached[0], frames, landing.offset)
-    for curve in keyed if landing.offset else ():
-        _shift(curve, landing.offset)
+            _bake(scene, each, cached[0], frames, offset)
+    for curve in keyed if offset else ():
+        _shift(curve, offset)
 
 
 def _shift(curve: Any, frames: int) -> None:
