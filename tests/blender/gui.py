@@ -157,7 +157,8 @@ def tour():
     bpy.context.preferences.active_section = "ADDONS"
     bpy.context.window_manager.addon_search = "Likeness"
     yield 1
-    addon_utils.module_bl_info(package())["show_expanded"] = True
+    listed = addon_utils.addons_fake_modules["bl_ext.user_default.likeness"]
+    addon_utils.module_bl_info(listed)["show_expanded"] = True
     yield from look("12_preferences")
     log("all of it")
 
