@@ -278,7 +278,7 @@ def test_help_says_all_that_the_declaration_says(effect: Effect, capsys: pytest.
         assert all(choice in line for choice in param.choices)
         assert param.unit in line
         if param.min is not None and param.max is not None:
-            assert f"{param.min:g} to {param.max:g}" in line
+            assert f"{param.min:.10g} to {param.max:.10g}" in line
     for option in ("--input", "--set", "--out", "--frames", "--colorspace", "--device", "--progress"):
         assert option in text
 
