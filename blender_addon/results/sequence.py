@@ -10,6 +10,7 @@ from typing import Any
 
 import bpy
 
+from .. import flat
 from ..errors import Trouble
 from ..spaces import MOVIES, to_blender
 from ..versions import compositor_output, compositor_tree, make_compositor_tree, strips
@@ -30,7 +31,7 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     elif landing.background:
         add_background(scene.camera, image, landing, frames)
     if landing.strip:
-        add_strip(scene, result["path"], image, landing, frames)
+        add_strip(scene, image, result, landing, frames)
     if landing.compositor:
         add_group(scene, image, result, landing, frames)
     show(image, landing, frames)
@@ -78,8 +79,12 @@ def add_background(camera: Any, image: Any, landing: Landing, frames: list[int])
     camera.data.show_background_images = True
 
 
-def add_strip(scene: Any, path: str, image: Any, landing: Landing, frames: list[int]) -> None:
+def add_strip(scene: Any, image: Any, result: dict[str, Any], landing: Landing, frames: list[int]) -> None:
     """Put the frames over their source, or over everything that is there at that time."""
+    path = result["path"]
+    if flat.NEEDED and len(result["meta"].get("layers") or ()) > 1:
+        folder = os.path.join(os.path.dirname(path), "comp")
+        path = flat.flatten(image, folder, frames, lambda node: use(node, frames, 0))
     editor = scene.sequence_editor or scene.sequence_editor_create()
     first, last = frames[0] + landing.offset, frames[-1] + landing.offset
     below = [s.channel for s in strips(editor) if s.frame_final_end > first and s.frame_final_start <= last]
