@@ -16,7 +16,7 @@ class Problem(RuntimeError):
 
 def tell(group: nuke.Group, sentence: str) -> None:
     """Show a sentence, of several lines the first, on the Group's status line."""
-    with contextlib.suppress(ValueError):  # it was deleted meanwhile
+    with unrecorded(), contextlib.suppress(ValueError):  # it was deleted meanwhile
         group[names.STATUS].setValue(sentence.split("\n", 1)[0])
 
 
@@ -30,6 +30,16 @@ def undo(name: str) -> Iterator[None]:
         nuke.Undo.cancel()
         raise
     nuke.Undo.end()
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """What is set inside is no step of undo: nobody did it."""
+    nuke.Undo.disable()
+    try:
+        yield
+    finally:
+        nuke.Undo.enable()
 
 
 def is_limited() -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Mapping, Sequence, Tuple
 
 import nuke
 
-from likeness_nuke import names, script
+from likeness_nuke import host, names, script
 
 Range = Tuple[int, int]
 
@@ -52,7 +52,8 @@ def write(
             )
         for view in views:
             target = os.path.join(folder, "inputs", view, file_name(given["name"], span))
-            _write(node, target, span, view)
+            with host.unrecorded():
+                _write(node, target, span, view)
             found[view][given["name"]] = target
     return found
 

@@ -294,9 +294,10 @@ def test_a_node_deleted_while_it_runs(gui: Any, make: Any, plate: Any, tmp_path:
 def test_undo_takes_a_run_back_in_one_step(gui: Any, make: Any, plate: Any, tmp_path: Path) -> None:
     group = make("tiny", tmp_path / "out", plate=plate())
     before = [n.name() for n in gui.allNodes()]
-    steps = gui.Undo.undoSize()
+    steps, gui._state["loose"] = gui.Undo.undoSize(), 0
     group["press_run"].execute()
     assert finish(gui, group).startswith("Done: tiny")
+    assert (gui._state["loose"], gui._state["off"]) == (0, 0)
     assert len(gui.allNodes()) > len(before)
     assert gui.Undo.undoSize() == steps + 1
     gui.Undo.undo()

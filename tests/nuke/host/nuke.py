@@ -62,11 +62,17 @@ def _guarded(cls: Any) -> Any:
     return cls
 
 
+# What is a step of undo by itself, unless it is done inside of one.
+_RECORDED = {"setValue", "setValueAt", "fromScript", "setInput", "clearAnimated", "setExpression"}
+
+
 def _attached(function: Any) -> Any:
     @functools.wraps(function)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(self, "_deleted", False):
             raise ValueError("A PythonObject is not attached to a node")
+        if function.__name__ in _RECORDED and _state.get("open") is None and not _state.get("off"):
+            _state["loose"] = _state.get("loose", 0) + 1
         return function(self, *args, **kwargs)
 
     return checked
@@ -1263,6 +1269,14 @@ class Undo:
         _restore(opened)
 
     @classmethod
+    def disable(cls) -> None:
+        _state["off"] = _state.get("off", 0) + 1
+
+    @classmethod
+    def enable(cls) -> None:
+        _state["off"] -= 1
+
+    @classmethod
     def undo(cls) -> None:
         _restore(_state["steps"].pop())
 
@@ -1411,6 +1425,8 @@ def _reset(gui: bool = False, views: tuple[str, ...] = ("main",), **facts: Any) 
         plugins=[],
         layers=[],
         break_at=None,
+        off=0,
+        loose=0,
     )
     base = Root("Root", None)
     base._knobs["name"]._text = "root"
