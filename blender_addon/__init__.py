@@ -44,11 +44,15 @@ def register() -> None:
     live.register()
     panels.register()
     bpy.app.handlers.load_pre.append(_on_load)
+    if not bpy.app.background:
+        bpy.app.timers.register(operators.look_for_more, first_interval=1.0)
 
 
 def unregister() -> None:
     _on_load()
     bpy.app.handlers.load_pre.remove(_on_load)
+    if bpy.app.timers.is_registered(operators.look_for_more):
+        bpy.app.timers.unregister(operators.look_for_more)
     panels.unregister()
     live.unregister()
     properties.unregister()

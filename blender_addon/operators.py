@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import os
+import time
 from typing import Any
 
 import bpy
@@ -11,6 +12,9 @@ from . import camera, fields, jobs, preferences, results, schemas, worker
 from .errors import Trouble
 
 TICK_S = 0.1
+TELL_S = 2.0
+
+_asked: list[worker.Answer] = []
 
 
 class LIKENESS_OT_run(bpy.types.Operator):
@@ -44,8 +48,7 @@ class LIKENESS_OT_run(bpy.types.Operator):
             if job.render is not None:
                 camera.render_now(context.scene, job.render)
             job.start()
-            for _ in job.wait():
-                pass
+            _follow(job)
         except KeyboardInterrupt:
             job.cancel()
             for _ in job.wait():
@@ -266,6 +269,35 @@ class LIKENESS_OT_check_worker(bpy.types.Operator):
         self.report({"INFO"}, f"Likeness {told['version']} on Python {told['python']}; devices: {devices}.")
         redraw(context)
         return {"FINISHED"}
+
+
+def _follow(job: jobs.Job) -> None:
+    """Wait for a job; who watches a background render sees how far it is."""
+    told, when = "", 0.0
+    for _ in job.wait():
+        now = time.monotonic()
+        if job.text != told and now - when > TELL_S:
+            told, when = job.text, now
+            print(f"Likeness: {job.label}: {told}", flush=True)
+
+
+def look_for_more() -> float | None:
+    """Ask the worker for its effects, beside Blender, where it may have others than the extension.
+
+    A timer calls it again until the worker has answered; the panels then show what it told.
+    """
+    if not os.environ.get("LIKENESS_EFFECTS") and not preferences.python():
+        return None
+    if not _asked:
+        _asked.append(worker.ask())
+    answer = _asked[0]
+    if not answer.done:
+        return 0.5
+    _asked.clear()
+    if answer.effects is not None:
+        adopt(answer.effects)
+        redraw(bpy.context)
+    return None
 
 
 def finish(operator: bpy.types.Operator, job: jobs.Job) -> set[str]:

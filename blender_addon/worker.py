@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,30 @@ def close() -> None:
         found.close()
 
 
+@dataclass
+class Answer:
+    """The effects that a worker tells of, once it is `done`; None if there is no worker to be had."""
+
+    done: bool = False
+    effects: list[dict[str, Any]] | None = None
+
+
+def ask() -> Answer:
+    """Start the worker on a thread and have it tell its effects."""
+    answer = Answer()
+
+    def hello(found: Client) -> None:
+        with contextlib.suppress(WorkerError):
+            answer.effects = found.hello()["effects"]
+        answer.done = True
+
+    try:
+        threading.Thread(target=hello, args=[client()], daemon=True).start()
+    except WorkerError:
+        answer.done = True
+    return answer
+
+
 def pid() -> int | None:
     """The worker's process id while it lives."""
     return _kept.client.pid if _kept.client is not None else None
@@ -68,4 +93,4 @@ def _wanted() -> tuple[list[str], dict[str, str]]:
 
 atexit.register(close)
 
-__all__ = ["Client", "WorkerError", "client", "close", "pid"]
+__all__ = ["Answer", "Client", "WorkerError", "ask", "client", "close", "pid"]

@@ -380,3 +380,23 @@ def test_a_group_takes_the_place_of_the_node(blender: Blender, plate: Path, tmp_
     told = blender.run(_node, plate=str(frame_of(plate, FIRST)), folder=str(tmp_path))
     assert told["notes"] == [] and told["from"] == ["GROUP", "Image"] and told["kept"], told
     assert set(told["images"]) == {"Tiny Test"}
+
+
+def _formats() -> list[list[str]]:
+
+    from bl_ext.user_default.likeness import results
+
+    def model(*names: str) -> list[dict[str, Any]]:
+        return [{"name": name, "kind": "model", "path": f"/x/{name}", "meta": {}} for name in names]
+
+    report = {"name": "report", "kind": "report", "path": "/x/ada.json", "meta": {}}
+    lists = [
+        model("ada.glb", "ada.usdc", "ada.vrm"),
+        model("ada.vrm", "ada.usdc"),
+        [*model("ada.glb", "hat.glb"), report],
+    ]
+    return [[each["name"] for each in results._distinct(one)] for one in lists]
+
+
+def test_a_model_in_several_formats_comes_in_once(blender: Blender) -> None:
+    assert blender.run(_formats) == [["ada.glb"], ["ada.usdc"], ["ada.glb", "hat.glb", "report"]]

@@ -219,3 +219,26 @@ def _every_parameter() -> dict[str, Any]:
 def test_every_parameter_of_every_effect_is_a_property(blender: Blender) -> None:
     told = blender.run(_every_parameter)
     assert told["effects"] >= 3 and told["wrong"] == [] and told["reserved"] == [], told
+
+
+def _studio() -> dict[str, Any]:
+    import time
+
+    from bl_ext.user_default.likeness import operators, properties, schemas
+
+    schemas.adopt([effect for effect in schemas.known() if effect["name"] != "tiny"])
+    import bl_ext.user_default.likeness as extension
+
+    extension.refresh()
+    before = [effect["name"] for effect in schemas.known()]
+    while operators.look_for_more() is not None:
+        time.sleep(0.05)
+    import bpy
+
+    settings = properties.settings(bpy.context.scene, schemas.find("tiny"))
+    return {"before": before, "after": [e["name"] for e in schemas.known()], "gain": settings.params.gain}
+
+
+def test_a_studios_effects_appear(blender: Blender) -> None:
+    told = blender.run(_studio)
+    assert "tiny" not in told["before"] and "tiny" in told["after"] and told["gain"] == 2.0
