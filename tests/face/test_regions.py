@@ -35,10 +35,6 @@ def flat(region: str, crop: Crop, half: float = 0.0) -> Regions:
     return Regions(alpha, np.zeros_like(alpha), alpha, crop)
 
 
-def test_the_names_are_those_the_network_was_trained_with() -> None:
-    anatomy = pytest.importorskip("likeness.training.anatomy")
-    assert anatomy.REGIONS == REGIONS
-
 
 def test_every_cell_sums_to_one(found: Regions) -> None:
     assert found.alpha.shape == (96, 96, 12)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.head import areas
 from likeness.render import strands
 from likeness.training import anatomy as parts
 from likeness.training import looks, props
@@ -32,7 +33,7 @@ def _add_strands(
     n, steps = grown.shape[:2]
     in_camera = parts.transform(grown.reshape(-1, 3), pose.matrix).reshape(n, steps, 3)
     tint = color[None] * np.exp(rng.normal(0, spread, (n, 1))) * (1 + rng.normal(0, 0.03, (n, 3)))
-    center = parts.transform(parts.HEAD_CENTER[None] - np.array([0, 2.0, 0], np.float32), pose.matrix)[0]
+    center = parts.transform(strands.HEAD_CENTER[None] - np.array([0, 2.0, 0], np.float32), pose.matrix)[0]
     points, attr, triangles = strands.ribbons(
         grown,
         in_camera,
@@ -206,7 +207,7 @@ def add_hair(
         return
     style = _hair_style(rng, look.style)
     rest = anatomy.scalp.rest
-    margin = parts.scalp_margin(rest, look.forehead, look.recession) + rng.normal(0, 0.15, len(rest))
+    margin = areas.scalp_margin(rest, look.forehead, look.recession) + rng.normal(0, 0.15, len(rest))
     allowed = (margin > 0) & (rest[:, 1] < covered)
     if look.style == "horseshoe":
         allowed &= (rest[:, 1] < 8.0) & (rest[:, 2] < 4.5)
@@ -232,7 +233,7 @@ def add_hair(
         anatomy.scalp.at(vertices, chosen),
         anatomy.scalp.at(normals, chosen),
         radii,
-        parts.HEAD_CENTER,
+        strands.HEAD_CENTER,
         length,
         (0.1 + thick * depth).astype(np.float32),
         style.kind,
@@ -284,7 +285,7 @@ def add_brows(
     if look.brow_hair <= 0.02:
         return
     rest = anatomy.brow.rest
-    density = parts.brow_density(rest, look.brow_thickness, look.brow_lift)
+    density = areas.brow_density(rest, look.brow_thickness, look.brow_lift)
     chosen = np.flatnonzero(density > rng.uniform(0.1, 0.9, len(rest)))
     n = len(chosen)
     if n < 4:
@@ -337,7 +338,7 @@ def add_beard(
     if look.beard_shape == "none":
         return
     rest = anatomy.beard.rest
-    density = looks.beard_mask(parts.beard_density(rest), rest, look.beard_shape)
+    density = looks.beard_mask(areas.beard_density(rest), rest, look.beard_shape)
     chosen = np.flatnonzero(density > rng.uniform(0.2, 1.0, len(rest)))[: int(rng.integers(900, 2600))]
     n = len(chosen)
     if n < 10:

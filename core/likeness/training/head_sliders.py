@@ -450,8 +450,9 @@ each other's row.
 ## Limits
 
 Measures are lengths between patches of skin at rest. A slider can only do what the identity space knows:
-its people are few and adult. `sex`, `age` and `ancestry` in `likeness.human.sliders` are sums of these sliders
-with signs and sizes after published anthropometry; they are tendencies of averages, not rules about anybody.
+its people are few and adult. `sex`, `age` and `ancestry` in `likeness.human.sliders` are sums of these
+sliders with signs and sizes after published anthropometry; they are tendencies of averages, not rules about
+anybody.
 """
 
 

@@ -8,14 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.head.areas import beard_density, brow_density, scalp_margin
 from likeness.render.noise import noise_volume
 from likeness.training import shading as s
-from likeness.training.anatomy import (
-    Anatomy,
-    beard_density,
-    brow_density,
-    scalp_margin,
-)
+from likeness.training.anatomy import Anatomy
 
 Float = NDArray[np.float32]
 Random = np.random.Generator

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.head.model import vertex_normals
+from likeness.render.strands import HEAD_CENTER, MAP_COLUMNS, MAP_ROWS
 from likeness.training.anatomy import (
     CLOTH,
     HARD,
-    HEAD_CENTER,
-    MAP_COLUMNS,
-    MAP_ROWS,
     R_BACK,
     R_GLASSES,
     R_OCCLUDER,
