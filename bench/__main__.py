@@ -6,17 +6,18 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from rich.console import Console
 from skimage import data
 
-from bench import capture, hosts, reanimation, speed
+from bench import capture, heldout, hosts, reanimation, speed
 from bench.pictures import CLIPS, PAINTINGS, ROOT, Clip, load, real_folder
 from bench.table import Row, show, write
 from likeness import runtime
 
-SECTIONS = ("capture", "reanimate", "speed", "hosts")
+SECTIONS = ("capture", "heldout", "reanimate", "speed", "hosts")
 
 
 def main(words: list[str]) -> int:
@@ -39,16 +40,21 @@ def main(words: list[str]) -> int:
         clips = [load(folder / f"{name}.mp4") for name in CLIPS] if folder else []
         stills = [load(folder / f"{name}.jpg") for name in PAINTINGS] if folder else []
         for section in args.only or SECTIONS:
+            begun = time.perf_counter()
             with console.status(f"Measuring {section} …"):
                 if section == "capture" and clips:
                     rows += capture.rows([*clips, *stills], args.peer_python, work)
+                elif section == "heldout" and (pictures := heldout.renders(work)):
+                    rows += heldout.rows(pictures)
                 elif section == "reanimate" and clips:
                     rows += reanimation.rows(clips, [*stills, portrait], args.peer_python, work)
                 elif section == "speed":
                     rows += speed.rows(portrait, stills[0] if stills else portrait, work)
                     rows += [speed.capture_whole(clip, work) for clip in clips[:1]]
+                    rows += speed.capture_memory(portrait, work)
                 elif section == "hosts":
                     rows += hosts.rows(speed.framed(portrait.frames[0], "1080p medium", work), work)
+            console.print(f"{section}: {time.perf_counter() - begun:.0f} s")
     show(rows, console)
     write(args.json, rows, {"devices": [str(device) for device in runtime.devices()]})
     asked = [row for row in rows if row.holds is not None]

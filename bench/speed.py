@@ -15,7 +15,7 @@ from bench.table import Row
 from likeness import performance as perf
 from likeness.demo import PERFORMANCE
 from likeness.job import Job
-from likeness.media import write_layers
+from likeness.media import MovieWriter, write_layers
 from likeness.registry import find
 from likeness.request import Request
 from likeness_client import Client, command
@@ -136,3 +136,23 @@ def capture_whole(clip: Clip, work: Path) -> Row:
         *("--set", "check=false"),
     )
     return Row("speed", f"capture end to end, {clip.name}", len(clip.frames) / ran.seconds, "frames/s")
+
+
+def capture_memory(portrait: Clip, work: Path) -> list[Row]:
+    """Peak memory of capture at 4K, for a short and a ten times longer shot of the portrait drifting."""
+    width, height = SIZES["4K"]
+    with Pillow.open(framed(portrait.frames[0], "4K", work)) as picture:
+        still = np.asarray(picture, np.float32) / 255
+    peaks = {}
+    for count in (SHORT, 10 * SHORT):
+        path = work / f"drift_{count}.mp4"
+        with MovieWriter(path, 25, width, height, codec="h264") as movie:
+            for i in range(count):
+                movie.write(np.roll(still, 2 * i, axis=1))
+        words = ("run", "capture", "--input", f"plate={path}", "--out", work / f"drift_{count}")
+        peaks[count] = likeness(*words, "--set", "check=false").peak_mb
+        path.unlink()
+    return [
+        Row("memory", f"capture, peak at 4K, {10 * SHORT} frames", peaks[10 * SHORT], "MB", peaks[SHORT],
+            f"at {SHORT} frames", at_most=1536.0),
+    ]  # fmt: skip

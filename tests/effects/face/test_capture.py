@@ -76,15 +76,15 @@ def test_a_real_take_blinks_and_talks(real: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def two_people(portrait_pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture of the portrait beside a smaller, mirrored copy."""
+def two_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of the astronaut beside a smaller, mirrored copy."""
     from PIL import Image
 
-    shown = np.clip(portrait_pixels, 0, 1) ** (1 / 2.2)
-    one = Image.fromarray((shown * 255).astype(np.uint8))
-    picture = Image.new("RGB", (600, 256), (90, 90, 90))
-    picture.paste(one.resize((256, 256)), (0, 0))
-    picture.paste(one.resize((190, 190)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (380, 30))
+    data = pytest.importorskip("skimage.data", reason="scikit-image is an extra of the demo")
+    one = Image.fromarray(data.astronaut())
+    picture = Image.new("RGB", (1000, 512), (120, 120, 120))
+    picture.paste(one, (0, 0))
+    picture.paste(one.resize((400, 400)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (560, 60))
     path = tmp_path_factory.mktemp("two") / "two.png"
     picture.save(path)
     return path
@@ -99,8 +99,8 @@ def test_all_faces_stand_in_the_track_the_chosen_first(two_people: Path, tmp_pat
     ((frame),) = json.loads((tmp_path / "track.json").read_text())["frames"]
     chosen, other = frame["faces"]
     assert (chosen["face"], other["face"]) == (0, 1)
-    assert chosen["box_px"][0] > 400
-    assert other["box_px"][2] < 200
+    assert chosen["box_px"][0] > 560
+    assert other["box_px"][2] < 400
     assert len(read_csv(tmp_path / "performance.csv")) == 1
 
 

@@ -1,0 +1,111 @@
+"""Points, pose, gaze, expression and detection on renders that no model was trained on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.pictures import ROOT
+from bench.table import Row
+from likeness.face.detect import detect
+from likeness.face.fit import Lens, fit_still, rotation_vector
+from likeness.face.landmarks import INNER, Points, crop_from_points, find_points
+from likeness.head import points as dense
+from likeness.head.model import load_head
+from likeness.training.dataset import Dataset, open_dataset
+
+Array = NDArray[np.float64]
+
+COUNT, SEED = 300, 2
+ACTIVE = 0.05  # a weight under which a shape is at rest
+OVERLAP = 0.5
+
+
+def renders(work: Path) -> Dataset | None:
+    """The held-out pictures: of `LIKENESS_RENDERS`, else drawn now from the head data, if it is there."""
+    given = os.environ.get("LIKENESS_RENDERS")
+    if given:
+        return open_dataset(given)
+    data = Path(os.environ.get("LIKENESS_SHARED", ROOT.parent / "shared")) / "ict-facekit"
+    if not data.is_dir():
+        return None
+    folder = work / "heldout"
+    words = ["--data", data, "--out", folder, "--count", COUNT, "--seed", SEED, "--workers", os.cpu_count()]
+    command = [sys.executable, "-m", "likeness.training.dataset", *map(str, words)]
+    subprocess.run(command, check=True, capture_output=True)
+    return open_dataset(folder)
+
+
+def rows(pictures: Dataset) -> list[Row]:
+    """All numbers; medians over pictures, of what can be seen."""
+    count = min(COUNT, pictures.count)
+    truth = {name: np.asarray(values[:count]) for name, values in pictures.labels.items()}
+    views = [picture.astype(np.float32) / 255 for picture in pictures.images[:count]]
+    found = [find_points(v, crop_from_points(xy)) for v, xy in zip(views, truth["points_px"], strict=True)]
+    return [*_points(found, truth), *_fits(found, truth), _recall(views, truth)]
+
+
+def _points(found: list[Points], truth: dict) -> list[Row]:
+    """Error in distances of the outer eye corners as if seen from the front."""
+    seen = truth["visible"]
+    cam = truth["points_cam"].astype(float)
+    unit = np.linalg.norm(cam[:, 36] - cam[:, 45], axis=1) * truth["focal_px"] / cam[..., 2].mean(axis=1)
+    error = np.linalg.norm(np.stack([p.xy for p in found]) - truth["points_px"], axis=2) / unit[:, None]
+    out = []
+    for name, points, limit in (("all points", slice(None), None), ("inner points", INNER, 2.0)):
+        kept = np.where(seen[:, points], error[:, points], np.nan)
+        kept = kept[seen[:, points].any(axis=1)]
+        out.append(_row(f"{name}, median", 100 * np.nanmedian(np.nanmean(kept, axis=1)), "% io", limit))
+    return out
+
+
+def _fits(found: list[Points], truth: dict) -> list[Row]:
+    head = load_head()
+    turn, gaze, weights = [], [], []
+    for i, points in enumerate(found):
+        lens = Lens(float(truth["focal_px"][i]), (float(truth["cx"][i]), float(truth["cy"][i])))
+        _, fit = fit_still(head, points, lens)
+        pose = truth["head_pose"][i, :3, :3].astype(float)
+        turn.append(np.degrees(np.linalg.norm(rotation_vector(fit.rotation @ pose.T))))
+        for eye, iris in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT)):
+            if truth["visible"][i, iris]:
+                gaze.append(_angle(fit.gaze[eye], truth["gaze"][i, eye]))
+        active = truth["arkit"][i] > ACTIVE
+        if active.any():
+            weights.append(np.abs(fit.expression - truth["arkit"][i])[active].mean())
+    return [
+        _row("head pose, median", float(np.median(turn)), "deg", 2.0),
+        _row("gaze, median", float(np.median(gaze)), "deg", 4.0),
+        _row("active expression weights, mean error", float(np.mean(weights)), "", 0.08),
+    ]
+
+
+def _angle(a: Array, b: Array) -> float:
+    """Degrees between two gazes, each yaw and pitch in radians."""
+    x, y = (
+        np.array([np.sin(g[0]) * np.cos(g[1]), np.sin(g[1]), np.cos(g[0]) * np.cos(g[1])]) for g in (a, b)
+    )
+    return float(np.degrees(np.arccos(np.clip(x @ y, -1, 1))))
+
+
+def _recall(views: list[NDArray[np.float32]], truth: dict) -> Row:
+    hits = [
+        any(overlap(box, np.r_[xy.min(axis=0), xy.max(axis=0)]) >= OVERLAP for box in detect(view).boxes)
+        for view, xy in zip(views, truth["points_px"], strict=True)
+    ]
+    return Row("held-out renders", "detection recall", 100 * float(np.mean(hits)), "%", at_least=99.0)
+
+
+def overlap(a: Array, b: Array) -> float:
+    """Intersection over union of two boxes x0 y0 x1 y1."""
+    shared = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
+    return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))
+
+
+def _row(name: str, value: float, unit: str, at_most: float | None) -> Row:
+    return Row("held-out renders", name, float(value), unit, at_most=at_most)
