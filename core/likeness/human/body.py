@@ -23,6 +23,9 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 
+SHOE_STEPS = 2000  # a centimetre, in the file
+
+
 @dataclass(frozen=True, eq=False)
 class Neck:
     """How the house head sits on the body.
@@ -53,6 +56,8 @@ class Body:
     `joint_names` and `joint_parents` (J,); `place_joints`, `place_weights` (P, 4) bind places to them.
     `collapse_from`, `collapse_to`, `collapse_step` (S,): corners in the order in which detail is lost;
     `ring_steps` (3,): after so many steps the ring has half its points, a quarter, an eighth.
+    `shoe_offsets` (N, 3), cm: from the places `shoe_rows` of a foot of average size to a shoe, with
+    its `shoe_normals`.
     """
 
     base: Float
@@ -71,6 +76,9 @@ class Body:
     collapse_to: Int
     collapse_step: Int
     ring_steps: tuple[int, ...]
+    shoe_rows: Int
+    shoe_offsets: Float
+    shoe_normals: Float
     neck: Neck
     macro_names: tuple[str, ...]
     macro_factor: Float
@@ -125,6 +133,9 @@ def load_body() -> Body:
         collapse_to=t["collapse_to"].astype(np.int32),
         collapse_step=t["collapse_step"].astype(np.int32),
         ring_steps=tuple(t["ring_steps"].tolist()),
+        shoe_rows=t["shoe_rows"].astype(np.int32),
+        shoe_offsets=t["shoe_offsets"].astype(np.float32) / SHOE_STEPS,
+        shoe_normals=t["shoe_normals"].astype(np.float32) / 127,
         neck=_neck(t),
         macro_names=_names(t["macro_names"]),
         macro_factor=t["macro_factor"],

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from likeness.head.model import vertex_normals
@@ -21,21 +22,8 @@ from likeness.human.assemble import Cut, Material
 from likeness.human.body import load_body
 from likeness.human.character import Float, Int
 from likeness.human.figure import Figure
+from likeness.human.garments import COLORS, GARMENTS, SOLE_CM, Garment
 
-Garment = Literal["shirt", "trousers", "shoes"]
-GARMENTS: tuple[Garment, ...] = ("shirt", "trousers", "shoes")
-COLORS: dict[str, tuple[float, float, float]] = {  # linear Rec. 709
-    "white": (0.72, 0.72, 0.7),
-    "gray": (0.2, 0.2, 0.2),
-    "black": (0.018, 0.018, 0.02),
-    "navy": (0.018, 0.03, 0.08),
-    "denim": (0.06, 0.1, 0.19),
-    "red": (0.32, 0.03, 0.03),
-    "green": (0.05, 0.12, 0.05),
-    "sand": (0.42, 0.33, 0.21),
-    "brown": (0.09, 0.05, 0.03),
-}
-SOLE_CM = 1.5  # how much higher shoes make a person stand
 _HIDDEN_CM = 2.5  # this far inside a garment, the skin under it is left out
 ARM = ("upperarm", "lowerarm", "hand", "thumb", "index", "middle", "ring", "pinky")
 
@@ -44,35 +32,42 @@ ARM = ("upperarm", "lowerarm", "hand", "thumb", "index", "middle", "ring", "pink
 class Tailoring:
     """How a garment sits: `near` and `far` are its distance from the skin in cm at its top and its end.
 
-    `rounds` of relaxing, each by `softness`; `roughness` of its cloth.
+    Folds of the skin smaller than `bridges_cm` do not show, for which it may lie `sinks_cm` deep in skin
+    that is hidden; `roughness` is the cloth's.
     """
 
     near: float
     far: float
-    rounds: int
-    softness: float
+    bridges_cm: float
+    sinks_cm: float
     roughness: float
 
 
 TAILORING: dict[Garment, Tailoring] = {
-    "shirt": Tailoring(0.5, 1.3, 40, 0.6, 0.9),
-    "trousers": Tailoring(0.55, 1.5, 40, 0.6, 0.85),
-    "shoes": Tailoring(0.45, 0.6, 60, 0.7, 0.5),
+    "shirt": Tailoring(0.9, 1.5, 4.0, 0.8, 0.9),
+    "trousers": Tailoring(0.8, 1.5, 2.6, 0.7, 0.85),
+    "shoes": Tailoring(0.0, 0.0, 0.0, 0.0, 0.5),  # made on a last (see `training.lasts`)
 }
+_ORDER: tuple[Garment, ...] = ("shoes", "trousers", "shirt")  # from the skin outward
+_LEAST_CM = 0.35  # between a garment and skin that shows or a garment under it
+_SHADING_CM = 1.0  # over which a garment's normals are smoothed
 
 
 def dress(figure: Figure, garments: Sequence[Garment]) -> list[Cut]:
     """The body's skin where it shows, and the garments, as pieces of the body's surface."""
     body = figure.body
     triangles = body.vertex_place[body.triangles]
-    worn = [g for g in GARMENTS if g in garments]
+    worn = [g for g in _ORDER if g in garments]
     over, hidden = covered([depth(g) for g in worn], triangles)
     cuts: list[Cut] = []
+    under = figure.places
     for garment, mine in zip(worn, over, strict=True):
-        places = sewn(figure, garment, triangles[mine])
-        normals = _normals(figure, places, triangles[mine])
+        places = sewn(figure, garment, triangles[mine], under)
+        normals = _shading(figure, garment, places, triangles[mine])
         onto = body.vertex_place
         cuts.append(Cut(garment, garment, body.triangles[mine], places[onto], normals[onto]))
+        under = under.copy()
+        under[np.unique(triangles[mine])] = places[np.unique(triangles[mine])]
     skin = Cut("body", "body", body.triangles[~hidden], figure.body_vertices, figure.body_normals)
     return [skin, *cuts]
 
@@ -82,45 +77,97 @@ def cloth(garment: Garment, color: str) -> Material:
     return Material(garment, COLORS[color], TAILORING[garment].roughness, double_sided=True)
 
 
-def sewn(figure: Figure, garment: Garment, triangles: Int) -> Float:
-    """Where a garment has the body's places (P, 3); `triangles` (T, 3) of places are those it covers."""
+def sewn(figure: Figure, garment: Garment, triangles: Int, under: Float) -> Float:
+    """Where a garment has the body's places (P, 3).
+
+    `triangles` (T, 3) of places are those it covers, `under` (P, 3) is what it lies on: skin or clothes.
+    """
     how = TAILORING[garment]
-    skin, normals = figure.places, figure.place_normals
-    lift = (how.near + (how.far - how.near) * _down(garment))[:, None].astype(np.float32)
-    at = skin + normals * lift
     used = np.unique(triangles)
-    smooth = _averaging(triangles, len(skin))
-    for _ in range(how.rounds):
-        at[used] += np.float32(how.softness) * (smooth @ at - at)[used]
-        short = lift * np.float32(0.8) - ((at - skin) * normals).sum(1, keepdims=True)
-        at[used] += (np.maximum(short, 0) * normals)[used]
+    base = under.copy()
     if garment == "shoes":
-        at = _soled(figure, at, used)
-    return np.asarray(at, np.float32)
+        base[figure.body.shoe_rows] += figure.body.shoe_offsets * np.float32(_foot_size(figure))
+        return _soled(figure, base, used)
+    at = _smoothed(base, triangles, how.bridges_cm)
+    normals = _normals(figure, at, triangles)
+    lift = (how.near + (how.far - how.near) * _down(garment))[:, None].astype(np.float32)
+    at += normals * lift
+    worn = (under != figure.places).any(axis=1)
+    shows = np.clip((5 - depth(garment)) / 2, 0, 1)
+    least = np.where(worn, _LEAST_CM, _LEAST_CM * shows - how.sinks_cm * (1 - shows)).astype(np.float32)
+    short = least - ((at - base) * normals).sum(1)
+    out = base.copy()
+    out[used] = (at + np.maximum(short, 0)[:, None] * normals)[used]
+    return out
+
+
+def _smoothed(values: Float, triangles: Int, reach_cm: float, places: Float | None = None) -> Float:
+    """Values (P, 3) at places (themselves if not given) as heat would smooth them over a distance.
+
+    A border is smoothed along itself.
+
+    An implicit step (Desbrun et al., "Implicit fairing of irregular meshes", 1999), so dense and sparse
+    parts of the mesh smooth alike.
+    """
+    used, local = np.unique(triangles, return_inverse=True)
+    where = values if places is None else places
+    mean, size, border = _averaging(np.asarray(local.reshape(-1, 3), np.int32), where[used])
+    strength = np.where(border, 1.0, 2.0) * reach_cm**2 / np.maximum(size, 1e-4)
+    system = diags(1 + strength) - diags(strength) @ mean
+    out = values.copy()
+    out[used] = splu(system.tocsc()).solve(values[used].astype(np.float64)).astype(np.float32)
+    return out
+
+
+def _shading(figure: Figure, garment: Garment, places: Float, triangles: Int) -> Float:
+    """Normals (P, 3) of a garment: soft for cloth, those of the last for shoes."""
+    if garment == "shoes":
+        normals = figure.place_normals.copy()
+        normals[figure.body.shoe_rows] = figure.body.shoe_normals
+        # The sole's edge is a wall: its underside is never seen.
+        normals[:, 1] = np.where(normals[:, 1] < 0, 0.2 * normals[:, 1], normals[:, 1])
+    else:
+        normals = _smoothed(_normals(figure, places, triangles), triangles, _SHADING_CM, places)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
 
 
 def _soled(figure: Figure, at: Float, used: Int) -> Float:
     """Shoes on flat soles that touch the ground."""
     out = at.copy()
-    ground = figure.places[:, 1].min() - SOLE_CM
-    low = (figure.place_normals[used, 1] < -0.3) & (at[used, 1] < ground + SOLE_CM + 2.5)
-    out[used[low], 1] = ground
+    bare = figure.places[:, 1].min()
+    normals = figure.place_normals.copy()
+    normals[figure.body.shoe_rows] = figure.body.shoe_normals
+    down = normals[used, 1] < -0.3
+    low = used[(at[used, 1] < bare + 0.8) | (down & (at[used, 1] < bare + 4.0))]
+    out[low, 1] = bare - SOLE_CM
     return out
 
 
-def _averaging(triangles: Int, count: int) -> Any:
-    """A matrix that gives every place the mean of its neighbors, on a border those along the border."""
+def _foot_size(figure: Figure) -> float:
+    """How long a foot is, from ankle to ball, as a multiple of the average body's."""
+    usual = load_body().shape({})[1]
+    bones = figure.skeleton
+    foot, ball = (bones.positions[bones.index(name)] for name in ("foot_l", "ball_l"))
+    return float(np.linalg.norm(ball - foot) / np.linalg.norm(usual["l-foot-1"] - usual["l-ankle"]))
+
+
+def _averaging(triangles: Int, places: Float) -> tuple[Any, Any, Any]:
+    """What gives every place the mean of its neighbors, their mean squared distance, and who is border.
+
+    The neighbors of a border are those along it.
+    """
+    count = len(places)
     ways = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).astype(np.int64)
-    key = ways[:, 0] * count + ways[:, 1]
-    back = ways[:, 1] * count + ways[:, 0]
-    border = ways[~np.isin(back, key)]
-    on_border = np.zeros(count, bool)
-    on_border[border] = True
-    inner = ways[~on_border[ways[:, 0]]]
-    rows = np.concatenate([inner, border, border[:, ::-1]])
-    matrix = coo_matrix((np.ones(len(rows), np.float32), (rows[:, 0], rows[:, 1])), (count, count)).tocsr()
-    total = np.asarray(matrix.sum(1)).ravel()
-    return (diags(1 / np.maximum(total, 1)) @ matrix).astype(np.float32)
+    edge = ways[~np.isin(ways[:, 1] * count + ways[:, 0], ways[:, 0] * count + ways[:, 1])]
+    border = np.zeros(count, bool)
+    border[edge] = True
+    inner = ways[~border[ways[:, 0]]]
+    rows = np.concatenate([inner, edge, edge[:, ::-1]])
+    matrix = coo_matrix((np.ones(len(rows)), (rows[:, 0], rows[:, 1])), (count, count)).tocsr()
+    total = np.maximum(np.asarray(matrix.sum(1)).ravel(), 1)
+    squared = ((places[rows[:, 0]] - places[rows[:, 1]]) ** 2).sum(1)
+    size = np.bincount(rows[:, 0], squared, count) / total
+    return diags(1 / total) @ matrix, size, border
 
 
 def _normals(figure: Figure, places: Float, triangles: Int) -> Float:

@@ -17,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from likeness.head.model import Head, load_head
-from likeness.human.clothes import ARM, GARMENTS, covered, inside, share
+from likeness.head.model import Head, load_head, vertex_normals
+from likeness.human.body import SHOE_STEPS
+from likeness.human.clothes import ARM, covered, inside, share
+from likeness.human.garments import GARMENTS
 from likeness.human.measures import LOCAL, macro_weights
 from likeness.performance import ARKIT
 from likeness.training import neck
 from likeness.training.collapse import Collapser
+from likeness.training.lasts import lasts
 from likeness.training.makehuman import BODY_VERTICES, MakeHuman, load_makehuman
 from likeness.training.register import register
 
@@ -35,6 +38,7 @@ BLEND_CM = 5.0  # above the ring, where the head's neck becomes its own again
 # Triangles of the body at which the ring gives up every second point for the next level.
 RING_BUDGET = (14_000, 5_200, 1_000)
 LAST = 240
+SHOE_TOP_CM = 12.0  # above the soles: what may be in a shoe
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,10 +219,10 @@ def _labels(
     surface: Surface, at: Float, joints: Int, weights: Int, bones: list[str], points: dict[str, Float]
 ) -> Int:
     """Which garments cover each triangle (T,) and whether its skin is hidden, as the bits of a number."""
-    arm = share(bones, joints, weights / 65535, ARM) > 0.5
+    arm = share(bones, joints, (weights / 65535).astype(np.float32), ARM) > 0.5
     ring = at[surface.place[surface.ring]]
     depth = [inside(g, at, points, ring, arm) for g in GARMENTS]  # type: ignore[arg-type]
-    over, hidden = covered(depth, surface.place[surface.triangles])
+    over, hidden = covered(depth, surface.place[surface.triangles].astype(np.int32))
     return sum((bit.astype(int) << i for i, bit in enumerate((*over, hidden))), np.zeros(len(hidden), int))
 
 
@@ -302,6 +306,20 @@ def head_offset(data: MakeHuman, base: Float, head: Head) -> Float:
     """Where the house head's origin lies in the average body: their eyes are at one place."""
     eyes = [base[data.cubes[f"joint-{side}-eye"]].mean(0) for side in "lr"]
     return np.asarray(np.mean(eyes, axis=0) - head.eye_centers.mean(0))
+
+
+def shoe_tables(surface: Surface, at: Float) -> dict[str, Any]:
+    """What shoes fill, on the average body."""
+    triangles = surface.place[surface.triangles].astype(np.int32)
+    normals = vertex_normals(at.astype(np.float32), triangles)
+    feet = at[:, 1] < at[:, 1].min() + SHOE_TOP_CM
+    offsets, turned = lasts(at, normals.astype(float), feet)
+    rows = np.flatnonzero(feet)
+    return {
+        "shoe_rows": rows.astype(np.uint16),
+        "shoe_offsets": np.round(offsets[rows] * SHOE_STEPS).astype(np.int16),
+        "shoe_normals": np.round(turned[rows] * 127).astype(np.int8),
+    }
 
 
 def head_tables(head: Head, offset: Float) -> dict[str, Any]:
@@ -433,6 +451,7 @@ def build(data: MakeHuman) -> dict[str, Any]:
             _labels(surface, at, joints, weights, bones, dict(zip(points, cubes @ base, strict=True))),
         ),
         **head_tables(head, offset),
+        **shoe_tables(surface, at),
     }
 
 

@@ -49,6 +49,7 @@ ANIMATE_HUMAN = Effect(
     params=(
         *parameters.FORM,
         *looks.LOOK,
+        *parameters.CLOTHES,
         parameters.POSE,
         parameters.NAMING,
         looks.TEXTURES,

@@ -32,16 +32,22 @@ def write(job: Job) -> Sequence[Result]:
 
 def make(job: Job, for_vrm: bool = False) -> Character:
     """The person that the parameters describe; VRM asks for its own pose and names, and one level."""
+    from likeness.human import clothes
     from likeness.human.assemble import BUDGETS, Dressing, make_character
 
     params = {**job.params, **({"pose": "T", "joint_names": "vrm"} if for_vrm else {})}
     levels = 1 if for_vrm else len(BUDGETS)
     figure = parameters.figure(params)
     parts, materials = looks.surface(params, figure, levels)
+    worn = parameters.worn(params)
     return make_character(
         plain_name(str(params["name"])),
         figure,
-        Dressing(parts=parts, materials=materials),
+        Dressing(
+            cuts=clothes.dress(figure, [*worn]),
+            parts=parts,
+            materials=[*materials, *(clothes.cloth(garment, color) for garment, color in worn.items())],
+        ),
         levels=levels,
         naming=params["joint_names"],  # type: ignore[arg-type]
         recipe=parameters.recipe(params),
@@ -90,6 +96,7 @@ HUMAN = Effect(
     params=(
         *parameters.FORM,
         *looks.LOOK,
+        *parameters.CLOTHES,
         parameters.POSE,
         parameters.NAMING,
         looks.TEXTURES,

@@ -9,6 +9,7 @@ import numpy as np
 from likeness.declare import Param, Value
 from likeness.effects.human.looks import LOOK
 from likeness.human.character import Naming, Pose
+from likeness.human.garments import COLORS, GARMENTS, SOLE_CM, Garment
 from likeness.human.measures import ANCESTRIES, LOCAL
 from likeness.human.sliders import load_sliders
 
@@ -55,6 +56,13 @@ BODY = (
     _both("bust", "Bust", "How full the breasts are.", "Body: Torso"),
     *(_both(s.name, s.label, s.help, f"Body: {s.group}") for s in LOCAL),
 )
+CLOTHES = tuple(
+    Param(
+        garment, "choice", color, garment.capitalize(), f"Color of the {garment}; none leaves it off.",
+        choices=("none", *COLORS), group="Clothes",
+    )
+    for garment, color in (("shirt", "white"), ("trousers", "denim"), ("shoes", "black"))
+)  # fmt: skip
 FORM = (NAME, SEED, *PERSON, *HEAD, *BODY)
 
 POSE = Param(
@@ -82,7 +90,13 @@ def figure(params: Mapping[str, Value], who: Any = None) -> Figure:
         height_cm=values["height_cm"],
         head_size=values["head_size"],
         pose="T" if params["pose"] == "T" else "A",
+        lift_cm=SOLE_CM if "shoes" in worn(params) else 0.0,
     )
+
+
+def worn(params: Mapping[str, Value]) -> dict[Garment, str]:
+    """The garments that the parameters of `CLOTHES` ask for, with their colors."""
+    return {g: str(params[g]) for g in GARMENTS if params.get(g, "none") != "none"}
 
 
 def identity(params: Mapping[str, Value]) -> Any:
