@@ -24,9 +24,9 @@ Float = NDArray[np.float32]
 # Five skins, ages 20 to 70, in three lights.
 SITTERS: tuple[dict[str, Any], ...] = (
     {"seed": 21, "sex": -0.9, "age": 22, "european": 0.8, "skin_tone": 0.06, "style": "long",
-     "hair_melanin": 0.35, "hair_red": 0.5, "eye_melanin": 0.1, "freckles": 0.7, "gray": 0.001},
+     "hair_melanin": 0.42, "hair_red": 0.3, "eye_melanin": 0.1, "freckles": 0.7, "gray": 0.001},
     {"seed": 33, "sex": 0.9, "age": 40, "european": 0.8, "skin_tone": 0.25, "style": "side_part",
-     "beard": "short", "hair_melanin": 0.65, "eye_melanin": 0.3, "gray": 0.12},
+     "beard": "short", "hair_melanin": 0.62, "eye_melanin": 0.2, "gray": 0.1},
     {"seed": 45, "sex": -0.8, "age": 40, "asian": 0.9, "skin_tone": 0.36, "style": "bun",
      "hair_melanin": 0.95, "eye_melanin": 0.85, "lipstick": 0.5, "gray": 0.001},
     {"seed": 58, "sex": 0.9, "age": 70, "european": 0.4, "asian": 0.4, "skin_tone": 0.55,
@@ -34,18 +34,19 @@ SITTERS: tuple[dict[str, Any], ...] = (
     {"seed": 66, "sex": -0.6, "age": 28, "african": 0.9, "skin_tone": 0.88, "style": "afro",
      "hair_length": 0.25, "hair_melanin": 0.98, "eye_melanin": 0.95, "gray": 0.001},
 )  # fmt: skip
-FACES = ("smile", "laugh", "anger", "blink", "surprise")
+FACES = ("smile", "laugh", "anger", "blink", "sadness")
 
 
 def main(path: Path, size: int) -> None:
-    """Draw the sheet: five people in three lights, then one with five expressions."""
+    """Draw the sheet: five people in soft, then in hard or back light, then one with five expressions."""
     columns: list[list[Float]] = []
     people = [sitter(values) for values in SITTERS]
     for i, who in enumerate(people):
         turned = 24.0 if i % 2 else -20.0
-        shown = [View(turned, light="soft"), View(-turned, light="hard"), View(2.5 * turned, light="back")]
+        second = View(-turned, light="hard") if i % 2 else View(2.2 * turned, light="back")
+        shown = [View(turned, light="soft"), second]
         columns.append([drawn(who, view, size) for view in shown])
-    cells = [column[row] for row in range(3) for column in columns]
+    cells = [column[row] for row in range(2) for column in columns]
     cells += [drawn(people[1], View(14.0, *EXPRESSIONS[name], light="soft"), size) for name in FACES]
     save(path, sheet(cells, len(SITTERS)))
 

@@ -90,7 +90,7 @@ def _paint_eye(inner: Float, outer: Float, n: Float, volume: Float, color: Float
             twig = abs(smooth(volume, 5.0 * x, 19.0 * y + warp * 3 + seed, 8.0 * z, 3))
             toward = step(limbus * 1.15, 1.1, theta)
             red += toward * n[1] * (0.45 * step(0.10, 0.0, vein) + 0.25 * step(0.09, 0.0, twig))
-            white = 0.70 - 0.05 * old + 0.012 * n2
+            white = 0.60 - 0.04 * old + 0.012 * n2
             wr = white * (1.0 - 0.10 * red)
             wg = white * (0.955 - 0.03 * old - 0.55 * red)
             wb = white * (0.925 - 0.10 * old - 0.60 * red)

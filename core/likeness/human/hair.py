@@ -198,6 +198,9 @@ def _scalp(look: Look, head: Head, rest: Float, normals: Float) -> Curves | None
     )
     if style.curl < 0.5:
         grown = _clump(grown, rng)
+    if not style.fringe:
+        free = ~_before_face(grown)
+        grown, chosen, layer, n = grown[free], chosen[free], layer[free], int(free.sum())
     if style.kind == strands.TO_POINT:  # the ends lie around a knot
         knot = np.flatnonzero(rng.random(n) < 0.3)
         grown[knot] = _knot(np.array(style.comb, np.float32), style.steps, len(knot), rng)
@@ -211,6 +214,12 @@ def _scalp(look: Look, head: Head, rest: Float, normals: Float) -> Curves | None
         roots.corner[chosen],
         roots.bary[chosen],
     )
+
+
+def _before_face(grown: Float) -> NDArray[np.bool_]:
+    """Which strands (N, S, 3) hang before the face."""
+    x, y, z = np.moveaxis(grown, 2, 0)
+    return np.asarray(((np.abs(x) < 5.2) & (y < 8.0) & (y > -9.0) & (z > 7.5)).any(axis=1))
 
 
 def _knot(center: Float, steps: int, count: int, rng: np.random.Generator, radius: float = 2.9) -> Float:

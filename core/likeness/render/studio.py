@@ -25,6 +25,7 @@ Int = NDArray[np.int32]
 SPAN_CM = 52.0  # of the shadow maps
 SHADOW_PX = 512
 BIAS_CM = 0.16
+WET_ROUGHNESS = 0.27
 
 OPAQUE, CLEAR, STRAND = range(3)
 # How far light goes in skin, cm, and how much of it, for red, green and blue.
@@ -101,7 +102,8 @@ def render(
     irradiance, gloss = _lit(scene, samples, maps, center)
     irradiance = _spread(irradiance, scene, focal)
     picture = irradiance * scene.color + gloss
-    _add_mirror(picture, scene, light, 0.35, scene.rough)
+    mirror = _Mirror(light, samples, maps, center)
+    mirror.add(picture, scene, 0.35)
     empty = scene.index < 0
     picture[empty] = _backdrop(light, width, height)[empty]
     for surface in surfaces:
@@ -109,7 +111,7 @@ def render(
             clear = _Buffers([surface], focal, width, height)
             hidden = clear.depth > scene.depth + 0.05
             clear.index[hidden] = -1
-            _add_mirror(picture, clear, light, 1.0, clear.rough)
+            mirror.add(picture, clear, 1.0)
     return picture.reshape(size[1], sharp, size[0], sharp, 3).mean((1, 3)).astype(np.float32)
 
 
@@ -415,23 +417,44 @@ def _spread(irradiance: Float, scene: _Buffers, focal: float) -> Float:
     return out
 
 
-def _add_mirror(picture: Float, scene: _Buffers, light: Light, strength: float, rough: Float) -> None:
-    """Add what wet surfaces mirror of lamps and sky: eyes, tears, teeth."""
-    wet = (scene.index >= 0) & (rough < 0.27) & (scene.kind != STRAND)
-    if not wet.any():
-        return
-    n, p = scene.normal[wet], scene.place[wet]
-    view = p / np.linalg.norm(p, axis=1, keepdims=True)
-    facing = -(n * view).sum(1)
-    away = view + 2 * facing[:, None] * n
-    up = (0.5 - 0.5 * away[:, 1:2]).clip(0, 1)
-    seen = up**2 * np.array(light.sky) + (1 - up**2) * np.array(light.ground) * 0.4
-    for lamp in light.lamps:
-        axis = np.array(lamp.direction) / np.linalg.norm(lamp.direction)
-        angle = np.arccos(np.clip(away @ axis, -1, 1))
-        blur = 0.05 + 0.4 * rough[wet]
-        inside = np.clip((lamp.radius + blur - angle) / (2 * blur), 0, 1)
-        area = np.tan(max(lamp.radius, 0.08)) ** 2
-        seen = seen + inside[:, None] * np.minimum(np.array(lamp.color) / area, 60.0)
-    fresnel = 0.025 + 0.975 * np.clip(1 - facing, 0, 1) ** 5
-    picture[wet] += strength * np.minimum(fresnel, 0.35)[:, None] * seen
+class _Mirror:
+    """What wet surfaces, eyes and tears, mirror of lamps and sky."""
+
+    def __init__(
+        self, light: Light, samples: Float, maps: Sequence[tuple[Float, Float]], center: Float
+    ) -> None:
+        self.light, self.center = light, center
+        firsts = np.concatenate([[0], np.cumsum([lamp.samples for lamp in light.lamps])[:-1]])
+        self.lamps = [(lamp, samples[i, :3], maps[i]) for lamp, i in zip(light.lamps, firsts, strict=True)]
+
+    def add(self, picture: Float, scene: _Buffers, strength: float) -> None:
+        """Add the mirrored light to a picture where the scene is wet."""
+        wet = (
+            (scene.index >= 0) & (scene.rough < WET_ROUGHNESS) & (scene.kind != STRAND) & (scene.scatter == 0)
+        )
+        if not wet.any():
+            return
+        n, p = scene.normal[wet], scene.place[wet]
+        view = p / np.linalg.norm(p, axis=1, keepdims=True)
+        facing = -(n * view).sum(1)
+        away = view + 2 * facing[:, None] * n
+        up = (0.5 - 0.5 * away[:, 1:2]).clip(0, 1)
+        seen = up**2 * np.array(self.light.sky) + (1 - up**2) * np.array(self.light.ground) * 0.4
+        for lamp, axis, shadow in self.lamps:
+            angle = np.arccos(np.clip(away @ axis, -1, 1))
+            blur = 0.05 + 0.4 * scene.rough[wet]
+            inside = np.clip((lamp.radius + blur - angle) / (2 * blur), 0, 1) * self._reached(p, n, shadow)
+            area = np.tan(max(lamp.radius, 0.08)) ** 2
+            seen = seen + inside[:, None] * np.minimum(np.array(lamp.color) / area, 80.0)
+        fresnel = 0.025 + 0.975 * np.clip(1 - facing, 0, 1) ** 5
+        picture[wet] += strength * np.minimum(fresnel, 0.12)[:, None] * seen
+
+    def _reached(self, place: Float, normal: Float, shadow: tuple[Float, Float]) -> Float:
+        """Which places (N, 3) a lamp reaches, 0 or 1."""
+        frame, depth = shadow
+        local = (place + BIAS_CM * normal - self.center) @ frame.T
+        x, y = (
+            np.clip(local[:, k] * (SHADOW_PX / SPAN_CM) + SHADOW_PX / 2, 0, SHADOW_PX - 1).astype(int)
+            for k in (0, 1)
+        )
+        return np.asarray(local[:, 2] + 1000 < depth[y, x] + 0.1, np.float32)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from likeness.human.skin import Skin
 
 USUAL = Look()
+AUTO = "auto"
 
 
 def _part(name: str, label: str, help: str, group: str) -> Param:
@@ -40,8 +41,8 @@ LOOK = (
     _part("eye_melanin", "Eye darkness", "Melanin of the iris, from blue to nearly black.", "Eyes"),
     _part("eye_green", "Eye green", "How green a light iris is.", "Eyes"),
     _part("pupil", "Pupil", "How wide the pupil is.", "Eyes"),
-    Param("style", "choice", USUAL.style, "Hair style", "How the hair on the head is cut and combed.",
-          choices=HAIR_STYLES, group="Look: Hair"),
+    Param("style", "choice", AUTO, "Hair style", "How the hair is cut and combed; auto goes by the seed.",
+          choices=(AUTO, *HAIR_STYLES), group="Look: Hair"),
     _part("hair_length", "Hair length", "From the shortest to the longest of the style.", "Hair"),
     _part("hairline", "Hairline", "From low to receding.", "Hair"),
     _part("hair_melanin", "Hair darkness", "Melanin of the hair, from white-blond to black.", "Hair"),
@@ -49,8 +50,8 @@ LOOK = (
     _part("gray", "Gray", "How gray the hair is.", "Hair"),
     _part("brow_thickness", "Brow thickness", "How high the brows are.", "Hair"),
     _part("brow_density", "Brow density", "How thick the brows grow.", "Hair"),
-    Param("beard", "choice", USUAL.beard, "Beard", "What beard the person wears.",
-          choices=BEARDS, group="Look: Hair"),
+    Param("beard", "choice", AUTO, "Beard", "What beard the person wears; auto goes by the seed.",
+          choices=(AUTO, *BEARDS), group="Look: Hair"),
     _part("stubble", "Stubble", "How much a shaved beard shows.", "Hair"),
     _part("lipstick", "Lipstick", "How much lipstick.", "Make-up"),
     _part("lipstick_hue", "Lipstick hue", "Red, rose, brown, wine from 0 to 1.", "Make-up"),
@@ -108,7 +109,7 @@ def look(params: Mapping[str, Value]) -> Look:
     seed, age = int(params["seed"]), float(params["age"])  # type: ignore[arg-type]
     given = {p.name: params[p.name] for p in LOOK}
     if not seed:
-        return make_look({**given, "age": age})
+        return make_look({**{n: v for n, v in given.items() if v != AUTO}, "age": age})
     tone = None if given["skin_tone"] == USUAL.skin_tone else float(given["skin_tone"])  # type: ignore[arg-type]
     drawn = sample_look(seed, float(params["sex"]), age, tone)  # type: ignore[arg-type]
     chosen = {p.name: given[p.name] for p in LOOK if given[p.name] != p.default}
