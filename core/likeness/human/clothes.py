@@ -127,7 +127,10 @@ def _shading(figure: Figure, garment: Garment, places: Float, triangles: Int) ->
         # The sole's edge is a wall: its underside is never seen.
         normals[:, 1] = np.where(normals[:, 1] < 0, 0.2 * normals[:, 1], normals[:, 1])
     else:
-        normals = _smoothed(_normals(figure, places, triangles), triangles, _SHADING_CM, places)
+        normals = _normals(figure, places, triangles)
+        folded = (normals * figure.place_normals).sum(1) < 0.3
+        normals[folded] = figure.place_normals[folded]
+        normals = _smoothed(normals, triangles, _SHADING_CM, places)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
 
 
