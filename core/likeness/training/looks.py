@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.head import areas
 from likeness.head.areas import beard_density, brow_density, scalp_margin
 from likeness.render.noise import noise_volume
 from likeness.training import shading as s
@@ -339,9 +340,4 @@ def vertex_attributes(rng: Random, look: Look, anatomy: Anatomy, opening: float,
 
 def beard_mask(full: Float, rest: Float, shape: str) -> Float:
     """Density 0..1 of a beard of the named shape, cut from the `full` one at `rest` places."""
-    x, y = np.abs(rest[:, 0]), rest[:, 1]
-    if shape == "moustache":
-        return full * (y > -3.3) * (x < 3.0)
-    if shape == "goatee":
-        return full * np.clip((3.2 - x) / 0.5, 0, 1)
-    return full
+    return full * areas.beard_shape(rest, shape)

@@ -124,6 +124,7 @@ def _character(
         "synthetic": "Made with Likeness from photographs",
         "rights": rights,
         "identity": np.round(who.astype(float), 4).tolist(),
+        "look": {n: round(v, 4) if isinstance(v, float) else v for n, v in vars(look).items()},
     }
     return make_character(
         plain_name(str(job.params["name"])),
