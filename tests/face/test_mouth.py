@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likeness.face.fit import Shot, with_person
-from likeness.face.mouth import Inside, draw_mouth, inside_of, take_mouth
+from likeness.face.mouth import Inside, draw_mouth, inside_of, soften, take_mouth
 from likeness.face.person import Person, build_person, opening, to_camera, to_pixels
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -16,12 +16,14 @@ from tests.face.conftest import SIZE, Scene, expression, scene
 class Mouth:
     """A person whose jaw is open, seen from the front."""
 
-    def __init__(self, head: Head, jaw: float) -> None:
-        truth: Scene = scene(head, 21, turn_deg=(0, 0, 0), jawOpen=jaw)
+    def __init__(self, head: Head, jaw: float, **more: float) -> None:
+        truth: Scene = scene(head, 21, turn_deg=(0, 0, 0), jawOpen=jaw, **more)
         shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
         self.person: Person = build_person(head, with_person(head, shot, truth.identity, shot.bias))
         self.inside: Inside = inside_of(head)
-        camera = to_camera(self.person, self.person.posed(expression(jawOpen=jaw)), truth.fit, truth.fit)
+        camera = to_camera(
+            self.person, self.person.posed(expression(jawOpen=jaw, **more)), truth.fit, truth.fit
+        )
         self.pixels = to_pixels(camera, truth.lens)
         self.outline = opening(self.person, self.pixels, "mouth")
         self.shade = np.ones_like(camera)
@@ -30,7 +32,8 @@ class Mouth:
     def draw(self, plate: np.ndarray, light: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light)
         box = (0, 0, *SIZE)
-        args = (self.pixels, self.shade * light, self.outline, self.lips_cm, box)
+        shine = np.zeros_like(self.shade)
+        args = (self.pixels, self.shade * light, shine, self.outline, self.lips_cm, box)
         return draw_mouth(plate, source, self.inside, *args)
 
 
@@ -75,3 +78,22 @@ def test_the_plates_own_inside_is_kept(mouth: Mouth) -> None:
     deep = cover > 0.99
     own = np.abs(color - green).max(axis=2) < 0.02
     assert own[deep].mean() > 0.2
+
+
+def test_teeth_are_bright_and_nearly_white_under_white_light(head: Head) -> None:
+    smiling = Mouth(head, 0.25, mouthSmile=0.8, mouthUpperUp=0.8)
+    color, cover = smiling.draw(plate_of((np.nan, np.nan, np.nan)))
+    brightest = np.quantile(color[cover > 0.99], 0.97, axis=0)
+    assert brightest.min() > 0.25
+    assert brightest[0] > brightest[2] > 0.7 * brightest[0]  # enamel: warm, not yellow
+
+
+def test_a_soft_plate_gets_a_soft_mouth(mouth: Mouth) -> None:
+    color, cover = mouth.draw(plate_of((np.nan, np.nan, np.nan)))
+    soft = soften(color, cover, 2.0)
+    inner = cover > 0.99
+    assert (
+        np.abs(np.diff(soft, axis=0))[inner[1:]].mean()
+        < 0.8 * np.abs(np.diff(color, axis=0))[inner[1:]].mean()
+    )
+    assert (soft[cover == 0] == color[cover == 0]).all()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
+EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
 
 
@@ -52,6 +53,8 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
     gray = np.full(3, float(bright @ [0.2126, 0.7152, 0.0722]))
     white = (0.75 * bright + 0.25 * gray) / SKIN_CEILING
     if eyeball is not None:
-        seen = eyeball / EYEBALL_ALBEDO
-        white = np.clip(seen, 0.7 * white.max(), 2.2 * white.max())
+        seen = np.maximum(eyeball / EYEBALL_ALBEDO, 1e-6)
+        # a shaded eyeball tells the light's color, and little of how bright it is
+        level = np.clip(seen.mean() / white.mean(), *EYEBALL_LEVEL)
+        white = (0.5 * seen / seen.mean() + 0.5 * white / white.mean()) * level * white.mean()
     return Light(shape.astype(np.float32), np.maximum(white, 1e-6).astype(np.float32))

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from likeness.face.light import Light
 from likeness.face.warp import polygon
 from likeness.head.model import Head
 from likeness.render.raster import rasterize
@@ -21,28 +23,37 @@ Int = NDArray[np.int32]
 
 # Diffuse reflectance, scene-linear, as parts of a white wall.
 ALBEDO = {
-    "socket": (0.20, 0.055, 0.045),
-    "gums": (0.42, 0.15, 0.13),
-    "tongue": (0.32, 0.11, 0.10),
-    "teeth_upper": (0.62, 0.57, 0.47),
-    "teeth_lower": (0.58, 0.53, 0.43),
+    "socket": (0.30, 0.10, 0.085),
+    "gums": (0.46, 0.20, 0.18),
+    "tongue": (0.44, 0.17, 0.15),
+    "teeth_upper": (0.74, 0.70, 0.62),
+    "teeth_lower": (0.68, 0.64, 0.56),
 }
-CAVITY = np.array([0.05, 0.014, 0.011], np.float32)  # where even the model shows nothing
+CAVITY = np.array([0.06, 0.018, 0.014], np.float32)  # where even the model shows nothing
 FAST = {"contract", "reassoc", "arcp", "afn"}  # not those that take every number for finite
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
-FADE_CM = 1.4  # light falls to a third this far behind the lips
-UPPER_TEETH = list(ALBEDO).index("teeth_upper")
+FADE_CM = 2.1  # light falls to a third this far behind the lips
+GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest
+GLOSS_POWER = 24  # how small a highlight on wet surfaces is
+LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
+LIP_GAP = 0.3  # of the opening: so far from a lip teeth and gums are taken to reach up to it
+GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
+SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 
 
 @dataclass(frozen=True)
 class Inside:
-    """The triangles of the mouth's inside and their colors; `triangles` (T, 3), `albedo` (T, 3)."""
+    """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
+
+    `part` (T,) is the index of each into `ALBEDO`, `gloss` (T,) how bright its highlight is.
+    """
 
     triangles: Int
     albedo: Float
     part: Int
+    gloss: Float
 
 
 def inside_of(head: Head) -> Inside:
@@ -50,17 +61,35 @@ def inside_of(head: Head) -> Inside:
     parts = [head.part(name) for name in ALBEDO]
     counts = [len(p) for p in parts]
     albedo = np.repeat(np.array(list(ALBEDO.values()), np.float32), counts, axis=0)
-    return Inside(np.concatenate(parts), albedo, np.repeat(np.arange(len(parts)), counts).astype(np.int32))
+    gloss = np.repeat([GLOSS.get(name, 0.0) for name in ALBEDO], counts).astype(np.float32)
+    part = np.repeat(np.arange(len(parts)), counts).astype(np.int32)
+    return Inside(np.concatenate(parts), albedo, part, gloss)
+
+
+def highlight(light: Light, normals: Float) -> Float:
+    """Radiance (V, 3) that a mirror-like wet surface with unit `normals` (V, 3) throws at the camera.
+
+    Blinn's half vector between the camera and where most light comes from.
+    """
+    toward = light.shape[1:4] / max(float(np.linalg.norm(light.shape[1:4])), 1e-6)
+    half = toward + np.array([0, 0, -1], np.float32)
+    half /= max(float(np.linalg.norm(half)), 1e-6)
+    bright = np.clip(normals @ half, 0, 1) ** GLOSS_POWER
+    return (bright[:, None] * light.white).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class PlateMouth:
-    """What the plate shows of the inside: `own` (PARTS, h, w) is how sure a pixel shows a part."""
+    """What the plate shows of the inside: `own` (PARTS, h, w) is how sure a pixel shows a part.
+
+    `shallow`: the opening is so low that all it shows are upper teeth, which stand still behind the lips.
+    """
 
     own: Float
     origin: tuple[int, int]
     pixels: Float
     gain: Float
+    shallow: bool
 
 
 def take_mouth(plate: Float, inside: Inside, pixels: Float, outline: Float, shade: Float) -> PlateMouth:
@@ -88,7 +117,8 @@ def take_mouth(plate: Float, inside: Inside, pixels: Float, outline: Float, shad
         model = (shade[corners] * bary[teeth][..., None]).sum(axis=1) * inside.albedo[index[teeth]]
         seen = np.median(plate[y0 : y0 + height, x0 : x0 + width, :3][teeth], axis=0)
         gain = np.clip(seen / np.maximum(np.median(model, axis=0), 1e-6), 0.4, 1.8).astype(np.float32)
-    return PlateMouth(shown, (x0, y0), pixels[:, :2].copy(), gain)
+    tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
+    return PlateMouth(shown, (x0, y0), pixels[:, :2].copy(), gain, tall < SHALLOW)
 
 
 def draw_mouth(
@@ -97,11 +127,17 @@ def draw_mouth(
     inside: Inside,
     pixels: Float,
     shade: Float,
+    shine: Float,
     outline: Float,
     lip_depth_cm: float,
     box: tuple[int, int, int, int],
+    blur_px: float = 0.0,
 ) -> tuple[Float, Float]:
-    """Color (h, w, 3) and coverage (h, w) of the mouth's inside in `box` (x0, y0, width, height)."""
+    """Color (h, w, 3) and coverage (h, w) of the mouth's inside in `box` (x0, y0, width, height).
+
+    `shade` and `shine` (V, 3): radiance of white and of a wet highlight at each vertex. `blur_px`: standard
+    deviation of the plate's own blur, under which all that is drawn is put.
+    """
     x0, y0, width, height = box
     cover = polygon(outline, x0, y0, width, height)
     color = np.zeros((height, width, 3), np.float32)
@@ -109,13 +145,72 @@ def draw_mouth(
         return color, cover
     fine = (pixels - np.array([x0, y0, 0], np.float32)) * np.array([FINE, FINE, 1], np.float32)
     index, bary, depth = rasterize(fine, inside.triangles, FINE * width, FINE * height)
+    taken = np.zeros((height, width), np.float32)
+    _reach_lips(cover, index, bary, depth, inside.part)
     cavity = (shade.mean(axis=0) * CAVITY).astype(np.float32)
     _shade(
-        cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, shade,
+        cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, inside.gloss, shade, shine,
         source.pixels, source.own, np.array(source.origin, np.int32),
-        source.gain, plate, np.float32(lip_depth_cm), cavity, color,
+        source.gain, plate, np.float32(lip_depth_cm), cavity,
+        _jaw(source, inside, pixels, origin=(x0, y0)), source.shallow, color, taken,
     )  # fmt: skip
-    return color, cover
+    soft = soften(color, cover, blur_px)
+    return soft + taken[..., None] * (color - soft), cover
+
+
+def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
+    """The affine map (2, 3) from pixels of the box to the plate that the upper teeth follow."""
+    teeth = np.unique(inside.triangles[inside.part == UPPER_TEETH])
+    here = np.concatenate([pixels[teeth, :2] - origin, np.ones((len(teeth), 1))], 1)
+    middle = here.mean(axis=0) * [1, 1, 0]
+    solved = np.linalg.lstsq(here - middle, source.pixels[teeth], rcond=None)[0].T
+    solved[:, 2] -= solved[:, :2] @ middle[:2]
+    return solved.astype(np.float32)
+
+
+def soften(color: Float, cover: Float, blur_px: float) -> Float:
+    """Blur `color` (h, w, 3) where it is covered, nothing beyond taking part."""
+    if blur_px < 0.3:
+        return color
+    there = (cover > 0).astype(np.float32)
+    share = ndimage.gaussian_filter(there, blur_px, truncate=3)
+    blurred = ndimage.gaussian_filter(color * there[..., None], (blur_px, blur_px, 0), truncate=3)
+    out: Float = np.where(there[..., None] > 0, blurred / np.maximum(share, 1e-4)[..., None], color)
+    return out.astype(np.float32)
+
+
+@numba.njit(cache=True)
+def _reach_lips(cover: Float, index: Int, bary: Float, depth: Float, part: Int) -> None:
+    """Teeth and gums go on up to the lip that lies on them: no gap is seen between, in place."""
+    height, width = cover.shape
+    for x in range(FINE * width):
+        top, bottom = -1, -1
+        for y in range(height):
+            if cover[y, x // FINE] > 0:
+                if top < 0:
+                    top = FINE * y
+                bottom = FINE * y + FINE - 1
+        if top < 0:
+            continue
+        reach = int(LIP_GAP * (bottom - top)) + FINE
+        for step in (1, -1):
+            first = top if step > 0 else bottom
+            for n in range(reach):
+                y = first + step * n
+                if y < top or y > bottom:
+                    break
+                t = index[y, x]
+                if t < 0:
+                    continue
+                kind = part[t]
+                if not (kind == GUMS or kind == (UPPER_TEETH if step > 0 else UPPER_TEETH + 1)):
+                    continue
+                for m in range(n):
+                    row = first + step * m
+                    index[row, x] = t
+                    bary[row, x] = bary[y, x]
+                    depth[row, x] = depth[y, x]
+                break
 
 
 @numba.njit(cache=True, fastmath=FAST)
@@ -127,7 +222,9 @@ def _shade(
     triangles: Int,
     albedo: Float,
     part: Int,
+    gloss: Float,
     shade: Float,
+    shine: Float,
     place: Float,
     own: Float,
     origin: Int,
@@ -135,13 +232,16 @@ def _shade(
     plate: Float,
     lip_depth: float,
     cavity: Float,
+    jaw: Float,
+    shallow: bool,
     color: Float,
+    taken: Float,
 ) -> None:
     height, width = cover.shape
-    ink = np.zeros(3, np.float32)
+    ink, wet = np.zeros(3, np.float32), np.zeros(3, np.float32)
     widest = 1.0
-    for x in range(width):
-        widest = max(widest, cover[:, x].sum())
+    for y in range(height):
+        widest = max(widest, cover[y].sum())
     for x in range(width):
         top, bottom = -1.0, -1.0
         for y in range(height):
@@ -155,55 +255,65 @@ def _shade(
                 continue
             shadow = 1.0
             if top >= 0:
-                below = min(max((y - top) / (0.4 * span), 0.0), 1.0)
-                above = min(max((bottom - y) / (0.25 * span), 0.0), 1.0)
-                corner = min(span / (0.7 * widest), 1.0)
-                shadow = (0.45 + 0.55 * below) * (0.7 + 0.3 * above) * (0.25 + 0.75 * corner)
+                below = min(max((y - top) / (LIP_SHADOW * widest), 0.0), 1.0)
+                above = min(max((bottom - y) / (0.5 * LIP_SHADOW * widest), 0.0), 1.0)
+                corner = min(span / (0.3 * widest), 1.0)
+                shadow = (0.66 + 0.34 * below) * (0.8 + 0.2 * above) * (0.5 + 0.5 * corner)
             for sy in range(FINE * y, FINE * y + FINE):
                 for sx in range(FINE * x, FINE * x + FINE):
                     t = index[sy, sx]
+                    fx, fy = (sx + 0.5) / FINE, (sy + 0.5) / FINE
+                    px = jaw[0, 0] * fx + jaw[0, 1] * fy + jaw[0, 2]
+                    py = jaw[1, 0] * fx + jaw[1, 1] * fy + jaw[1, 2]
+                    kind = UPPER_TEETH
                     if t < 0:
                         for k in range(3):
-                            color[y, x, k] += cavity[k] / FINE**2
-                        continue
-                    behind = max(depth[sy, sx] - lip_depth - 0.35, 0.0)
-                    light = shadow * np.exp(-behind / FADE_CM)
-                    px, py = 0.0, 0.0
-                    for k in range(3):
-                        ink[k] = 0.0
-                    for c in range(3):
-                        v, b = triangles[t, c], bary[sy, sx, c]
-                        px += b * place[v, 0]
-                        py += b * place[v, 1]
+                            ink[k] = cavity[k]
+                    else:
+                        behind = max(depth[sy, sx] - lip_depth - 0.35, 0.0)
+                        light = shadow * np.exp(-behind / FADE_CM)
+                        ox, oy = 0.0, 0.0
                         for k in range(3):
-                            ink[k] += b * shade[v, k]
-                    for k in range(3):
-                        # Light deep in a mouth has met more red walls on its way.
-                        ink[k] *= albedo[t, k] * light ** (1.0 + 0.2 * k) * gain[k]
-                    _own(plate, own[part[t]], origin, px - 0.5, py - 0.5, ink)
+                            ink[k] = wet[k] = 0.0
+                        for c in range(3):
+                            v, b = triangles[t, c], bary[sy, sx, c]
+                            ox += b * place[v, 0]
+                            oy += b * place[v, 1]
+                            for k in range(3):
+                                ink[k] += b * shade[v, k]
+                                wet[k] += b * shine[v, k]
+                        for k in range(3):
+                            # Light deep in a mouth has met more red walls on its way.
+                            ink[k] *= albedo[t, k] * light ** (1.0 + 0.2 * k) * gain[k]
+                            ink[k] += gloss[t] * wet[k] * light
+                        if not shallow:
+                            px, py, kind = ox, oy, part[t]
+                    if shallow or t >= 0:
+                        taken[y, x] += _own(plate, own[kind], origin, px - 0.5, py - 0.5, ink) / FINE**2
                     for k in range(3):
                         color[y, x, k] += ink[k] / FINE**2
 
 
 @numba.njit(cache=True, fastmath=FAST)
-def _own(plate: Float, own: Float, origin: Int, fx: float, fy: float, ink: Float) -> None:
-    """Replace `ink` by the plate's color at pixel (fx, fy) as far as `own` trusts it."""
+def _own(plate: Float, own: Float, origin: Int, fx: float, fy: float, ink: Float) -> float:
+    """Replace `ink` by the plate's color at pixel (fx, fy) as far as `own` trusts it; returns how far."""
     ix, iy = int(np.floor(fx)), int(np.floor(fy))
     qx, qy = ix - origin[0], iy - origin[1]
     if not (0 <= qx < own.shape[1] - 1 and 0 <= qy < own.shape[0] - 1):
-        return
+        return 0.0
     wx, wy = fx - ix, fy - iy
     trust = (own[qy, qx] * (1 - wx) + own[qy, qx + 1] * wx) * (1 - wy) + (
         own[qy + 1, qx] * (1 - wx) + own[qy + 1, qx + 1] * wx
     ) * wy
     if trust <= 0:
-        return
+        return 0.0
     for k in range(3):
         seen = (plate[iy, ix, k] * (1 - wx) + plate[iy, ix + 1, k] * wx) * (1 - wy) + (
             plate[iy + 1, ix, k] * (1 - wx) + plate[iy + 1, ix + 1, k] * wx
         ) * wy
         if np.isfinite(seen):
             ink[k] += trust * (seen - ink[k])
+    return trust
 
 
 def box_around(outline: Float, margin: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from likeness.face import eyes, mouth, warp
+from likeness.face import eyes, grain, lips, mouth, warp
 from likeness.face.compose import compose
 from likeness.face.cutout import Cutout, cut
 from likeness.face.fit import Fit, Lens
@@ -36,6 +36,7 @@ HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and 
 BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
+PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 RELIGHT = 0.7  # how much of the computed change of light is applied
 EYES = ("eye_left", "eye_right")
@@ -63,11 +64,18 @@ class Taken:
     """One plate frame taken apart. `pixels` (V, 3) holds x, y and depth of vertices and points.
 
     `local` (V, 3) are the same in head space, cm. Without `cutout` the background bends with the head.
+    `blur_px` is the standard deviation of the plate's own blur;
+    `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
+    takes lips without teeth.
     """
 
     plate: Float
     fit: Fit
     cutout: Cutout | None
+    blur_px: float
+    grain: grain.Grain
+    seed: tuple[int, ...]
+    lip_slide: Float
     local: Float
     pixels: Float
     light: Light
@@ -99,7 +107,14 @@ def build_rig(person: Person) -> Rig:
     return Rig(person, skin, surface, mouth.inside_of(person.head), nearest, np.unique(skin), ears)
 
 
-def take(rig: Rig, plate: Float, fit: Fit, lens: Lens, shown: Float | None = None) -> Taken:
+def take(
+    rig: Rig,
+    plate: Float,
+    fit: Fit,
+    lens: Lens,
+    shown: Float | None = None,
+    seed: tuple[int, ...] = (0,),
+) -> Taken:
     """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
 
     `shown` (H, W, 3) is its display view: with it, the head is cut from its background.
@@ -122,9 +137,22 @@ def take(rig: Rig, plate: Float, fit: Fit, lens: Lens, shown: Float | None = Non
     plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, opening(person, pixels, "mouth"), shade)
     level = np.log(np.maximum(light.at(normals).mean(axis=1) / light.white.mean(), 0.2))
     facing = _facing(camera, normals) * _seen(rig, pixels)
-    cutout = None if shown is None else cut(plate, shown, pixels[person.vertex_count :, :2])
+    points = pixels[person.vertex_count :, :2]
     return Taken(
-        plate, fit, cutout, local, pixels, light, level, facing, (taken_eyes[0], taken_eyes[1]), plate_mouth
+        plate=plate,
+        fit=fit,
+        cutout=None if shown is None else cut(plate, shown, points),
+        blur_px=grain.blur(plate, points),
+        grain=grain.measure(plate, points),
+        seed=seed,
+        lip_slide=lips.slide(plate, person, pixels),
+        local=local,
+        pixels=pixels,
+        light=light,
+        level=level,
+        facing=facing,
+        eyes=(taken_eyes[0], taken_eyes[1]),
+        mouth=plate_mouth,
     )
 
 
@@ -136,6 +164,7 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
     if _unmoved(taken.fit, target):
         return None
     shift = taken.pixels[:, :2] - pixels[:, :2] + _lid_slide(person, taken, pixels, lens)
+    shift += _parting(person, taken, pixels, lens) * taken.lip_slide
     turned = not np.allclose(taken.fit.head_pose, target.head_pose, atol=1e-6)
     box = _region(rig, taken, pixels, shift, turned)
     if box is None:
@@ -248,6 +277,13 @@ def _lid_slide(person: Person, taken: Taken, pixels: Float, lens: Lens) -> Float
     return out
 
 
+def _parting(person: Person, taken: Taken, pixels: Float, lens: Lens) -> float:
+    """How far the lips part, beyond what they do in the plate: from 0 to 1."""
+    before, after = (_gap(opening(person, p, "mouth")) for p in (taken.pixels, pixels))
+    cm = (after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
+    return float(np.clip(cm / PARTED_CM, 0, 1))
+
+
 def _gap(outline: Float) -> float:
     """Mean height of an opening: its area over its width."""
     x, y = outline.T
@@ -307,7 +343,7 @@ def _lay_mouth(
     if box is None:
         return layer
     x, y, width, height = box
-    shade = taken.light.at(vertex_normals(camera, rig.inside.triangles))
+    normals = vertex_normals(camera, rig.inside.triangles)
     lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
     lip_depth = float(camera[lips + rig.person.vertex_count, 2].mean())
     ink, cover = mouth.draw_mouth(
@@ -315,11 +351,14 @@ def _lay_mouth(
         taken.mouth,
         rig.inside,
         pixels,
-        shade,
+        taken.light.at(normals),
+        mouth.highlight(taken.light, normals),
         outline,
         lip_depth,
         (x + origin[0], y + origin[1], width, height),
+        taken.blur_px,
     )
+    ink = grain.add(ink, cover, taken.grain, taken.seed)
     _lay(ink, cover, color, matte, layer, x, y)
     return layer
 

@@ -81,7 +81,8 @@ def _taken(job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, frame:
         kept: reenact.Taken = job.memo["taken"]
         return kept
     shown = source.look(frame).whole()
-    taken = reenact.take(rig, rgb(image), fit, lens, shown)
+    seed = (job.request.seed, 0 if source.is_still else frame)  # a still's grain stands still too
+    taken = reenact.take(rig, rgb(image), fit, lens, shown, seed)
     if source.is_still:
         job.memo["taken"] = taken
     return taken

@@ -1,0 +1,86 @@
+"""A lower lip without teeth: where a smile's lip was found too high, it would carry them along."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from likeness.face.person import Person
+from likeness.head import points as dense
+
+Float = NDArray[np.float32]
+
+LEFT_CORNER = 54  # of the 68 points
+STEPS = 24  # looked at from the lips' inner to their outer edge
+LIP = 0.8  # from here on to the outer edge it is lip for sure
+WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
+MARGIN = 0.12  # of the way, beyond the last tooth
+ROW = 0.4  # so many of the ways at least must show teeth: less is a highlight
+MOST = 0.85  # of the way: there lip has to begin
+REACH = 1.6  # of a lip's height: vertices farther from its edge stay
+
+
+def slide(plate: Float, person: Person, pixels: Float) -> Float:
+    """By how many pixels (V, 2) each vertex of the lower lip must look farther down to see no teeth.
+
+    `plate` (H, W, 3) scene-linear, `pixels` (V, 2+) the projected vertices and points.
+    """
+    out = np.zeros((len(pixels), 2), np.float32)
+    inner, way = _ways(pixels[person.vertex_count :, :2])
+    share = _teeth(plate, inner, way)
+    if (share > 0).mean() < ROW:
+        return out
+    away = np.linalg.norm(pixels[:, None, :2] - inner[None], axis=2)
+    near = away.argmin(axis=1)
+    long = np.maximum((way**2).sum(axis=1), 1e-6)
+    at = ((pixels[:, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
+    close = (away.min(axis=1) < REACH * np.sqrt(long[near])) & (at < 1) & (at > -0.3)
+    masks = person.head.regions
+    close[: person.vertex_count] &= masks["lips_upper"] <= masks["lips_lower"]
+    upper = np.r_[dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_outer"][: _corner() + 1]]
+    close[upper + person.vertex_count] = False
+    offset = (share[near] * (1 - np.maximum(at, 0)))[:, None] * way[near]
+    out[close] = offset[close]
+    return out
+
+
+def _corner() -> int:
+    """Where in the outer edge, which starts at the right corner, the left one is."""
+    return int(np.flatnonzero(dense.GROUPS["lip_outer"] == LEFT_CORNER)[0])
+
+
+def _ways(points: Float) -> tuple[Float, Float]:
+    """The inner edge (N, 2) of the lower lip and the ways (N, 2) from it to the outer edge."""
+    inner = points[dense.GROUPS["lip_lower_inner"]][1:-1]
+    loop = dense.GROUPS["lip_outer"]
+    outer = points[np.r_[loop[_corner() :], loop[:1]][::-1]]
+    place = np.linspace(0, 1, len(outer))
+    along = np.linspace(0.08, 0.92, len(inner))
+    across = np.stack([np.interp(along, place, outer[:, k]) for k in (0, 1)], 1)
+    return inner, (across - inner).astype(np.float32)
+
+
+def _teeth(plate: Float, inner: Float, way: Float) -> Float:
+    """How much of each way (N,) lies on teeth: what is whiter than the lip, and no darker."""
+    t = np.linspace(0, 1, STEPS)
+    at = inner[:, None] + t[None, :, None] * way[:, None]
+    colors = np.stack(
+        [
+            ndimage.map_coordinates(
+                plate[..., k], [at[..., 1] - 0.5, at[..., 0] - 0.5], order=1, mode="nearest"
+            )
+            for k in range(3)
+        ],
+        axis=-1,
+    )
+    colors = np.nan_to_num(np.maximum(colors, 0), posinf=0)
+    luma = colors.sum(axis=2)
+    white = colors.min(axis=2) / np.maximum(colors.max(axis=2), 1e-6)
+    lip = t >= LIP
+    tooth = (white > np.median(white[:, lip]) + WHITER) & (luma > np.median(luma[:, lip]))
+    tooth &= t < LIP
+    last = np.where(tooth.any(axis=1), STEPS - 1 - tooth[:, ::-1].argmax(axis=1), -1)
+    share = np.where(last >= 0, np.minimum(t[np.maximum(last, 0)] + MARGIN, MOST), 0)
+    # a single point is noise, a row of them are teeth
+    return ndimage.gaussian_filter1d(ndimage.median_filter(share, 5), 1.0).astype(np.float32)
