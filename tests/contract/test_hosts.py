@@ -59,6 +59,7 @@ def cases() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def groups(declared: tuple[Effect, ...]) -> Iterator[dict[str, Any]]:
     """Every effect's Group in the test host, by the effect's name."""
+    pytest.importorskip("tkinter", reason="no Tcl in this Python; on Debian: apt install python3-tk")
     import nuke
 
     from likeness_nuke import generate
@@ -259,6 +260,7 @@ def test_a_throw_away_effect_runs_in_the_command_line(tmp_path: Path) -> None:
 
 def test_a_throw_away_effect_runs_in_nuke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the registry names it: the package is made anew, and there it is."""
+    pytest.importorskip("tkinter", reason="no Tcl in this Python; on Debian: apt install python3-tk")
     import nuke
     from pixels import write_exr
 

@@ -23,6 +23,12 @@ REGISTRY = ",".join(
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def tcl() -> None:
+    """Nuke's scripts are Tcl; some systems pack Python's apart (Debian: python3-tk)."""
+    pytest.importorskip("tkinter", reason="no Tcl in this Python; on Debian: apt install python3-tk")
+
+
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The package with the project's and the tests' effects; one warm worker on this Python."""
