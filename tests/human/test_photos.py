@@ -55,9 +55,13 @@ def test_views_through_different_lenses_give_one_person():
         points = head.points(identity, np.zeros(52, np.float32))[skin]
         return points - points.mean(0)
 
-    error = np.linalg.norm(rest(sitting.identity) - rest(who), axis=1).mean()
-    usual = np.linalg.norm(rest(0 * who) - rest(who), axis=1).mean()
-    assert error < 0.12 and error < 0.3 * usual
+    def apart(identity):  # size and pose are not told by pictures
+        a, b = rest(identity).astype(float), rest(who).astype(float)
+        u, values, vt = np.linalg.svd(a.T @ b)
+        return np.linalg.norm(values.sum() / (a**2).sum() * a @ u @ vt - b, axis=1).mean()
+
+    error, usual = apart(sitting.identity), apart(0 * who)
+    assert error < 0.12 and error < 0.4 * usual
     assert sitting.residual < 0.01
 
 
