@@ -19,7 +19,7 @@ import bpy
 
 from likeness_client import Event, Run, WorkerError, forms
 
-from . import inputs, preferences, properties, schemas, worker
+from . import files, inputs, preferences, properties, schemas, worker
 from .errors import Trouble
 from .results import Landing
 
@@ -158,7 +158,7 @@ def prepare(context: bpy.types.Context, effect: Declared, preview: bool = False)
     chosen = "CURRENT" if preview else settings.frames
     span = _span(scene, settings, chosen)
     folder, whole = preferences.own_folder("inputs"), chosen == "WHOLE"
-    inputs.sweep(folder)
+    files.sweep(folder)
     taken = inputs.take(scene, effect, settings, span, context.object, folder, whole)
     frames = _frames(span, taken, whole)
     values = properties.values(effect, settings)
