@@ -59,7 +59,7 @@ class LikenessPreferences(bpy.types.AddonPreferences):
         column.prop(self, "cache", placeholder="The extension's own folder")
         column.prop(self, "cache_gb")
         row = layout.row(align=True)
-        row.operator("likeness.check_worker", icon="CHECKMARK")
+        row.operator("likeness.check_worker", icon="CHECKMARK", text="Check Worker")
         row.operator("likeness.open_folder", icon="FILE_FOLDER", text="Open Results").path = str(
             results_folder()
         )
