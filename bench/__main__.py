@@ -12,12 +12,12 @@ from pathlib import Path
 from rich.console import Console
 from skimage import data
 
-from bench import capture, heldout, hosts, reanimation, speed
+from bench import capture, heldout, hosts, human, reanimation, speed
 from bench.pictures import CLIPS, PAINTINGS, ROOT, Clip, load, real_folder
 from bench.table import Row, show, write
 from likeness import runtime
 
-SECTIONS = ("capture", "heldout", "reanimate", "speed", "hosts")
+SECTIONS = ("capture", "heldout", "reanimate", "speed", "hosts", "human")
 
 
 def main(words: list[str]) -> int:
@@ -54,6 +54,8 @@ def main(words: list[str]) -> int:
                     rows += speed.capture_memory(portrait, work)
                 elif section == "hosts":
                     rows += hosts.rows(speed.framed(portrait.frames[0], "1080p medium", work), work)
+                elif section == "human":
+                    rows += human.rows(work)
             console.print(f"{section}: {time.perf_counter() - begun:.0f} s")
     show(rows, console)
     write(args.json, rows, {"devices": [str(device) for device in runtime.devices()]})

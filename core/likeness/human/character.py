@@ -46,10 +46,10 @@ class Part:
         offsets = self.shapes.get(shape)
         if offsets is None:
             return np.zeros(0, np.int64)
-        moved = (np.abs(offsets) > STILL_CM).any(axis=1)
+        moved = np.abs(offsets).ravel() > STILL_CM
         if shape in self.shape_normals:
-            moved |= (np.abs(self.shape_normals[shape]) > STILL_TURN).any(axis=1)
-        return np.flatnonzero(moved)
+            moved |= np.abs(self.shape_normals[shape]).ravel() > STILL_TURN
+        return np.unique(np.flatnonzero(moved) // 3)
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,7 +115,9 @@ def _smoothed(values: Float, triangles: Int, reach_cm: float, places: Float | No
     strength = np.where(border, 1.0, 2.0) * reach_cm**2 / np.maximum(size, 1e-4)
     system = diags(1 + strength) - diags(strength) @ mean
     out = values.copy()
-    out[used] = splu(system.tocsc()).solve(values[used].astype(np.float64)).astype(np.float32)
+    # The pattern is nearly symmetric, which this ordering is made for.
+    factors = splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    out[used] = factors.solve(values[used].astype(np.float64)).astype(np.float32)
     return out
 
 

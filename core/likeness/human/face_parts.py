@@ -81,7 +81,8 @@ class _Head:
         places = body.vertex_place[body.ring]
         still = np.zeros((len(figure.ring), 3), np.float32)
         shapes = [np.concatenate([s, still]) for s in figure.shapes] if shaped else []
-        turned = [turned_normals(vertices, shape, sheet)[first] for shape in shapes]
+        sums = _sums(vertices, sheet)
+        turned = [_turned(vertices, shape, sheet, sums)[first] for shape in shapes]
         for turn in turned:
             turn[len(head.mean) :] = 0
         return cls(
@@ -127,35 +128,37 @@ def _sheet(figure: Figure, level: int) -> tuple[Int, Int]:
 
 def turned_normals(vertices: Float, offsets: Float, triangles: Int) -> Float:
     """How the unit normals (V, 3) change when `offsets` (V, 3) are added to the vertices."""
-    return _turned(
-        np.ascontiguousarray(vertices, np.float32),
-        np.ascontiguousarray(offsets, np.float32),
-        np.ascontiguousarray(triangles, np.int32),
-    )
+    return _turned(vertices, offsets, triangles, _sums(vertices, triangles))
 
 
 @numba.njit(cache=True, nogil=True)
-def _turned(vertices: Float, offsets: Float, triangles: Int) -> Float:
+def _sums(vertices: Float, triangles: Int) -> NDArray[np.float64]:
+    """The sums (V, 3) of the triangles' normals, each as long as twice its area, at their corners."""
+    out = np.zeros((len(vertices), 3), np.float64)
+    for t in range(len(triangles)):
+        _add(out, vertices, vertices, 0.0, 1.0, triangles[t, 0], triangles[t, 1], triangles[t, 2])
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _turned(vertices: Float, offsets: Float, triangles: Int, before: NDArray[np.float64]) -> Float:
     count = len(vertices)
     moved = np.zeros(count, np.bool_)
     for v in range(count):
         moved[v] = offsets[v, 0] != 0 or offsets[v, 1] != 0 or offsets[v, 2] != 0
     touched = np.zeros(count, np.bool_)
+    after = before.copy()
     for t in range(len(triangles)):
-        a, b, c = triangles[t]
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         if moved[a] or moved[b] or moved[c]:
             touched[a] = touched[b] = touched[c] = True
-    before = np.zeros((count, 3), np.float64)
-    after = np.zeros((count, 3), np.float64)
-    for t in range(len(triangles)):
-        a, b, c = triangles[t]
-        if touched[a] or touched[b] or touched[c]:
-            _add(before, vertices, offsets, 0.0, a, b, c)
-            _add(after, vertices, offsets, 1.0, a, b, c)
+            _add(after, vertices, offsets, 0.0, -1.0, a, b, c)
+            _add(after, vertices, offsets, 1.0, 1.0, a, b, c)
     out = np.zeros((count, 3), np.float32)
     for v in range(count):
         if touched[v]:
-            m, n = np.sqrt((before[v] ** 2).sum()), np.sqrt((after[v] ** 2).sum())
+            m = np.sqrt(before[v, 0] ** 2 + before[v, 1] ** 2 + before[v, 2] ** 2)
+            n = np.sqrt(after[v, 0] ** 2 + after[v, 1] ** 2 + after[v, 2] ** 2)
             if m > 0 and n > 0:
                 for k in range(3):
                     out[v, k] = after[v, k] / n - before[v, k] / m
@@ -164,9 +167,16 @@ def _turned(vertices: Float, offsets: Float, triangles: Int) -> Float:
 
 @numba.njit(cache=True, nogil=True)
 def _add(
-    sums: NDArray[np.float64], vertices: Float, offsets: Float, share: float, a: int, b: int, c: int
+    sums: NDArray[np.float64],
+    vertices: Float,
+    offsets: Float,
+    share: float,
+    sign: float,
+    a: int,
+    b: int,
+    c: int,
 ) -> None:
-    """Add a triangle's normal, as long as twice its area, to the sums at its corners."""
+    """Add the normal of a triangle whose corners are moved by a share of their offsets to the sums there."""
     ux = vertices[b, 0] - vertices[a, 0] + share * (offsets[b, 0] - offsets[a, 0])
     uy = vertices[b, 1] - vertices[a, 1] + share * (offsets[b, 1] - offsets[a, 1])
     uz = vertices[b, 2] - vertices[a, 2] + share * (offsets[b, 2] - offsets[a, 2])
@@ -175,9 +185,9 @@ def _add(
     vz = vertices[c, 2] - vertices[a, 2] + share * (offsets[c, 2] - offsets[a, 2])
     nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
     for v in (a, b, c):
-        sums[v, 0] += nx
-        sums[v, 1] += ny
-        sums[v, 2] += nz
+        sums[v, 0] += sign * nx
+        sums[v, 1] += sign * ny
+        sums[v, 2] += sign * nz
 
 
 def ring_uv(head: Head, body: Body) -> Float:

@@ -56,7 +56,9 @@ class Buffer:
 
     def sparse(self, values: Array, rows: Array, index_view: int | None, bounds: bool) -> int:
         """Append offsets (N, 3) of which only `rows` are not zero."""
-        entry = self._entry(values) | (_bounds(values) if bounds else {})
+        # Zero belongs to the bounds, for there are rows that stay.
+        few = np.concatenate([values[rows], np.zeros((1, values.shape[1]), values.dtype)])
+        entry = self._entry(values) | (_bounds(few) if bounds else {})
         if index_view is not None:
             entry["sparse"] = {
                 "count": len(rows),
