@@ -72,7 +72,8 @@ def take_eye(plate: Float, outline: Float, axes_px: Float, fallback: Float) -> E
     local = _disk_coordinates(frame, x0, y0, width, height)
     reach = np.hypot(local[..., 0], local[..., 1])
     seen_ball = inner & (reach > (1.18 if radius > SMALL_PX else 1.1))
-    ball = np.dstack([_continue_color(crop, seen_ball, fallback, radius), seen_ball])
+    under_iris = reach < 1.3
+    ball = np.dstack([_continue_color(crop, seen_ball, under_iris, fallback, radius), seen_ball])
     glint = _take_glint(crop, inner, reach)
     disk = _take_disk(crop - glint, inner, frame, x0, y0)
     return Eye(ball.astype(np.float32), glint, (x0, y0), disk, frame)
@@ -129,24 +130,33 @@ def _complete_disk(disk: Float, radius: Float) -> Float:
     return disk.astype(np.float32)
 
 
-def _continue_color(crop: Float, seen: NDArray[np.bool_], fallback: Float, radius: float) -> Float:
-    """The seen eyeball colors smoothly continued everywhere (normalized blurs, small to large)."""
+def _continue_color(
+    crop: Float, seen: NDArray[np.bool_], under_iris: NDArray[np.bool_], fallback: Float, radius: float
+) -> Float:
+    """The seen eyeball colors smoothly continued everywhere (normalized blurs, small to large).
+
+    Beneath the iris only bright eyeball goes on, not its dark rim; under the lids all that lies beside.
+    """
     if seen.sum() < 6:
         return np.broadcast_to(fallback.astype(np.float32), crop.shape).copy()
-    out = np.zeros_like(crop)
-    filled = np.zeros(seen.shape, np.float32)
     luma = crop.mean(axis=2)
     clean = seen & (luma > CLEAN_SHARE * np.quantile(luma[seen], 0.85))
+    out = np.where(under_iris[..., None], _spread(crop, clean, radius), _spread(crop, seen, radius))
+    return np.where(seen[..., None], crop, out).astype(np.float32)
+
+
+def _spread(crop: Float, source: NDArray[np.bool_], radius: float) -> Float:
+    """The colors at `source` (h, w) continued everywhere: from nearby where there are any."""
+    out = np.zeros_like(crop)
+    filled = np.zeros(source.shape, np.float32)
     for scale in (0.15, 0.4, 1.0, 3.0):
         size = max(1, round(scale * radius))
-        weight = _box(clean.astype(np.float32)[..., None], size)
-        color = _box(crop * clean[..., None], size)
+        weight = _box(source.astype(np.float32)[..., None], size)
+        color = _box(crop * source[..., None], size)
         trust = np.minimum(weight[..., 0] * 8, 1.0) * (1 - filled)
         out += np.where(weight > 1e-4, color / np.maximum(weight, 1e-4), 0) * trust[..., None]
         filled += trust
-    mean = crop[clean].mean(axis=0)
-    out += mean * (1 - filled)[..., None]
-    return np.where(seen[..., None], crop, out).astype(np.float32)
+    return out + crop[source].mean(axis=0) * (1 - filled)[..., None]
 
 
 def draw_eye(
