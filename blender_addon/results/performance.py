@@ -26,6 +26,8 @@ PARTS = {
 # stands upright in Z and looks along -Y.
 TO_BLENDER = Matrix(((1, 0, 0), (0, 0, -1), (0, 1, 0)))
 
+SHORT = 6
+
 Curves = dict[str, list[float]]
 
 
@@ -83,9 +85,19 @@ def _on_mesh(target: Any, frames: Sequence[float], curves: Curves, landing: Land
         animation.add_curve(action, keys, path, frames, values, group="Shapes")
     _turn_rig(target, frames, curves, landing)
     missing = [name for name in shapes if name not in found]
-    if not missing:
-        return []
-    return [f"'{target.name}' has no shape key for {', '.join(missing)}."]
+    return _missing(target, missing, landing) if missing else []
+
+
+def _missing(target: Any, names: list[str], landing: Landing) -> list[str]:
+    """What the mesh has no shape for; a long list goes into a text block."""
+    if len(names) <= SHORT:
+        return [f"'{target.name}' has no shape key for {', '.join(names)}."]
+    text = bpy.data.texts.new(f"{landing.label} missing shapes")
+    text.write(f"'{target.name}' has no shape key for:\n" + "\n".join(names) + "\n")
+    shown, more = ", ".join(names[:SHORT]), len(names) - SHORT
+    return [
+        f"'{target.name}' has no shape key for {shown} and {more} more; the text '{text.name}' lists them."
+    ]
 
 
 def _on_sliders(face: Any, frames: Sequence[float], curves: Curves, landing: Landing) -> None:

@@ -192,7 +192,10 @@ def test_every_other_kind(blender: Blender, plate: Path, tmp_path: Path) -> None
         [f, v] for f, v in zip(frames, (0, 0.25, 0.5), strict=True)
     ]
     assert shapes['key_blocks["mouthSmile_L"].value[0]'] == [[f, 0.0] for f in frames]
-    assert "has no shape key for" in told["message"][0] and "jawForward" in told["message"][0]
+    assert "'Cube' has no shape key for eyeBlinkLeft" in told["message"][0]
+    assert "and 44 more; the text 'Tiny Test missing shapes' lists them" in told["message"][0]
+    listed = next(text for text in told["text"] if text.startswith("'Cube' has no shape key for:"))
+    assert len(listed.split("\n")) == 52 and "jawForward\n" in listed and "jawOpen" not in listed
 
     track = json.loads((tmp_path / "tiny.json").read_text())
     flip = np.diag([1.0, -1.0, -1.0, 1.0])
