@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +175,50 @@ def test_every_file_is_of_python_3_7(path: Path) -> None:
 def test_the_grammar_check_can_fail() -> None:
     with pytest.raises(SyntaxError):
         ast.parse("if (x := 1): pass", feature_version=(3, 7))
+
+
+OLD = """
+import json, sys, types
+folder, declared = sys.argv[1:3]
+sys.path.insert(0, folder)
+nuke = types.ModuleType("nuke")
+nuke.Group = nuke.Knob = nuke.Node = nuke.File_Knob = nuke.EvalString_Knob = object
+sys.modules["nuke"] = nuke
+from likeness_nuke import arrive, bake, form, generate, host, installed, jobs, menu, names, panel, pictures
+from likeness_nuke import script, shapes
+from likeness_client import forms
+effect = installed.effect(declared)
+with open(installed.script(declared), encoding="utf-8") as file:
+    same = file.read() == generate.group(effect, installed.facts()["version"])
+form.Form({}, {}, {}, [], None, None, "", "", "", 0)
+hello = installed.client().hello()
+request = forms.request(effect, {}, {}, "x")
+installed.close()
+print(json.dumps({"same": same, "worker": hello["version"], "effect": request["effect"]}))
+"""
+
+
+def old_pythons() -> list[str]:
+    """Those that are on the PATH and run; a version manager's stand-ins may not."""
+    found = [shutil.which(f"python3.{minor}") for minor in (7, 9, 10)]
+    return [python for python in found if python and _runs(python)] or ["none"]
+
+
+def _runs(python: str) -> bool:
+    return subprocess.run([python, "-V"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("python", old_pythons(), ids=lambda path: Path(path).name)
+def test_the_pythons_of_nuke_import_it_and_start_the_worker(package: Path, python: str) -> None:
+    """Nuke 13 has Python 3.7, 14 has 3.9, 15 has 3.10; those that are here."""
+    import likeness
+
+    if python == "none":
+        pytest.skip("no Python 3.7, 3.9 or 3.10 on the PATH")
+    words = [python, "-I", "-c", OLD, str(package), "tint"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"same": True, "worker": likeness.__version__, "effect": "tint"}
 
 
 def test_curves() -> None:
