@@ -13,7 +13,7 @@ CLOSE = 60.0
 
 def truth(count: int = 2) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
-    cam = rng.normal(0, 6, (count, 450, 3)) + [0, 0, CLOSE]
+    cam = rng.normal((0, 0, CLOSE), 6, (count, 450, 3))
     cam[:, 36], cam[:, 45] = (-4.5, 0, CLOSE), (4.5, 0, CLOSE)
     cam[..., 2] += CLOSE - cam[..., 2].mean(axis=1, keepdims=True)
     focal = np.full(count, 600.0)
@@ -28,7 +28,7 @@ def truth(count: int = 2) -> dict[str, np.ndarray]:
 
 def moved(known: dict[str, np.ndarray], by_px: float) -> list[Points]:
     many = np.ones(450)
-    return [Points(xy + [by_px, 0], many, many, many, 1.0) for xy in known["points_px"]]
+    return [Points(np.add(xy, [by_px, 0]), many, many, many, 1.0) for xy in known["points_px"]]
 
 
 def test_errors_are_in_distances_of_the_eyes() -> None:

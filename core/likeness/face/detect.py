@@ -13,6 +13,7 @@ from likeness.face.landmarks import (
     crop_from_points,
     find_points_many,
 )
+from likeness.media.look import Look, as_look
 from likeness.runtime import Model, session
 
 Float = NDArray[np.float32]
@@ -39,33 +40,37 @@ class Faces:
     scores: Float
 
 
-def detect(picture: Float, device: str = "auto", min_size_px: float = 24) -> Faces:
-    """All faces of `min_size_px` or more in a picture (H, W, 3), sRGB-like, 0..1.
+def detect(picture: Look | Float, device: str = "auto", min_size_px: float = 24) -> Faces:
+    """All faces of `min_size_px` or more in a picture: a `Look`, or (H, W, 3), sRGB-like, 0..1.
 
     The picture is looked at whole at 128 and 192 pixels, then at twice that and so on, until the smallest
     wanted faces are large enough to be seen. `face_points` then looks at the best candidates: texture may
     look like a face from afar, but its points stay vague.
     """
     model = session("face_detector", device)
-    found = [_level(picture, longest, model) for longest in level_sizes(picture.shape, min_size_px)]
+    look = as_look(picture)
+    # No level is finer than this, so a large picture is never made whole.
+    cell = max(1, max(look.shape) // LARGEST_LEVEL_PX)
+    coarse = look.whole(cell)
+    found = [_level(coarse, longest, cell, model) for longest in level_sizes(look.shape, min_size_px)]
     boxes, points, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     keep = suppress(boxes, scores)
     keep = keep[(boxes[keep, 2:] - boxes[keep, :2]).max(1, initial=0) >= 0.8 * min_size_px][:CANDIDATES]
-    faces = _verified(picture, Faces(boxes[keep], points[keep], scores[keep]), device)
+    faces = _verified(look, Faces(boxes[keep], points[keep], scores[keep]), device)
     keep = suppress(faces.boxes, faces.scores)
     return Faces(faces.boxes[keep], faces.points5[keep], faces.scores[keep])
 
 
-def _verified(picture: Float, faces: Faces, device: str) -> Faces:
+def _verified(look: Look, faces: Faces, device: str) -> Faces:
     """The candidates whose points are certain, with box and five points from these."""
     crops = [crop_from_detection(b, p) for b, p in zip(faces.boxes, faces.points5, strict=True)]
-    first = find_points_many(picture, crops, device)
+    first = find_points_many(look, crops, device)
     # The box of a candidate may be half or twice the face's size; its points know better.
     crops = [crop_from_points(found.xy) for found in first]
     likely = [k for k, found in enumerate(first) if found.presence > POSSIBLE]
     crops = [crops[k] for k in likely]
     boxes, fives, scores = [], [], []
-    for k, found in zip(likely, find_points_many(picture, crops, device), strict=True):
+    for k, found in zip(likely, find_points_many(look, crops, device), strict=True):
         total = np.sqrt(faces.scores[k]) * found.presence
         if total < FOUND:
             continue
@@ -94,12 +99,13 @@ def level_sizes(shape: tuple[int, ...], min_size_px: float) -> list[int]:
     return sizes
 
 
-def _level(picture: Float, longest: int, model: Model) -> tuple[Float, Float, Float]:
+def _level(picture: Float, longest: int, cell: int, model: Model) -> tuple[Float, Float, Float]:
+    """Candidates at one size, in pixels of which `cell` make one of `picture`."""
     factor = longest / max(picture.shape[:2])
     blob = letterbox(picture, factor)
     found = model(blob)[0][0]
     boxes, points, scores = candidates(found, SCORE)
-    return boxes / factor, points / factor, scores
+    return boxes * (cell / factor), points * (cell / factor), scores
 
 
 def letterbox(picture: Float, factor: float) -> Float:

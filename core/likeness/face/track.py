@@ -37,6 +37,7 @@ STILL_LOOKS = 5  # a still is looked at from this many slightly different crops
 SCAN_SIDES = (1.1, 0.75, 0.5, 0.33)  # of the picture's shorter side: crops in which a face is sought
 SCAN_STEP = 0.35  # of a crop's side
 SCAN_FRAMES = 5  # while a clip shows no face, every so many frames
+SCAN_MOST = 1000  # crops; a picture that asks for more is a strip, which shows no lonely face
 SCAN_TRIES = 4  # how many of the likeliest crops are settled
 
 MOST_FACES = 16
@@ -185,21 +186,20 @@ def follow_all(
         gone += lost
         due = most > 1 and (bool(lost) or (i - mine.start) % SEARCH_FRAMES == 0)
         if not kept or due:
-            view = look.whole()
-            faces = detect(view, device)
+            faces = detect(look, device)
             if not kept:
-                face = _seek(view, faces, last, choose, index, device)
+                face = _seek(look, faces, last, choose, index, device)
                 if face is None and last is None and index == 0 and i % SCAN_FRAMES == 0:
-                    face = _scan(view, device)
+                    face = _scan(look, device)
                 if face is not None and len(frames) == 1:
-                    face = find_points(view, crop_from_points(face.xy), device, looks=STILL_LOOKS)
+                    face = find_points(look, crop_from_points(face.xy), device, looks=STILL_LOOKS)
                 if last is None:
                     mine.take(face)
                 else:
                     mine.points[-1] = face
             if most > 1:
                 others = _apart(others, mine)
-                for points in _newcomers(view, faces, [mine, *others], most, device):
+                for points in _newcomers(look, faces, [mine, *others], most, device):
                     piece = _resumed(points, gone, mine.start, i)
                     gone = [p for p in gone if p is not piece]
                     others.append(piece)
@@ -245,16 +245,14 @@ def _apart(others: list[Piece], mine: Piece) -> list[Piece]:
     return out
 
 
-def _newcomers(
-    view: NDArray[np.float32], faces: Faces, followed: list[Piece], most: int, device: str
-) -> list[Points]:
+def _newcomers(look: Look, faces: Faces, followed: list[Piece], most: int, device: str) -> list[Points]:
     """The detected faces that nobody follows, as many as there is room for."""
     taken = [piece.last for piece in followed]
     out: list[Points] = []
     for box, five in zip(faces.boxes, faces.points5, strict=True):
         if len(taken) >= most:
             break
-        points = _settle(view, crop_from_detection(box, five), device)
+        points = _settle(look, crop_from_detection(box, five), device)
         if _is_face(points) and not any(_is_same(points, other) for other in taken):
             out.append(points)
             taken.append(points)
@@ -280,16 +278,16 @@ def _is_same(a: Points | None, b: Points | None) -> bool:
 
 
 def _seek(
-    view: NDArray[np.float32], faces: Faces, last: Points | None, choose: str, index: int, device: str
+    look: Look, faces: Faces, last: Points | None, choose: str, index: int, device: str
 ) -> Points | None:
     """The chosen face among those detected; after a loss, one that lies where the face was."""
     if last is not None:
         order = _by_overlap(faces, last)
     else:
-        order = _by_choice(faces, choose, view.shape)[index : index + 1]
+        order = _by_choice(faces, choose, look.shape)[index : index + 1]
     for i in order[:2]:
         crop = crop_from_detection(faces.boxes[i], faces.points5[i])
-        points = _settle(view, crop, device)
+        points = _settle(look, crop, device)
         if _is_face(points):
             return points
     return None
@@ -301,9 +299,9 @@ def _is_face(points: Points) -> bool:
     return bool(points.presence >= LOST_BELOW and sure)
 
 
-def _scan(view: NDArray[np.float32], device: str) -> Points | None:
+def _scan(look: Look, device: str) -> Points | None:
     """Seek a face that the detector missed: the points' own presence in crops of several sizes."""
-    height, width = view.shape[:2]
+    height, width = look.shape
     crops = []
     for share in SCAN_SIDES:
         side = share * min(height, width)
@@ -314,21 +312,23 @@ def _scan(view: NDArray[np.float32], device: str) -> Points | None:
             side / 2, height - side / 2, max(1, round((height - side) / (SCAN_STEP * side)) + 1)
         )
         crops += [Crop((float(x), float(y)), side, 0.0) for y in down for x in across]
-    found = [p for i in range(0, len(crops), 16) for p in find_points_many(view, crops[i : i + 16], device)]
+    if len(crops) > SCAN_MOST:
+        return None
+    found = [p for i in range(0, len(crops), 16) for p in find_points_many(look, crops[i : i + 16], device)]
     best = sorted((p for p in found if _is_face(p)), key=lambda p: -p.presence)
     for points in best[:SCAN_TRIES]:
-        settled = _settle(view, crop_from_points(points.xy), device)
+        settled = _settle(look, crop_from_points(points.xy), device)
         if _is_face(settled):
             return settled
     return None
 
 
-def _settle(view: NDArray[np.float32], crop: Crop, device: str) -> Points:
-    points = find_points(view, crop, device)
+def _settle(look: Look, crop: Crop, device: str) -> Points:
+    points = find_points(look, crop, device)
     for _ in range(STARTS - 1):
         if not _is_face(points):
             break
-        points = find_points(view, crop_from_points(points.xy), device)
+        points = find_points(look, crop_from_points(points.xy), device)
     return points
 
 

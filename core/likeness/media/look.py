@@ -42,9 +42,11 @@ class Look(ABC):
     def gray(self, rows: int, columns: int) -> Pixels:
         """(rows, columns) pixels of it, evenly spread and not averaged, without color."""
 
-    def whole(self) -> Pixels:
-        """All of it, (height, width, 3)."""
-        return np.ascontiguousarray(self.cells((0, 0), self.shape, 1)[..., :3])
+    def whole(self, cell: int = 1) -> Pixels:
+        """All of it, in means of `cell` x `cell` pixels: (height / cell, width / cell, 3), rounded up."""
+        height, width = self.shape
+        end = (-(-height // cell), -(-width // cell))
+        return np.ascontiguousarray(self.cells((0, 0), end, cell)[..., :3])
 
     def crop(self, matrix: Array, size: int) -> Pixels:
         """(3, size, size): `matrix` (2, 3) takes the crop's pixels to the frame's; centers lie at .5.
