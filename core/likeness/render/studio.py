@@ -26,6 +26,7 @@ SPAN_CM = 52.0  # of the shadow maps
 SHADOW_PX = 512
 BIAS_CM = 0.16
 WET_ROUGHNESS = 0.27
+_TAP_X, _TAP_Y = (0, 1, -1, 2, -2), (0, 2, -2, -1, 1)
 
 OPAQUE, CLEAR, STRAND = range(3)
 # How far light goes in skin, cm, and how much of it, for red, green and blue.
@@ -358,8 +359,16 @@ def _light(
                 gap = mz - depth[i, j]
                 if strand:  # hair lets light through, less with every layer
                     lit = np.exp(-max(0.0, gap - 0.1) * 0.9)
-                elif gap > (0.10 if scatter[y, x] > 0 else 0.05):
-                    continue
+                else:
+                    limit = 0.10 if scatter[y, x] > 0 else 0.05
+                    lit = 0.0
+                    for tap in range(5):  # thin casters cover part of a cell: ask its neighbors too
+                        ti = min(size - 1, max(0, i + _TAP_Y[tap]))
+                        tj = min(size - 1, max(0, j + _TAP_X[tap]))
+                        if mz - depth[ti, tj] <= limit + 0.04 * (tap > 0):
+                            lit += 0.2
+                    if lit == 0:
+                        continue
             r = 1.0 / np.sqrt(px * px + py * py + pz * pz)
             vx, vy, vz = -px * r, -py * r, -pz * r
             hx, hy, hz = lx + vx, ly + vy, lz + vz
