@@ -1,0 +1,43 @@
+"""A lower lip found too high is taken from below the teeth; one without teeth stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.face import lips
+from likeness.face.fit import Shot, with_person
+from likeness.face.person import Person, build_person, to_camera, to_pixels
+from likeness.head import points as dense
+from likeness.head.model import Head
+from tests.face.conftest import SIZE, expression, scene
+
+LIP, TOOTH = (0.4, 0.12, 0.12), (0.7, 0.66, 0.6)
+
+
+@pytest.fixture(scope="module")
+def mouth(head: Head) -> tuple[Person, np.ndarray]:
+    truth = scene(head, 4, turn_deg=(0.0, 0.0, 0.0))
+    shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
+    person = build_person(head, with_person(head, shot, truth.identity, shot.bias))
+    camera = to_camera(person, person.posed(expression()), truth.fit, truth.fit)
+    return person, to_pixels(camera, truth.lens)
+
+
+def test_lips_alone_do_not_slide(mouth: tuple[Person, np.ndarray]) -> None:
+    plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+    assert (lips.slide(plate, *mouth) == 0).all()
+
+
+def test_a_lip_that_carries_teeth_is_taken_from_below_them(mouth: tuple[Person, np.ndarray]) -> None:
+    person, pixels = mouth
+    plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+    inner, way = lips._ways(pixels[person.vertex_count :, :2])
+    edge = float((inner + 0.4 * way)[len(inner) // 2, 1])
+    plate[: int(edge)] = TOOTH
+    slid = lips.slide(plate, person, pixels)
+    lower = dense.GROUPS["lip_lower_inner"][8:11] + person.vertex_count
+    below = pixels[lower, 1] + slid[lower, 1]
+    assert (below > int(edge) - 0.5).all()
+    upper = dense.GROUPS["lip_outer"][10:14] + person.vertex_count
+    assert (slid[upper] == 0).all()
