@@ -22,8 +22,8 @@ VENV = ROOT / ".venv"
 PEERS = ROOT / ".venv-peers"
 LOCKS = ROOT / "locks"
 OLDEST = (3, 11)
-TRAINABLE = ("face_detector", "face_points", "face_regions", "head")
-HEAD_DATA = "ict_facekit_light.npz"
+TRAINABLE = ("body", "face_detector", "face_points", "face_regions", "head")
+HEAD_DATA, BODY_DATA = "ict_facekit_light.npz", "base.obj"
 # Blender as a module, for tests: one environment a version, all of them on Blender's own Python.
 BLENDERS = ("bpy45", "bpy50")
 BLENDER_PYTHON = (3, 11)
@@ -214,10 +214,11 @@ def command_package(args, rest):
 
 
 def command_train(args, rest):
-    """Train one house model from scratch on renders of the head data."""
+    """Build or train one house model from scratch, from the head data or, for the body, the body data."""
     data = Path(args.data).expanduser().resolve()
-    if not (data / HEAD_DATA).is_file():
-        raise Stop(f"{data} has no {HEAD_DATA}; give the folder of the head data by --data.")
+    needed = BODY_DATA if args.name == "body" else HEAD_DATA
+    if not (data / needed).is_file():
+        raise Stop(f"{data} has no {needed}; give the folder of that data by --data.")
     setup(train=True)
     run(python_of(VENV), "-m", "likeness.training." + args.name, "--data", data, *rest)
 
@@ -278,7 +279,12 @@ def parser():
     one.add_argument("name", nargs="?", default="core", help="what to pack: core, blender, nuke")
     one = add("train", command_train, "Train one house model. More words go to its script.")
     one.add_argument("name", choices=TRAINABLE, help="the model")
-    one.add_argument("--data", required=True, metavar="FOLDER", help="folder with " + HEAD_DATA)
+    one.add_argument(
+        "--data",
+        required=True,
+        metavar="FOLDER",
+        help=f"folder with {HEAD_DATA}; for the body, with {BODY_DATA}",
+    )
     add("lock", command_lock, "Resolve the dependencies anew into locks/.")
     return top
 

@@ -26,6 +26,7 @@ def run(tmp_path: Path) -> Run:
     def go(
         effect: str, out: str = "out", inputs: dict[str, str] | None = None, **params: Any
     ) -> Sequence[Result]:
+        params = {"texture_size": "none", **params}
         return run_job(Request(effect, inputs or {}, params, output=str(tmp_path / out)))
 
     return go
@@ -68,6 +69,16 @@ class TestHuman:
         assert set(manifest["models"]) == {"head", "body"}
         assert len(manifest["models"]["body"]["sha256"]) == 64
         assert "CC0" in manifest["sources"]["body"]
+        assert manifest["clothes"] == {"shirt": "white", "trousers": "denim", "shoes": "black"}
+        assert (len(manifest["visemes"]["oculus"]), len(manifest["visemes"]["microsoft"])) == (15, 22)
+
+    def test_clothes_go_on_and_come_off(self, run: Run) -> None:
+        def worn(**params: Any) -> set[str]:
+            doc = document(run("human", **params)[0].path)
+            return {p["extras"]["part"] for m in doc["meshes"] for p in m["primitives"]}
+
+        assert {"shirt", "trousers", "shoes", "body"} <= worn()
+        assert not {"shirt", "shoes"} & worn(shirt="none", shoes="none")
 
     def test_joints_take_the_names_asked_for(self, run: Run) -> None:
         nodes = document(run("human", joint_names="mixamo")[0].path)["nodes"]

@@ -122,20 +122,25 @@ def numbers(params: Mapping[str, Value]) -> dict[str, float]:
 def recipe(params: Mapping[str, Value]) -> dict[str, Any]:
     """What the person is made from, for the files: sliders off their rest, seed, models, licenses."""
     from likeness import __version__, catalog
+    from likeness.human.recipes import load_recipes
 
+    recipes = load_recipes()
     models = catalog.house_models()
     used = {
         name: {"sha256": models[name].sha256, "license": models[name].license} for name in ("head", "body")
     }
     sliders = {p.name: params[p.name] for p in FORM if p.name != "name" and params[p.name] != p.default}
-    worn = {p.name: params[p.name] for p in LOOK if params.get(p.name, p.default) != p.default}
+    look = {p.name: params[p.name] for p in LOOK if params.get(p.name, p.default) != p.default}
     return {
         "likeness": {
             "version": __version__,
             "synthetic": "Made with Likeness; not a person who exists",
             "seed": params["seed"],
             "sliders": sliders,
-            **({"look": worn} if worn else {}),
+            **({"look": look} if look else {}),
+            "clothes": worn(params),
+            "pose": params.get("pose", "A"),
+            "visemes": {"oculus": recipes.oculus, "microsoft": recipes.microsoft},
             "models": used,
             "sources": {
                 "head": "ICT-FaceKit Light, (c) 2020 USC Institute for Creative Technologies, MIT",
