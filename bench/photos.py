@@ -14,7 +14,7 @@ from likeness.human.figure import make_figure
 from likeness.human.hair import grow_hair
 from likeness.human.look import sample_look
 from likeness.human.materials import body_material, materials
-from likeness.human.photos import Photo, solve, take
+from likeness.human.photos import Photo, solve, take, with_one_lens
 from likeness.human.portrait import LIGHTS, Sitter, View, develop, picture
 
 Float = NDArray[np.float32]
@@ -33,7 +33,7 @@ def rows(people: tuple[int, ...] = PEOPLE) -> list[Row]:
         truth = identity(head, seed)
         photos = [p for p in views(head, seed, truth)]
         one.append(surface_error_mm(head, solve(photos[:1]).identity, truth))
-        three.append(surface_error_mm(head, solve(photos).identity, truth))
+        three.append(surface_error_mm(head, solve(with_one_lens(photos)).identity, truth))
         average.append(surface_error_mm(head, np.zeros_like(truth), truth))
     nobody = float(np.mean(average))
     return [

@@ -99,6 +99,16 @@ def take(
     return [Photo(points[k], lens, *read(track.frames[places[k]])) for k in keys]
 
 
+def with_one_lens(photos: Sequence[Photo]) -> list[Photo]:
+    """The photos with a lens estimated from all of them, if they may be one camera's: all of one size."""
+    sizes = {photo.linear.shape[:2] for photo in photos}
+    if len(photos) < 2 or len(sizes) > 1:
+        return list(photos)
+    height, width = sizes.pop()
+    lens = estimate_lens(load_head(), [photo.points for photo in photos], (width, height))
+    return [replace(photo, lens=lens) for photo in photos]
+
+
 def solve(photos: Sequence[Photo]) -> Sitting:
     """One person from all photos, and pose and expression in each."""
     head = load_head()

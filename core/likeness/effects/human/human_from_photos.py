@@ -71,7 +71,7 @@ def stated_rights(rights: object, note: object) -> dict[str, str]:
 
 
 def _photos(job: Job) -> list[Photo]:
-    from likeness.human.photos import take
+    from likeness.human.photos import take, with_one_lens
     from likeness.media.color import display_view
     from likeness.media.image import rgb
 
@@ -95,7 +95,7 @@ def _photos(job: Job) -> list[Photo]:
             focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
             device=job.device,
         )
-    return out
+    return out if job.params["focal_mm"] else with_one_lens(out)
 
 
 def _chosen(job: Job, estimated: Look) -> Look:
