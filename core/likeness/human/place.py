@@ -80,4 +80,3 @@ def stillness(head: Head, body: Body) -> Float:
     out = np.ones(len(head.mean), np.float32)
     out[body.neck.blend_rows] = 1 - body.neck.blend
     return out
-

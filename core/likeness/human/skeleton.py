@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import get_args
@@ -32,9 +32,7 @@ def make_skeleton(body: Body, points: Mapping[str, Float], jaw: Float, eyes: Flo
 def renamed(skeleton: Skeleton, naming: Naming) -> Skeleton:
     """The same skeleton in another program's words."""
     words = bone_names()[naming]
-    return Skeleton(
-        tuple(words[name] for name in skeleton.names), skeleton.parents, skeleton.positions
-    )
+    return Skeleton(tuple(words[name] for name in skeleton.names), skeleton.parents, skeleton.positions)
 
 
 @lru_cache(maxsize=1)
@@ -103,12 +101,3 @@ def pruned(weights: NDArray[np.floating]) -> tuple[NDArray[np.uint16], Float]:
     kept[kept < 0.004] = 0
     kept /= kept.sum(1, keepdims=True)
     return np.where(kept > 0, joints, 0).astype(np.uint16), kept.astype(np.float32)
-
-
-def descendants(skeleton: Skeleton, names: Sequence[str]) -> list[int]:
-    """The joints named and all below them."""
-    out: list[int] = []
-    for i, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents, strict=True)):
-        if name in names or parent in out:
-            out.append(i)
-    return out
