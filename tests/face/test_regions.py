@@ -35,7 +35,6 @@ def flat(region: str, crop: Crop, half: float = 0.0) -> Regions:
     return Regions(alpha, np.zeros_like(alpha), alpha, crop)
 
 
-
 def test_every_cell_sums_to_one(found: Regions) -> None:
     assert found.alpha.shape == (96, 96, 12)
     assert found.alpha.sum(2) == pytest.approx(np.ones((96, 96)), abs=1e-4)
