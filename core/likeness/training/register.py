@@ -39,13 +39,12 @@ def register(name: str, path: Path | str, task: str = "", license: str = "Apache
         raise BadInput(f"What the model '{name}' does is not known.", "Say it: --task TEXT.")
     if not card.is_file() or not _HASH.search(text := card.read_text("utf-8")):
         raise BadInput(f"The model '{name}' has no card with a line 'SHA-256:'.", f"Write {card}.")
-    data = source.read_bytes()
-    opset = 0 if source.suffix == ".npz" else _opset(source, data)
+    opset = 0 if source.suffix == ".npz" else _opset(source)
     model = catalog.HouseModel(
         name,
         f"{name}{'.npz' if source.suffix == '.npz' else '.onnx'}",
         catalog.sha256_of(source),
-        len(data),
+        source.stat().st_size,
         license,
         opset,
         task,
@@ -59,9 +58,9 @@ def register(name: str, path: Path | str, task: str = "", license: str = "Apache
     return model
 
 
-def _opset(source: Path, data: bytes) -> int:
+def _opset(source: Path) -> int:
     runtime.session(source.resolve(), "cpu")
-    contents = onnx_file.read(data, source.name)
+    contents = onnx_file.read(source.read_bytes(), source.name)
     if contents.external:
         raise BadInput(f"{source} keeps weights in other files.", "Export it as one file.")
     return contents.opset
