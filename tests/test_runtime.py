@@ -306,9 +306,10 @@ class TestHouseModels:
             runtime.session("double")
 
     def test_every_model_of_the_package_is_whole_and_opens(self) -> None:
-        for name in catalog.house_models():
+        for name, model in catalog.house_models().items():
             assert catalog.verify(name).state == "ok", name
-            assert runtime.session(name, "cpu").inputs, name
+            if model.path.suffix == ".onnx":
+                assert runtime.session(name, "cpu").inputs, name
 
 
 def graph(nodes: list[onnx.NodeProto], weights: list[TensorProto] | None = None) -> bytes:
