@@ -41,19 +41,29 @@ LIKENESS = Input(
 
 
 def find(job: Job, name: str, prefix: str = "", *, everyone: bool = False) -> dict[str, Any]:
-    """Follow and fit the face of input `name` that the parameters choose, through all its frames."""
+    """Follow and fit the face of input `name` that the parameters choose, through all its frames.
+
+    Kept by what it looks at: another driver, as every move of a host's sliders makes one, leaves what was
+    found of the plate.
+    """
     source = job.source(name)
     like = job.source("likeness") if job.kind("likeness") == "picture" and not prefix else None
-    return findings.find(
-        source,
-        [source.frames[0]] if source.is_still else list(source.frames),
-        (source.width, source.height),
-        choose=str(job.params[f"{prefix}face"]),
-        index=int(job.params[f"{prefix}face_index"]),  # type: ignore[arg-type]
-        focal_mm=float(job.params["focal_mm"]),  # type: ignore[arg-type]
-        device=job.device,
-        check=job.check,
-        tell=lambda done, total: job.progress(done, total, f"track {name}"),
-        everyone=everyone,
-        likeness=None if like is None else (like, (like.width, like.height)),
-    )
+    choice = (f"{prefix}face", f"{prefix}face_index", "focal_mm")
+
+    def follow() -> dict[str, Any]:
+        return findings.find(
+            source,
+            [source.frames[0]] if source.is_still else list(source.frames),
+            (source.width, source.height),
+            choose=str(job.params[choice[0]]),
+            index=int(job.params[choice[1]]),  # type: ignore[arg-type]
+            focal_mm=float(job.params[choice[2]]),  # type: ignore[arg-type]
+            device=job.device,
+            check=job.check,
+            tell=lambda done, total: job.progress(done, total, f"track {name}"),
+            everyone=everyone,
+            likeness=None if like is None else (like, (like.width, like.height)),
+        )
+
+    seen = [name] if like is None else [name, "likeness"]
+    return job.cached("faces" if everyone else "face", follow, inputs=seen, params=choice)

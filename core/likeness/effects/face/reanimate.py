@@ -16,6 +16,7 @@ from likeness.face import reenact, retarget
 from likeness.face.fit import Fit
 from likeness.face.person import build_person
 from likeness.head.model import load_head
+from likeness.media.color import display_view
 from likeness.media.image import Image, color_channels, rgb
 from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resample, retime, smooth
 
@@ -80,7 +81,7 @@ def _taken(job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, frame:
     if source.is_still and "taken" in job.memo:
         kept: reenact.Taken = job.memo["taken"]
         return kept
-    shown = source.look(frame).whole()
+    shown = display_view(rgb(image), source.linear_colorspace)
     seed = (job.request.seed, 0 if source.is_still else frame)  # a still's grain stands still too
     taken = reenact.take(rig, rgb(image), fit, lens, shown, seed)
     if source.is_still:
