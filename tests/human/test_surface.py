@@ -59,6 +59,26 @@ def test_the_skins_of_the_color_checker_are_among_its_colors(patch, tones):
     assert tones[0] <= tone <= tones[1]
 
 
+def test_skin_of_any_tone_is_warm_and_tones_are_even_steps_of_lightness():
+    tones = np.linspace(0, 1, 6)
+    colors = tissue.skin_color(*tissue.fractions(tones, np.full(6, 0.25)), np.full(6, 0.76))
+    assert (colors[:, 0] > 1.5 * colors[:, 2]).all() and (colors[:, 0] > 1.2 * colors[:, 1]).all()
+    lightness = 116 * np.cbrt(colors @ [0.2126, 0.7152, 0.0722]) - 16
+    steps = -np.diff(lightness)
+    assert steps.min() > 0.6 * steps.mean()
+    assert 20 < lightness[-1] < 30 and 62 < lightness[0] < 72
+
+
+def test_ancestry_draws_the_skins_tone_and_leaves_people_free_to_differ():
+    def tones(**ancestry):
+        return np.array([sample_look(seed, ancestry=ancestry).skin_tone for seed in range(40)])
+
+    dark, light = tones(african=1.0), tones(european=1.0)
+    assert dark.mean() > 0.6 and light.mean() < 0.15
+    assert dark.std() > 0.08
+    assert tones().std() > 0.2
+
+
 def test_a_tone_is_found_again_from_its_color():
     color = tissue.skin_color(*tissue.fractions(0.42, 0.3), 0.75)
     assert tissue.tone_of(color) == pytest.approx((0.42, 0.3), abs=0.02)

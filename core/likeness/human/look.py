@@ -27,21 +27,24 @@ HAIR_STYLES = (
     "fringe",
 )
 BEARDS = ("none", "stubble", "moustache", "goatee", "short", "full")
+# Mean skin tone and its standard deviation: tendencies of groups, with every person free to differ.
+TONES = {"african": (0.72, 0.15), "asian": (0.2, 0.09), "european": (0.08, 0.06)}
 
 
 @dataclass(frozen=True)
 class Look:
     """A surface. Numbers without a unit go from 0 to 1.
 
-    `skin_tone` the melanin from palest to darkest; `redness` the blood. `age` in years draws wrinkles
-    and spots. `eye_melanin` from blue to black-brown, `eye_green` toward green. `hair_melanin` from
-    white-blond to black, `hair_red` toward red, `gray`. `style` one of `HAIR_STYLES`, `hair_length` of its
-    range, `beard` one of `BEARDS`. `blush` to `foundation` are make-up. `tooth_white` and `tooth_wear`.
+    `skin_tone` the melanin from palest to darkest in even steps of lightness; `redness` the blood.
+    `age` in years draws wrinkles and spots. `eye_melanin` from blue to black-brown, `eye_green` toward
+    green. `hair_melanin` from white-blond to black, `hair_red` toward red, `gray`. `style` one of
+    `HAIR_STYLES`, `hair_length` of its range, `beard` one of `BEARDS`. `blush` to `foundation` are
+    make-up. `tooth_white` and `tooth_wear`.
     """
 
     seed: int = 0
     age: float = 30.0
-    skin_tone: float = 0.2
+    skin_tone: float = 0.12
     redness: float = 0.4
     freckles: float = 0.0
     moles: float = 0.2
@@ -110,14 +113,23 @@ def make_look(values: Mapping[str, Any]) -> Look:
     return Look(**values)
 
 
-def sample_look(seed: int, sex: float = 0.0, age: float | None = None, tone: float | None = None) -> Look:
-    """A likely surface for a seed; `sex` -1 (female) to 1 (male) weighs beards and make-up."""
+def sample_look(
+    seed: int,
+    sex: float = 0.0,
+    age: float | None = None,
+    tone: float | None = None,
+    ancestry: Mapping[str, float] | None = None,
+) -> Look:
+    """A likely surface for a seed; `sex` -1 (female) to 1 (male) weighs beards and make-up.
+
+    `ancestry` weights by the names of `TONES` draw the skin's tone, and all of mankind what is left to 1.
+    """
     rng = np.random.default_rng(seed + 77)
     drawn_age = float(rng.uniform(20, 75))
-    drawn_tone = float(rng.beta(1.0, 1.2))
+    drawn_tone = tone_among(ancestry or {}, float(rng.beta(1.0, 1.6)), float(rng.normal()))
     age = drawn_age if age is None else age
     tone = drawn_tone if tone is None else tone
-    fair = max(0.0, 1 - tone / 0.4)
+    fair = max(0.0, 1 - tone / 0.25)
     male = (1 + sex) / 2
     gray = float(np.clip((age - 45) / 30 + rng.normal(0, 0.15), 0, 1)) if age > 38 else 0.0
     styles = _styles(male, tone, age)
@@ -163,8 +175,18 @@ def sample_look(seed: int, sex: float = 0.0, age: float | None = None, tone: flo
     )
 
 
+def tone_among(ancestry: Mapping[str, float], anyone: float, deviation: float = 0.0) -> float:
+    """A skin tone: `anyone`'s, drawn toward those of an ancestry, `deviation` standard deviations off."""
+    total = sum(ancestry.values())
+    if total <= 0:
+        return anyone
+    mean, spread = np.sum([w * np.array(TONES[name]) for name, w in ancestry.items()], axis=0) / total
+    known = min(1.0, total)
+    return float(np.clip((1 - known) * anyone + known * (mean + spread * deviation), 0, 1))
+
+
 def _styles(male: float, tone: float, age: float) -> dict[str, float]:
-    coily = max(0.0, (tone - 0.55) / 0.3)
+    coily = max(0.0, (tone - 0.45) / 0.3)
     odds = {
         "bald": 0.12 * male * (age / 45),
         "buzz": 0.15 * male,

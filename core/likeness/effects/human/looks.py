@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from likeness.declare import Param, Value
-from likeness.human.look import BEARDS, HAIR_STYLES, Look, make_look, sample_look
+from likeness.human.look import BEARDS, HAIR_STYLES, TONES, Look, make_look, sample_look, tone_among
 from likeness.results import Result
 
 if TYPE_CHECKING:
@@ -107,11 +107,15 @@ def look(params: Mapping[str, Value]) -> Look:
     With a seed, what is left at its default comes from the seed, as the form does.
     """
     seed, age = int(params["seed"]), float(params["age"])  # type: ignore[arg-type]
+    ancestry = {name: float(params[name]) for name in TONES}  # type: ignore[arg-type]
     given = {p.name: params[p.name] for p in LOOK}
+    asked = float(given["skin_tone"])  # type: ignore[arg-type]
+    tone = None if asked == USUAL.skin_tone else asked
     if not seed:
-        return make_look({**{n: v for n, v in given.items() if v != AUTO}, "age": age})
-    tone = None if given["skin_tone"] == USUAL.skin_tone else float(given["skin_tone"])  # type: ignore[arg-type]
-    drawn = sample_look(seed, float(params["sex"]), age, tone)  # type: ignore[arg-type]
+        usual = {n: v for n, v in given.items() if v != AUTO}
+        tone = tone_among(ancestry, asked) if tone is None else tone
+        return make_look({**usual, "age": age, "skin_tone": tone})
+    drawn = sample_look(seed, float(params["sex"]), age, tone, ancestry)  # type: ignore[arg-type]
     chosen = {p.name: given[p.name] for p in LOOK if given[p.name] != p.default}
     made = {f.name: getattr(drawn, f.name) for f in fields(Look)}
     return replace(make_look({**made, **chosen}), seed=seed)
