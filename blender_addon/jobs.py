@@ -151,7 +151,7 @@ queue: list[Job] = []
 def prepare(context: bpy.types.Context, effect: Declared, preview: bool = False) -> Job:
     """Check everything that can be checked now and write the inputs; raise `Trouble` in one sentence.
 
-    A `preview` is the current frame alone, as a movie of one frame that is soon written and read.
+    A `preview` is the current frame alone, as a JPEG, which is soon written and read.
     """
     scene = context.scene
     settings = properties.settings(scene, effect)
@@ -187,7 +187,7 @@ def prepare(context: bpy.types.Context, effect: Declared, preview: bool = False)
 
 
 def _preview_path() -> str:
-    return str(preferences.own_folder("preview") / f"{uuid.uuid4().hex[:12]}.mp4")
+    return str(preferences.own_folder("preview") / f"{uuid.uuid4().hex[:12]}.jpg")
 
 
 def add(job: Job) -> None:

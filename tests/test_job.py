@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import itertools
 import os
 import random
 import resource
@@ -26,7 +27,7 @@ import likeness
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.errors import BadInput, BadOutput, BadRequest, Cancelled, LikenessError
 from likeness.frames import EFFECT, REQUEST, SOURCE_TYPE, SYNTHETIC, VERSION, exr_text
-from likeness.job import Event, Job, Layers, Request, Result, run_job
+from likeness.job import Event, Job, Kept, Layers, Request, Result, run_job
 from likeness.media.image import Image
 from likeness.registry import find
 
@@ -340,6 +341,21 @@ def test_a_still_is_one_file_or_as_many_frames_as_are_asked_for(plate: str, tmp_
     assert sorted(hashes(tmp_path / "many")) == ["shot.008.exr", "shot.009.exr", "shot.010.exr"]
 
 
+@pytest.mark.parametrize("name", ["look.png", "look.jpg"])
+def test_one_frame_may_be_a_picture_to_look_at(plate: str, tmp_path: Path, name: str) -> None:
+    [result] = run_job(replace(tint(plate, tmp_path / "out" / name), frames="3"))
+    assert result.path == str(tmp_path / "out" / name) and result.meta["frames"] == [3]
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [name]
+    run_job(replace(tint(plate, tmp_path / "shot.####.exr"), frames="3"))
+    linear = oiio.ImageBuf(str(tmp_path / "shot.0003.exr")).get_pixels()[..., :3]
+    shown = np.clip(
+        np.where(linear <= 0.0031308, linear * 12.92, 1.055 * abs(linear) ** (1 / 2.4) - 0.055), 0, 1
+    )
+    picture = oiio.ImageBuf(result.path)
+    np.testing.assert_allclose(picture.get_pixels(), shown, atol=0.003 if name.endswith("png") else 0.25)
+    assert "compositeWithTrainedAlgorithmicMedia" in picture.spec().getattribute("Software")
+
+
 @pytest.mark.parametrize(
     ("change", "error", "named"),
     [
@@ -351,7 +367,9 @@ def test_a_still_is_one_file_or_as_many_frames_as_are_asked_for(plate: str, tmp_
         ({"inputs": {"plate": "take.csv"}}, BadInput, "take.csv"),
         ({"inputs": {"plate": "/no/plate.exr"}}, BadInput, "/no/plate.exr"),
         ({"output": ""}, BadRequest, "no output"),
-        ({"output": "shot.png"}, BadRequest, "shot.png"),
+        ({"output": "shot.tif"}, BadRequest, "shot.tif"),
+        ({"output": "shot.####.png"}, BadRequest, "shot.####.png"),
+        ({"output": "shot.png"}, BadRequest, "shot.png is one picture for 6 frames"),
         ({"output": "shot.exr"}, BadRequest, "one file for 6 frames"),
         ({"frames": "0-3"}, BadRequest, "has frames 1-6, not 0-3"),
         ({"frames": "5-9"}, BadRequest, "has frames 1-6, not 5-9"),
@@ -496,6 +514,37 @@ def test_parts_of_an_analysis_are_shared_by_what_they_depend_on(plate: str, tmp_
     for drive in (two, three, two):
         run_job(Request("own", {"plate": one, "driver": drive}, output=str(tmp_path / "o")), effects=[made])
     assert made_of == ["plate", "driver", "driver"]
+
+
+def test_what_is_kept_is_made_anew_for_other_content_values_or_frames(plate: str, tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def render(job: Job, frame: int) -> Layers:
+        def make() -> Any:
+            made.append(frame)
+            return job.source("plate").read(frame)
+
+        return {"comp": job.keep("picture", make, inputs=["plate"], params=["depth"], frame=frame)}
+
+    params = (
+        Param("depth", "int", 2, "Depth", "Looked at.", 0, 9),
+        Param("look", "int", 3, "Look", "Not.", 0, 9),
+    )
+    mine, kept, outputs = effect(render=render, params=params), {}, itertools.count()
+
+    def again(frame: int, kept: Kept | None = kept, **values: int) -> int:
+        output = tmp_path / f"out{next(outputs)}"
+        run_job(Request("own", {"plate": plate}, values, str(frame), str(output)), effects=[mine], kept=kept)
+        return len(made)
+
+    assert again(2) == 1 and again(2) == 1 and again(2, look=4) == 1
+    # Of each name there is one: frames take each other's place.
+    assert again(3) == 2 and again(2) == 3 and len(kept) == 1
+    assert again(2, depth=5) == 4
+    write_exr(Path(plate.replace("####", "0002")), seed=99)
+    assert again(2, depth=5) == 5
+    # What no process keeps ends with its run.
+    assert again(2, None, depth=5) == 6 and again(2, None, depth=5) == 7
 
 
 def test_an_effect_of_another_code_does_not_take_over_its_findings(plate: str, tmp_path: Path) -> None:

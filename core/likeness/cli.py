@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 
 INPUT_HELP = "an input file, a sequence such as plate=shot.####.exr, or a folder; once for each input"
 SET_HELP = "a parameter; once for each, those not given keep their default"
-OUT_HELP = "an EXR pattern such as shot.####.exr, a movie (.mov, .mp4, .mkv, .mxf) or a folder"
+OUT_HELP = (
+    "an EXR pattern such as shot.####.exr, a movie (.mov, .mp4, .mkv, .mxf), a folder, or one .png or .jpg"
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""How rendered frames reach the disk: an EXR sequence frame by frame, or one movie."""
+"""How rendered frames reach the disk: an EXR sequence frame by frame, one movie, or one picture to see."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ Delivery = Callable[["Job"], Result]
 
 MOVIES = {".mov": "prores4444", ".mp4": "h264", ".mkv": "h264", ".mxf": "dnxhr"}
 REQUEST, EFFECT, VERSION = "likeness:request", "likeness:effect", "likeness:version"
+STILLS = frozenset([".png", ".jpg", ".jpeg"])
 # IPTC's word for a picture that is partly made by a model, as content credentials use it.
 SOURCE_TYPE = "Iptc4xmpExt:DigitalSourceType"
 SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _FILES = frozenset(
     [
-        ".png",
-        ".jpg",
-        ".jpeg",
+        *STILLS,
         ".tif",
         ".tiff",
         ".dpx",
@@ -51,12 +50,15 @@ _EXR_MAGIC = b"\x76\x2f\x31\x01"
 def plan(job: Job) -> Delivery | None:
     """How this job's frames will be written, None if it makes none; check that the output can be.
 
-    Raises `BadRequest` for an output that is neither a pattern, a movie nor a folder, and `BadOutput`
-    for one that cannot be written.
+    Raises `BadRequest` for an output that is neither a pattern, a movie, a picture of one frame nor a
+    folder, and `BadOutput` for one that cannot be written.
     """
+    from likeness.media.sequence import parse_pattern
+
     renders = job.effect.render is not None
     suffix = job.output.suffix.lower()
-    if renders and suffix in _FILES:
+    shown = suffix in STILLS and parse_pattern(job.output).is_still
+    if renders and suffix in _FILES and not shown:
         kinds = ", ".join(MOVIES)
         raise BadRequest(
             f"Frames cannot be written to {job.output.name}.", f"Name .####.exr, a folder or {kinds}."
@@ -69,8 +71,13 @@ def plan(job: Job) -> Delivery | None:
     sweep(job.folder)
     if not renders:
         return None
-    _spare_inputs(job, str(job.output if suffix in MOVIES else pattern(job)))
-    return movie if suffix in MOVIES else sequence
+    _spare_inputs(job, str(job.output if shown or suffix in MOVIES else pattern(job)))
+    if shown and len(job.chunk) > 1:
+        raise BadRequest(
+            f"{job.output.name} is one picture for {len(job.chunk)} frames.",
+            "Ask for one frame, or name .####.exr.",
+        )
+    return still if shown else movie if suffix in MOVIES else sequence
 
 
 def pattern(job: Job) -> Pattern:
@@ -127,6 +134,22 @@ def movie(job: Job) -> Result:
         for frame in job.chunk[1:]:
             writer.put(None, functools.partial(out.write, render(job, frame)["comp"]))
     return _result(job, str(job.output))
+
+
+def still(job: Job) -> Result:
+    """Render the one frame and write its comp as a screen shows it, in sRGB."""
+    from likeness.media import color, write_image
+
+    counter = _Counter(job, 0)
+    comp = render(job, job.chunk[0])["comp"]
+    # JPEG keeps none of our own attributes, but every format has this one.
+    marks = _marks(job) | {"Software": f"Likeness {likeness.__version__} ({SYNTHETIC})"}
+    write_image(job.output, comp, colorspace="auto", depth="uint8", metadata=marks)
+    counter.one_more(job.output)
+    result = _result(job, str(job.output))
+    return replace(
+        result, meta={**result.meta, "colorspace": color.first_known(color.SRGB), "layers": ["comp"]}
+    )
 
 
 def render(job: Job, frame: int) -> Layers:
@@ -229,9 +252,17 @@ class _Counter:
 def _write(job: Job, path: Path, layers: Layers) -> None:
     from likeness.media import write_layers
 
-    marks = {REQUEST: job.hash, EFFECT: job.effect.name, VERSION: likeness.__version__}
     with output_errors(path):
-        write_layers(path, layers, metadata=marks | {SOURCE_TYPE: SYNTHETIC})
+        write_layers(path, layers, metadata=_marks(job))
+
+
+def _marks(job: Job) -> dict[str, str]:
+    return {
+        REQUEST: job.hash,
+        EFFECT: job.effect.name,
+        VERSION: likeness.__version__,
+        SOURCE_TYPE: SYNTHETIC,
+    }
 
 
 def _result(job: Job, path: str) -> Result:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from likeness import frames
 from likeness.declare import Effect, Input, InputKind, Value
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Event", "Job", "Layers", "Request", "Result", "run_job"]
 
 Layers: TypeAlias = "dict[str, Image]"
+Kept: TypeAlias = dict[str, tuple[str, Any]]
+Thing = TypeVar("Thing")
 
 PICTURES: frozenset[InputKind] = frozenset({"picture", "matte"})
 _SUFFIXES: dict[InputKind, set[str]] = {
@@ -44,7 +46,7 @@ class Job:
     and by all values of the parameters that are declared `analyzed=False`, so while `analyze` runs
     `frames` is the whole shot and `params` lacks those.
     `output` is the absolute output path. `memo` is the effect's own table for what it wants to keep
-    between the frames of this run.
+    between the frames of this run. `kept` is what `keep` has of the runs before.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Job:
         *,
         on_event: Callable[[Event], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
+        kept: Kept | None = None,
     ) -> None:
         self.request = request
         self.effect = effect
@@ -63,6 +66,7 @@ class Job:
         self.device = request.device
         self.findings: Mapping[str, Any] = MappingProxyType({})
         self.memo: dict[str, Any] = {}
+        self._kept: Kept = {} if kept is None else kept
         self._on_event = on_event
         self._cancelled = cancelled
         self._stage = ("", 0.0, 0)
@@ -91,7 +95,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """Where result files go: the output itself if it is a folder, else the folder it lies in."""
-        is_file = self.output.suffix.lower() in {".exr", *frames.MOVIES}
+        is_file = self.output.suffix.lower() in {".exr", *frames.MOVIES, *frames.STILLS}
         return self.output.parent if is_file else self.output
 
     @property
@@ -191,6 +195,28 @@ class Job:
         key = self._identity(given, {p: self._params[p] for p in params}, of=name)
         return cache.kept(cache.folder() / "jobs" / key, make)
 
+    def keep(
+        self,
+        name: str,
+        make: Callable[[], Thing],
+        *,
+        inputs: Sequence[str],
+        params: Sequence[str] = (),
+        frame: int | None = None,
+    ) -> Thing:
+        """What `make()` returns, made once for that frame, the inputs' content and the parameters' values.
+
+        It stays in memory as it is, for the next frame and in a worker for the next run: the last one of
+        each `name`, so `make` must not look at anything else, and nobody may change what it returns.
+        """
+        chosen = {p: self._params[p] for p in params}
+        key = self._identity(inputs, chosen, of=f"{name} {frame}")
+        if name not in self._kept or self._kept[name][0] != key:
+            self._kept.pop(name, None)  # so that there are never two
+            self._kept[name] = key, make()
+        thing: Thing = self._kept[name][1]
+        return thing
+
     def _identity(self, inputs: Iterable[str], params: Mapping[str, Value], of: str) -> str:
         return digest(
             {
@@ -250,14 +276,17 @@ def run_job(
     on_event: Callable[[Event], None] = lambda event: None,
     cancelled: Callable[[], bool] = lambda: False,
     effects: Sequence[Effect] | None = None,
+    kept: Kept | None = None,
 ) -> list[Result]:
     """Run a request to its end and return what was made, in the order of the effect's outputs.
 
     `on_event` is told progress, `cancelled` is asked often whether to stop. `effects` are those to
-    choose from, by default the registry's. Raises a `LikenessError`; finished frames are kept.
+    choose from, by default the registry's. `kept` is for a process that runs several requests: a table,
+    empty at first and given with each, in which effects find again what they made (`Job.keep`). Raises
+    a `LikenessError`; finished frames are kept.
     """
     effect = find(request.effect, effects)
-    with Job(request, effect, on_event=on_event, cancelled=cancelled) as job:
+    with Job(request, effect, on_event=on_event, cancelled=cancelled, kept=kept) as job:
         delivery = frames.plan(job)
         job.chunk  # noqa: B018 - a wrong range is told before the work starts
         results: list[Result] = []

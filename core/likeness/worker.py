@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import likeness
 from likeness.errors import Cancelled, LikenessError, unexpected
-from likeness.job import Event, run_job
+from likeness.job import Event, Kept, run_job
 from likeness.registry import effects, schemas
 from likeness.request import Request
 from likeness.stop import Stop
@@ -66,6 +66,7 @@ class Worker:
         self._writing = threading.Lock()
         self._closing = False
         self._runs: dict[str | int, Run] = {}
+        self._kept: Kept = {}
         # Whoever pops a run from here, to do it or to cancel it, has it for itself.
         self._waiting: dict[str | int, Run] = {}
         self._todo: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
@@ -173,7 +174,8 @@ class Worker:
 
         try:
             with run.stop.watching():
-                results = run_job(Request.from_json(run.params), on_event=tell, cancelled=run.stop)
+                request = Request.from_json(run.params)
+                results = run_job(request, on_event=tell, cancelled=run.stop, kept=self._kept)
             method, params = "result", {"results": [result.to_dict() for result in results]}
             json.dumps(params, allow_nan=False)
         except KeyboardInterrupt:

@@ -47,7 +47,7 @@ def _slide(portrait: str, folder: str) -> dict[str, Any]:
         start = time.monotonic()
         bpy.ops.likeness.preview()
         took[name] = time.monotonic() - start
-        shutil.copy(bpy.path.abspath(bpy.data.images["Likeness Preview"].filepath), f"{folder}/{name}.mp4")
+        shutil.copy(bpy.path.abspath(bpy.data.images["Likeness Preview"].filepath), f"{folder}/{name}.jpg")
     own = os.path.dirname(bpy.path.abspath(bpy.data.images["Likeness Preview"].filepath))
     scene.frame_set(20)
     bpy.ops.likeness.key_face()
@@ -69,7 +69,7 @@ def test_sliders_show_at_once(blender: Blender, portrait: Path, tmp_path: Path) 
     print(told)
     shown = {}
     for name in ("rest", "open", "back"):
-        with open_source(tmp_path / f"{name}.mp4") as source:
+        with open_source(tmp_path / f"{name}.jpg") as source:
             shown[name] = source.read(1).pixels[..., :3]
     mouth = np.abs(shown["open"] - shown["rest"])
     assert shown["rest"].shape == (256, 256, 3)

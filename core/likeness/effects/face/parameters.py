@@ -27,6 +27,11 @@ def face(prefix: str = "", of: str = "plate") -> tuple[Param, Param]:
     )  # fmt: skip
 
 
+def chosen(prefix: str = "") -> tuple[str, ...]:
+    """The names of the parameters on which what `find` finds depends."""
+    return (f"{prefix}face", f"{prefix}face_index", "focal_mm")
+
+
 FOCAL = Param(
     "focal_mm", "float", 0.0, "Focal length",
     "The lens, as on a 36 mm wide film back; 0 estimates it from the face's perspective.",
@@ -48,7 +53,7 @@ def find(job: Job, name: str, prefix: str = "", *, everyone: bool = False) -> di
     """
     source = job.source(name)
     like = job.source("likeness") if job.kind("likeness") == "picture" and not prefix else None
-    choice = (f"{prefix}face", f"{prefix}face_index", "focal_mm")
+    choice = chosen(prefix)
 
     def follow() -> dict[str, Any]:
         return findings.find(

@@ -52,16 +52,15 @@ def analyze(job: Job) -> dict[str, Any]:
 
 def render(job: Job, frame: int) -> Layers:
     """One frame: pose the plate's head as the driver says, redraw it, lay it over the plate."""
-    plate_source = job.source("plate")
-    image = plate_source.read(frame)
+    source = job.source("plate")
     found = faces.under("plate", job.findings)
-    index = 0 if plate_source.is_still else int(np.flatnonzero(found["frames"] == frame)[0])
+    index = 0 if source.is_still else int(np.flatnonzero(found["frames"] == frame)[0])
     if not found["found"][index]:
-        return _untouched(image)
+        return _untouched(source.read(frame))
     fit = faces.fit_of(found, index)
     wanted = _target(job, fit, job.shot.index(frame))
     rig, lens = _rig(job, found), faces.lens_of(found)
-    taken = _taken(job, rig, image, fit, lens, frame)
+    image, taken = _taken(job, rig, fit, lens, frame)
     drawn = reenact.redraw(rig, taken, wanted, lens)
     if drawn is None:
         return _untouched(image)
@@ -69,24 +68,23 @@ def render(job: Job, frame: int) -> Layers:
 
 
 def _rig(job: Job, found: dict[str, Any]) -> reenact.Rig:
-    if "rig" not in job.memo:
-        job.memo["rig"] = reenact.build_rig(build_person(load_head(), faces.shot_of(found)))
-    rig: reenact.Rig = job.memo["rig"]
-    return rig
+    def build() -> reenact.Rig:
+        return reenact.build_rig(build_person(load_head(), faces.shot_of(found)))
+
+    return job.keep("rig", build, inputs=["plate"], params=parameters.chosen())
 
 
-def _taken(job: Job, rig: reenact.Rig, image: Image, fit: Fit, lens: Any, frame: int) -> reenact.Taken:
-    """The plate taken apart; a still is taken apart once."""
+def _taken(job: Job, rig: reenact.Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, reenact.Taken]:
+    """The plate's picture and the same taken apart; a still is taken apart once."""
     source = job.source("plate")
-    if source.is_still and "taken" in job.memo:
-        kept: reenact.Taken = job.memo["taken"]
-        return kept
-    shown = display_view(rgb(image), source.linear_colorspace)
-    seed = (job.request.seed, 0 if source.is_still else frame)  # a still's grain stands still too
-    taken = reenact.take(rig, rgb(image), fit, lens, shown, seed)
-    if source.is_still:
-        job.memo["taken"] = taken
-    return taken
+    at = 0 if source.is_still else frame  # a still's grain stands still too
+
+    def take() -> tuple[Image, reenact.Taken]:
+        image = source.read(frame)
+        shown = display_view(rgb(image), source.linear_colorspace)
+        return image, reenact.take(rig, rgb(image), fit, lens, shown, (job.request.seed, at))
+
+    return job.keep("taken", take, inputs=["plate"], params=parameters.chosen(), frame=at)
 
 
 def _performance(job: Job) -> Performance:
