@@ -9,12 +9,13 @@ and the work is done by a process of its own that speaks JSON (`likeness_client`
 import bpy
 from bpy.app.handlers import persistent
 
-from . import jobs, live, operators, panels, preferences, presets, properties, schemas, worker
+from . import exporting, jobs, live, operators, panels, preferences, presets, properties, schemas, worker
 
 CLASSES = (
     preferences.LikenessPreferences,
     *operators.CLASSES,
     *presets.CLASSES,
+    *exporting.CLASSES,
     *live.CLASSES,
     *panels.CLASSES,
 )
@@ -43,6 +44,7 @@ def register() -> None:
     properties.register()
     live.register()
     panels.register()
+    exporting.register()
     bpy.app.handlers.load_pre.append(_on_load)
     if not bpy.app.background:
         bpy.app.timers.register(operators.look_for_more, first_interval=1.0)
@@ -53,6 +55,7 @@ def unregister() -> None:
     bpy.app.handlers.load_pre.remove(_on_load)
     if bpy.app.timers.is_registered(operators.look_for_more):
         bpy.app.timers.unregister(operators.look_for_more)
+    exporting.unregister()
     panels.unregister()
     live.unregister()
     properties.unregister()

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import bpy.utils.previews
 
-from . import fields, jobs, properties, schemas, versions
+from . import exporting, fields, jobs, properties, schemas, versions
 
 ICONS = {"face": "USER", "human": "ARMATURE_DATA", "scene": "SCENE_DATA"}
 TITLES = {"face": "Faces", "human": "Digital Humans", "scene": "Scenes"}
@@ -221,6 +221,11 @@ def draw_job(layout: Any, job: jobs.Job, index: int) -> None:
         row.operator("likeness.open_folder", text="", icon="FILE_FOLDER").path = folder_of(job)
     for line in wrapped(job.text):
         box.label(text=line)
+    for result in job.results:
+        model = exporting.model_at(result["path"]) if result["kind"] == "model" else None
+        if model is not None:
+            asked = box.operator("likeness.export_model", text="Export Model...", icon="EXPORT")
+            asked.collection = model.name
 
 
 def folder_of(job: jobs.Job) -> str:

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from ..versions import fcurves
 from . import Landing
 
 CM = 0.01
+MODEL = "likeness_model"  # the property of a collection that names the file it came from
+RECIPE = "likeness"  # the property of the topmost objects that says what the model was made from
+_LEVEL = re.compile(r"_LOD(\d+)($|\.)")
 
 
 def reads(path: str) -> bool:
@@ -49,17 +54,38 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     _bake_caches(scene, made, [a for a in bpy.data.actions if a not in actions], landing)
     _unlink(made)
     home = landing.home(scene)
+    home[MODEL] = path
     for each in made:
         home.objects.link(each)
         # Coarser variants of a mesh stand in the same place.
-        each.hide_render = each.hide_viewport = bool(re.search(r"_LOD[1-9]\d*($|\.)", each.name))
+        each.hide_render = each.hide_viewport = bool(level(each.name))
     left = [each for each in bpy.data.cache_files if each not in caches]
     left += [each for each in bpy.data.collections if each not in collections and each != home]
     bpy.data.batch_remove(left)
     _materials(made, landing)
+    recipe = _recipe(path)
+    for each in made if recipe else ():
+        if each.parent is None:
+            each[RECIPE] = recipe
     cameras = [each for each in made if each.type == "CAMERA"]
     landing.camera = cameras[0].name if cameras else landing.camera
     return []
+
+
+def level(name: str) -> int | None:
+    """The level of detail that an object's name tells, 0 for the finest."""
+    found = _LEVEL.search(name)
+    return int(found[1]) if found else None
+
+
+def _recipe(path: str) -> str:
+    """What a GLB says it was made from, which importers leave behind, as JSON; else nothing."""
+    if Path(path).suffix.lower() != ".glb":
+        return ""
+    with open(path, "rb") as file:
+        (size,) = struct.unpack("<I", file.read(20)[12:16])
+        told = json.loads(file.read(size)).get("asset", {}).get("extras")
+    return json.dumps(told) if told else ""
 
 
 @contextlib.contextmanager

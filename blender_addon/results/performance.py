@@ -1,4 +1,4 @@
-"""A performance: an action on shape keys, with head and eyes on bones or objects where they exist."""
+"""A performance: an action on shape keys, with head, eyes and jaw on bones or objects where they exist."""
 
 # SPDX-License-Identifier: GPL-3.0-or-later
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import bpy
-from mathutils import Matrix, Quaternion
+from mathutils import Matrix, Quaternion, Vector
 
 from likeness_client import forms
 
@@ -25,6 +25,9 @@ PARTS = {
 # The performance's axes are X to the character's left, Y up, Z out of the face; a character in Blender
 # stands upright in Z and looks along -Y.
 TO_BLENDER = Matrix(((1, 0, 0), (0, 0, -1), (0, 1, 0)))
+
+# The property of a bone that says how it goes along with shapes.
+FOLLOWS = "follows"
 
 SHORT = 6
 
@@ -129,7 +132,26 @@ def _turn_rig(target: Any, frames: Sequence[float], curves: Curves, landing: Lan
         rest = [0.0] * len(frames)
         rows = zip(*(each or rest for each in curve), strict=True)
         turns = [_scaled(_turn(*row), landing.retarget) for row in rows]
-        _key_turns(*moved, frames, turns, landing)
+        _key_motion(*moved, frames, turns, None, landing)
+    for armature in filter(None, [_armature(target)]):
+        for bone in armature.pose.bones:
+            if FOLLOWS in bone:
+                _key_motion(armature, bone, frames, *_followed(bone, len(frames), curves, landing), landing)
+
+
+def _followed(
+    bone: Any, count: int, curves: Curves, landing: Landing
+) -> tuple[list[Quaternion], list[Vector]]:
+    """How a bone goes along with shapes, as its model says: by shape a turn, axis times radians, and a move.
+
+    The shapes move the face; the bone carries what hangs on it.
+    """
+    turns, moves = [Vector() for _ in range(count)], [Vector() for _ in range(count)]
+    for shape, along in bone[FOLLOWS].items():
+        for i, weight in enumerate(curves.get(shape, ())):
+            turns[i] += landing.retarget * weight * Vector(along[:3])
+            moves[i] += landing.retarget * weight * Vector(along[3:])
+    return [Quaternion(turn.normalized(), turn.length) for turn in turns], moves
 
 
 def _turn(yaw: float, pitch: float, roll: float) -> Quaternion:
@@ -144,7 +166,7 @@ def _scaled(turn: Quaternion, strength: float) -> Quaternion:
 
 def _movers(target: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
     """Bones first, as (armature, pose bone); then objects, as (object, None)."""
-    armature = target.find_armature() or (target.parent if _is_armature(target.parent) else None)
+    armature = _armature(target)
     if armature is not None:
         for bone in armature.pose.bones:
             if animation.plain(bone.name) in names:
@@ -152,6 +174,10 @@ def _movers(target: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
     for child in (*target.children_recursive, *_ancestors(target)):
         if child != target and animation.plain(child.name.split(".")[0]) in names:
             yield child, None
+
+
+def _armature(target: Any) -> Any:
+    return target.find_armature() or (target.parent if _is_armature(target.parent) else None)
 
 
 def _is_armature(found: Any) -> bool:
@@ -164,10 +190,15 @@ def _ancestors(found: Any) -> Iterator[Any]:
         yield found
 
 
-def _key_turns(
-    owner: Any, bone: Any, frames: Sequence[float], turns: Sequence[Quaternion], landing: Landing
+def _key_motion(
+    owner: Any,
+    bone: Any,
+    frames: Sequence[float],
+    turns: Sequence[Quaternion],
+    moves: Sequence[Vector] | None,
+    landing: Landing,
 ) -> None:
-    """Keys for the rotation of a bone, or of an object from where it stands now."""
+    """Keys for the rotation of a bone, or of an object from where it stands now, and for a bone's moves."""
     moved = bone or owner
     if bone is not None:
         space = owner.matrix_world.to_3x3().normalized() @ bone.bone.matrix_local.to_3x3()
@@ -187,8 +218,12 @@ def _key_turns(
     data = owner.animation_data
     action = data.action if data is not None and data.action is not None else None
     action = action or animation.begin(owner, f"{landing.label} {owner.name}")
-    path = moved.path_from_id("rotation_quaternion") if bone is not None else "rotation_quaternion"
-    animation.clear_curve(action, owner, path)
-    for index in range(4):
-        values = [turn[index] for turn in keyed]
-        animation.add_curve(action, owner, path, frames, values, index, group=moved.name)
+    channels: dict[str, Sequence[Any]] = {"rotation_quaternion": keyed}
+    if moves is not None:
+        channels["location"] = [axes @ move for move in moves]
+    for name, rows in channels.items():
+        path = moved.path_from_id(name) if bone is not None else name
+        animation.clear_curve(action, owner, path)
+        for index in range(len(rows[0])):
+            values = [row[index] for row in rows]
+            animation.add_curve(action, owner, path, frames, values, index, group=moved.name)

@@ -7,11 +7,15 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from likeness import performance
 from likeness.human.assemble import Character, make_character, make_figure
-from likeness.human.character import Naming
+from likeness.human.character import Naming, Part
 from likeness.human.figure import Figure
+from likeness.human.perform import perform
 from likeness.human.skeleton import bone_names, moved, pruned, skinned
+from likeness.performance import ARKIT
 
 LIMBS = ("Arm", "Leg")
 VRM_REQUIRED = {
@@ -86,26 +90,51 @@ def test_turned_eyes_stay_in_their_sockets_and_under_their_lids(average: Figure)
             )
 
 
-def test_the_jaws_joint_moves_what_the_jaws_shape_moves(average: Figure) -> None:
-    """The lower teeth go down with the joint, the upper stay, and the skin goes much as jawOpen has it."""
-    character = make_character("A", average, levels=1)
-    bones = average.skeleton
-    parts = {p.name: p for p in character.levels[0]}
-    turns = np.tile(np.eye(3, dtype=np.float32), (len(bones.names), 1, 1))
-    a = np.radians(14)
-    turns[bones.index("jaw")] = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
-    head = parts["head"]
-    by_joint = skinned(head.vertices, head.joints, head.weights, bones, turns) - head.vertices
+def test_without_shapes_the_jaws_joint_moves_what_the_jaws_shape_moves(average: Figure) -> None:
+    with_shapes, without = (make_character("A", average, levels=1, shaped=n) for n in (1, 0))
+    head = {p.name: p for p in with_shapes.levels[0]}["head"]
+    part = {p.name: p for p in without.levels[0]}["head"]
+    by_joint = jaw_opened(part, average) - part.vertices
     by_shape = head.shapes["jawOpen"]
     clear = np.linalg.norm(by_shape, axis=1) > 1
     along = (by_joint * by_shape).sum(1)[clear]
     sizes = np.linalg.norm(by_shape[clear], axis=1) * np.linalg.norm(by_joint[clear], axis=1)
     assert (along / sizes).mean() > 0.9
-    teeth = parts["teeth"]
-    drop = (skinned(teeth.vertices, teeth.joints, teeth.weights, bones, turns) - teeth.vertices)[:, 1]
-    lower = np.linalg.norm(teeth.shapes["jawOpen"], axis=1) > 0.5
-    assert drop[lower].max() < -0.3
-    assert np.abs(drop[~lower]).max() < 0.05
+    assert 0.8 < along.sum() / (by_shape[clear] ** 2).sum() < 1.2
+
+
+def test_with_shapes_the_jaws_joint_moves_nothing_a_second_time(average: Figure) -> None:
+    for part in make_character("A", average, levels=1).levels[0]:
+        assert np.abs(jaw_opened(part, average) - part.vertices).max() < 1e-3, part.name
+
+
+@pytest.mark.parametrize(
+    ("weights", "off_cm"),
+    [({"jawOpen": 1.0}, 0.05), ({"jawOpen": 0.5}, 0.3), ({"jawLeft": 1.0, "jawForward": 0.5}, 0.05)],
+)
+def test_what_hangs_on_the_jaws_joint_goes_with_the_lower_teeth(
+    somebody: Figure, weights: dict[str, float], off_cm: float
+) -> None:
+    """A turn about the hinge goes along an arc, a shape along its chord; between they are 3 mm apart."""
+    bones = somebody.skeleton
+    motion = perform(performance.make({n: [w] for n, w in weights.items()}), bones, "unreal")
+    hinge = bones.positions[bones.index("jaw")]
+    teeth = np.unique(somebody.head.part("teeth_lower"))
+    at = somebody.head_vertices[teeth]
+    by_shape = at + sum(w * somebody.shapes[ARKIT.index(n)][teeth] for n, w in weights.items())
+    turn = Rotation.from_quat(motion.turns["jaw"][0])
+    by_joint = turn.apply(at - hinge) + hinge + motion.moves["jaw"][0]
+    assert np.linalg.norm(by_shape - at, axis=1).mean() > 0.5
+    assert np.linalg.norm(by_joint - by_shape, axis=1).mean() < off_cm
+
+
+def jaw_opened(part: Part, figure: Figure) -> np.ndarray:
+    """A part's vertices with the jaw's joint turned as a full jawOpen turns it."""
+    bones = figure.skeleton
+    turns = np.tile(np.eye(3, dtype=np.float32), (len(bones.names), 1, 1))
+    turn, _ = bones.follows["jaw"]["jawOpen"]
+    turns[bones.index("jaw")] = Rotation.from_rotvec(turn).as_matrix()
+    return skinned(part.vertices, part.joints, part.weights, bones, turns)
 
 
 def test_pruned_weights_keep_the_four_largest() -> None:

@@ -73,7 +73,7 @@ def test_a_take_turns_the_eyes_and_opens_the_jaw(somebody: Figure, tmp_path: Pat
     played = performance.make(
         {"jawOpen": [0.0, 0.7]}, eyes=np.array([[[0, 0, 0]] * 2, [[0.3, 0, 0]] * 2], np.float32)
     )
-    write_usd(tmp_path / "take.usda", character, perform(played, "unreal"))
+    write_usd(tmp_path / "take.usda", character, perform(played, character.skeleton, "unreal"))
     stage = Usd.Stage.Open(str(tmp_path / "take.usda"))
     assert complaints(stage) == []
     take = UsdSkel.Animation(stage.GetPrimAtPath("/Tom/Skeleton/Take"))
@@ -87,6 +87,10 @@ def test_a_take_turns_the_eyes_and_opens_the_jaw(somebody: Figure, tmp_path: Pat
     center = somebody.skeleton.positions[eye].astype(float)
     gaze = np.array(moves[eye].Transform(Gf.Vec3d(center[0], center[1], center[2] + 1))) - center
     assert np.allclose(gaze, [np.sin(0.3), 0, np.cos(0.3)], atol=1e-4)
+    jaw = somebody.skeleton.index("jaw")
+    chin = somebody.skeleton.positions[jaw] + np.array([0.0, -2, 8])
+    hung = np.array(moves[jaw].Transform(Gf.Vec3d(*chin))) - chin
+    assert hung[1] < -2 and abs(hung[0]) < 0.2
 
 
 def test_textures_lie_beside_the_file(average: Figure, tmp_path: Path) -> None:

@@ -82,11 +82,14 @@ class Skeleton:
     """J joints, parents before children: `parents` (J,), -1 at the root; `positions` (J, 3) cm at rest.
 
     Joints do not turn at rest: their axes are those of the space, so a rest transform is a translation.
+    `follows` says of a joint how it goes along with shapes of the face at full weight: by shape a turn
+    (3,), axis times radians, and a move (3,) cm. They add up by the shapes' weights.
     """
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
     positions: Float
+    follows: Mapping[str, Mapping[str, tuple[Float, Float]]] = field(default_factory=dict)
 
     def index(self, name: str) -> int:
         """The joint of that name."""
@@ -112,12 +115,14 @@ class Character:
 
 @dataclass(frozen=True, eq=False)
 class Animation:
-    """F frames of a person's motion: `weights` (F, S) of the shapes named, and turns of joints.
+    """F frames of a person's motion: `weights` (F, S) of the shapes named, turns and moves of joints.
 
-    `turns` (F, 4) are unit quaternions x, y, z, w by joint, in its parent's axes; other joints rest.
+    `turns` (F, 4) are unit quaternions x, y, z, w by joint, in its parent's axes, and `moves` (F, 3) how
+    far it is from its place at rest, cm; other joints rest.
     """
 
     fps: float
     shapes: tuple[str, ...]
     weights: Float
     turns: Mapping[str, Float] = field(default_factory=dict)
+    moves: Mapping[str, Float] = field(default_factory=dict)

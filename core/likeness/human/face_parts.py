@@ -83,6 +83,7 @@ class _Head:
         shapes = [np.concatenate([s, still]) for s in figure.shapes] if shaped else []
         sums = _sums(vertices, sheet)
         turned = [_turned(vertices, shape, sheet, sums)[first] for shape in shapes]
+        joints, weights = figure.bound if shaped else figure.hinged
         for turn in turned:
             turn[len(head.mean) :] = 0
         return cls(
@@ -91,8 +92,8 @@ class _Head:
             vertices,
             normals,
             np.concatenate([texture_places(head), ring_uv(head, body)]),
-            np.concatenate([figure.joints, body.place_joints[places].astype(np.uint16)]),
-            np.concatenate([figure.weights, body.place_weights[places]]),
+            np.concatenate([joints, body.place_joints[places].astype(np.uint16)]),
+            np.concatenate([weights, body.place_weights[places]]),
             shapes,
             turned,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from likeness.human.body import Body, load_body
 from likeness.human.character import Float, Int, Pose, Skeleton
 from likeness.human.face import face_shapes
 from likeness.human.place import Fit
+from likeness.performance import ARKIT, REGIONS
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Figure:
     `head_vertices` (V, 3) and `head_normals` (V, 3) follow the house head's vertices, `places` (P, 3) and
     `place_normals` the body's places; `ring` (R + 1, 3) is the seam, `ring_normals` with it. `fit` brings
     what was made for the head to where it is; `shapes` (52, V, 3) are the face's, in body space.
-    `joints`, `weights` (V, 4) bind the head. All in cm, feet on the ground.
+    All in cm, feet on the ground.
     """
 
     head: Head
@@ -39,9 +40,20 @@ class Figure:
     ring_normals: Float
     shapes: Float
     skeleton: Skeleton
-    joints: Any
-    weights: Float
     height_cm: float
+
+    @cached_property
+    def bound(self) -> tuple[Any, Float]:
+        """Joints and weights (V, 4) of the head where its shapes move the jaw.
+
+        They carry skin, teeth and tongue; a joint that turned those as well would open the mouth twice.
+        """
+        return _bind_head(self.head, self.body, self.skeleton, np.zeros_like(self.body.neck.jaw_weights))
+
+    @cached_property
+    def hinged(self) -> tuple[Any, Float]:
+        """Joints and weights (V, 4) of the head where it has no shapes and the jaw's joint moves the jaw."""
+        return _bind_head(self.head, self.body, self.skeleton, self.body.neck.jaw_weights)
 
     @cached_property
     def body_vertices(self) -> Float:
@@ -78,7 +90,7 @@ def make_figure(
     vertices = place.join(head, body, rest, fit, ring)
     normals = _normals(head, body, vertices, places)
     free = place.stillness(head, body)[:, None] * np.float32(fit.scale)
-    joints, weights = _bind_head(head, body, bones)
+    shapes = face_shapes(head, rest) * free
     ring_places = body.vertex_place[body.ring]
     return Figure(
         head=head,
@@ -91,10 +103,8 @@ def make_figure(
         place_normals=normals[len(vertices) :],
         ring=ring,
         ring_normals=normals[len(vertices) + ring_places],
-        shapes=face_shapes(head, rest) * free,
-        skeleton=bones,
-        joints=joints,
-        weights=weights,
+        shapes=shapes,
+        skeleton=replace(bones, follows={skeleton.JAW: _jaw_follows(head, vertices, shapes, bones)}),
         height_cm=float(vertices[np.unique(head.part("skin")), 1].max() - places[:, 1].min()),
     )
 
@@ -145,10 +155,21 @@ def _onto_ring(twin: Int, ring: Int, triangles: Int) -> Int:
     return np.concatenate([twin, ring]).astype(np.int32)[triangles]
 
 
-def _bind_head(head: Head, body: Body, bones: Skeleton) -> tuple[Any, Float]:
-    """Joints and weights (V, 4): the ring's at the neck, then the skull's, jaw's and eyes' own."""
+def _jaw_follows(
+    head: Head, vertices: Float, shapes: Float, bones: Skeleton
+) -> dict[str, tuple[Float, Float]]:
+    """How the jaw's joint goes along with the shapes that move the jaw: as the lower teeth do."""
+    hinge = bones.positions[bones.index(skeleton.JAW)]
+    teeth = np.unique(head.part("teeth_lower"))
+    return {
+        name: skeleton.rigid(vertices[teeth] - hinge, shapes[ARKIT.index(name)][teeth])
+        for name in REGIONS["jaw"]
+    }
+
+
+def _bind_head(head: Head, body: Body, bones: Skeleton, jaw: Float) -> tuple[Any, Float]:
+    """Joints and weights (V, 4): the ring's at the neck, then the skull's, jaw's (V,) and eyes' own."""
     weights = np.zeros((len(head.mean), len(bones.names)), np.float32)
-    jaw = body.neck.jaw_weights
     weights[:, bones.index("head")] = 1 - jaw
     weights[:, bones.index(skeleton.JAW)] = jaw
     ring = ring_weights(body, len(bones.names))

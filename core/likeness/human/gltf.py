@@ -165,6 +165,10 @@ def _take(
             add(i, "weights", np.asarray(animation.weights[:, shapes], np.float32).ravel())
     for name, turns in animation.turns.items():
         add(skeleton.index(name), "rotation", np.asarray(turns, np.float32))
+    rest = skeleton.local()
+    for name, moves in animation.moves.items():
+        joint = skeleton.index(name)
+        add(joint, "translation", np.asarray((rest[joint] + moves) * METERS, np.float32))
     return {"name": "Take", "samplers": samplers, "channels": channels}
 
 
@@ -190,7 +194,10 @@ def _skeleton(buffer: Buffer, skeleton: Skeleton) -> tuple[list[dict[str, Any]],
     for i, name in enumerate(skeleton.names):
         node: dict[str, Any] = {"name": name, "translation": local[i].tolist()}
         children = [c for c, parent in enumerate(skeleton.parents) if parent == i]
-        nodes.append(node | ({"children": children} if children else {}))
+        node |= {"children": children} if children else {}
+        if follows := skeleton.follows.get(name):
+            node["extras"] = {"follows": {shape: _along(*each) for shape, each in follows.items()}}
+        nodes.append(node)
     inverse = np.tile(np.eye(4, dtype=np.float32), (len(nodes), 1, 1))
     inverse[:, 3, :3] = -skeleton.positions * METERS  # columns first: the transpose
     skin = {
@@ -200,6 +207,11 @@ def _skeleton(buffer: Buffer, skeleton: Skeleton) -> tuple[list[dict[str, Any]],
         "skeleton": 0,
     }
     return nodes, skin
+
+
+def _along(turn: Array, move: Array) -> list[float]:
+    """How a joint goes along with a shape: a turn, axis times radians, then a move in metres."""
+    return [*turn.tolist(), *(move * METERS).tolist()]
 
 
 def _mesh(

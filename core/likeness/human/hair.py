@@ -405,8 +405,8 @@ def _card_part(curves: Curves, figure: Figure, count: int, width: float) -> Part
         triangles=quads.reshape(-1, 3).astype(np.int32),
         uv=np.stack([u, v], -1).reshape(-1, 2).astype(np.float32),
         normals=normals.reshape(-1, 3).astype(np.float32),
-        joints=np.repeat(figure.joints[root], per, 0),
-        weights=np.repeat(figure.weights[root], per, 0),
+        joints=np.repeat(figure.bound[0][root], per, 0),
+        weights=np.repeat(figure.bound[1][root], per, 0),
         material=curves.name,
         shapes=moved,
     )

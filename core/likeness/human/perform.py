@@ -1,4 +1,8 @@
-"""A performance on a person: curves of face shapes, and turns of neck, head and eyes."""
+"""A performance on a person: curves of face shapes, and turns of neck, head, eyes and jaw.
+
+The shapes move skin, teeth and tongue, whatever plays them. The jaw's joint goes along with them and so
+carries what hangs on it; where a level of detail has no shapes, it moves the face itself.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from likeness.human.character import Animation, Float, Naming
+from likeness.human.character import Animation, Float, Naming, Skeleton
 from likeness.human.skeleton import EYES, bone_names
 from likeness.performance import ARKIT, Performance, rotations
 
 NECK = 0.4  # of the head's turn; the head takes the rest
 
 
-def perform(performance: Performance, naming: Naming) -> Animation:
-    """The motion of a person whose joints are named so, frame by frame at the performance's rate."""
+def perform(performance: Performance, skeleton: Skeleton, naming: Naming) -> Animation:
+    """The motion of a skeleton whose joints are named so, frame by frame at the performance's rate."""
     words = bone_names()[naming]
     head = Rotation.from_matrix(rotations(performance.head))
-    # The jaw's shape moves jaw, teeth and tongue, so the jaw's joint rests.
     turns = {
         words["neck_01"]: _quaternions(_part_of(head, NECK)),
         words["head"]: _quaternions(_part_of(head, 1 - NECK)),
@@ -25,7 +28,12 @@ def perform(performance: Performance, naming: Naming) -> Animation:
     for side, eye in enumerate(EYES):
         turns[words[eye]] = _quaternions(Rotation.from_matrix(rotations(performance.eyes[:, side])))
     weights = np.asarray(performance.weights, np.float32)
-    return Animation(performance.fps, ARKIT, weights, turns)
+    moves = {}
+    for joint, shapes in skeleton.follows.items():
+        along = weights[:, [ARKIT.index(name) for name in shapes]]
+        turn, move = (along @ np.stack(each) for each in zip(*shapes.values(), strict=True))
+        turns[joint], moves[joint] = _quaternions(Rotation.from_rotvec(turn)), move
+    return Animation(performance.fps, ARKIT, weights, turns, moves)
 
 
 def _part_of(turn: Rotation, share: float) -> Rotation:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from likeness.human.body import Body
 from likeness.human.character import Float, Naming, Pose, Skeleton
@@ -32,7 +34,8 @@ def make_skeleton(body: Body, points: Mapping[str, Float], jaw: Float, eyes: Flo
 def renamed(skeleton: Skeleton, naming: Naming) -> Skeleton:
     """The same skeleton in another program's words."""
     words = bone_names()[naming]
-    return Skeleton(tuple(words[name] for name in skeleton.names), skeleton.parents, skeleton.positions)
+    follows = {words[name]: shapes for name, shapes in skeleton.follows.items()}
+    return replace(skeleton, names=tuple(words[name] for name in skeleton.names), follows=follows)
 
 
 @lru_cache(maxsize=1)
@@ -78,7 +81,7 @@ def moved(skeleton: Skeleton, turns: Float) -> Skeleton:
     for i, parent in enumerate(skeleton.parents):
         if parent >= 0:
             out[i] = out[parent] + turns[parent] @ (skeleton.positions[i] - skeleton.positions[parent])
-    return Skeleton(skeleton.names, skeleton.parents, out)
+    return replace(skeleton, positions=out)
 
 
 def skinned(
@@ -92,6 +95,13 @@ def skinned(
         rotation = turns[joints[:, k]]
         out += weights[:, k, None] * (np.einsum("nab,nb->na", rotation, points) + shift[joints[:, k]])
     return out
+
+
+def rigid(points: Float, offsets: Float) -> tuple[Float, Float]:
+    """The turn (3,), axis times radians, and the move (3,) that best take points (N, 3) by their offsets."""
+    start, end = points.mean(0), (points + offsets).mean(0)
+    turn = Rotation.align_vectors(points + offsets - end, points - start)[0]
+    return turn.as_rotvec().astype(np.float32), (end - turn.apply(start)).astype(np.float32)
 
 
 def pruned(weights: NDArray[np.floating]) -> tuple[NDArray[np.uint16], Float]:

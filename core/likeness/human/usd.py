@@ -224,9 +224,12 @@ def _animate(stage: Any, skeleton: str, character: Character, animation: Animati
     take = UsdSkel.Animation.Define(stage, f"{skeleton}/Take")
     bones = character.skeleton
     take.CreateJointsAttr(joint_paths(bones))
-    take.CreateTranslationsAttr(_vectors(bones.local()))
     take.CreateScalesAttr(Vt.Vec3hArray([Gf.Vec3h(1, 1, 1)] * len(bones.names)))
     take.CreateBlendShapesAttr([plain(name) for name in animation.shapes])
+    places = np.repeat(bones.local()[None], len(animation.weights), 0)
+    for name, moves in animation.moves.items():
+        places[:, bones.index(name)] += moves
+    translations = take.CreateTranslationsAttr()
     rotations, weights = take.CreateRotationsAttr(), take.CreateBlendShapeWeightsAttr()
     turned = {bones.index(name): turns for name, turns in animation.turns.items()}
     for frame, row in enumerate(animation.weights):
@@ -234,6 +237,7 @@ def _animate(stage: Any, skeleton: str, character: Character, animation: Animati
         for joint, turns in turned.items():
             x, y, z, w = (float(v) for v in turns[frame])
             quaternions[joint] = Gf.Quatf(w, x, y, z)
+        translations.Set(_vectors(places[frame]), frame)
         rotations.Set(Vt.QuatfArray(quaternions), frame)
         weights.Set(Vt.FloatArray.FromNumpy(np.ascontiguousarray(row, np.float32)), frame)
     prim = stage.GetPrimAtPath(skeleton)

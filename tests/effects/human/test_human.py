@@ -141,7 +141,7 @@ class TestAnimateHuman:
         path = run("animate_human", inputs={"performance": str(tmp_path / "take.csv")})[0].path
         doc = document(path)
         names = {doc["nodes"][c["target"]["node"]]["name"] for c in doc["animations"][0]["channels"]}
-        assert {"Person_Face_LOD0", "Person_Face_LOD2", "head", "neck_01", "eye_l", "eye_r"} <= names
+        assert {"Person_Face_LOD0", "Person_Face_LOD2", "head", "neck_01", "eye_l", "eye_r", "jaw"} <= names
         clock = doc["accessors"][doc["animations"][0]["samplers"][0]["input"]]
         assert clock["count"] == frames
         assert clock["max"][0] == pytest.approx((frames - 1) / 24, abs=1e-3)

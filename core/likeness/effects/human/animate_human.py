@@ -29,14 +29,14 @@ def write(job: Job) -> Sequence[Result]:
     character = human.make(job)
     job.progress(1, 2, "write")
     naming: Naming = next(n for n in get_args(Naming) if n == job.params["joint_names"])
-    return human.write_files(job, character, perform(played, naming))
+    return human.write_files(job, character, perform(played, character.skeleton, naming))
 
 
 ANIMATE_HUMAN = Effect(
     name="animate_human",
     pillar="human",
     label="Animate Human",
-    help="Plays a performance on a digital human: face shapes, neck, head and eyes.",
+    help="Plays a performance on a digital human: face shapes, jaw, neck, head and eyes.",
     inputs=(
         Input(
             "performance",
