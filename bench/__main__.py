@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from skimage import data
 
-from bench import capture, heldout, hosts, human, photos, reanimation, speed
+from bench import capture, heldout, hosts, human, photos, reanimation, speed, transfer
 from bench.pictures import CLIPS, PAINTINGS, ROOT, Clip, load, real_folder
 from bench.table import Row, show, write
 from likeness import runtime
@@ -56,6 +56,8 @@ def main(words: list[str]) -> int:
                     rows += hosts.rows(speed.framed(portrait.frames[0], "1080p medium", work), work)
                 elif section == "human":
                     rows += [*human.rows(work), *photos.rows()]
+                    if folder and (data := folder.parent / "ict-facekit").is_dir():
+                        rows += transfer.rows(data, work / "transfer")
             console.print(f"{section}: {time.perf_counter() - begun:.0f} s")
     show(rows, console)
     write(args.json, rows, {"devices": [str(device) for device in runtime.devices()]})
