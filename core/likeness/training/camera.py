@@ -154,9 +154,9 @@ def photograph(rng: Random, linear: Float) -> Bytes:
     style = rng.random()
     if style < 0.10:
         picture = _old_photograph(rng, picture)
-    elif style < 0.22:
+    elif style < 0.26:
         picture = _painting(rng, picture)
-    elif style < 0.30:
+    elif style < 0.34:
         lift = rng.uniform(0, 0.08, 3).astype(np.float32)
         picture = lift + picture * (rng.uniform(0.88, 1.05, 3).astype(np.float32) - lift)
     if rng.random() < 0.6:

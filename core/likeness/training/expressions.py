@@ -17,6 +17,8 @@ _MOUTHS: tuple[dict[str, float], ...] = (
     {"mouthSmile": 0.9, "jawOpen": 0.5, "mouthUpperUp": 0.3, "mouthLowerDown": 0.3, "cheekSquint": 0.7},
     {"mouthSmile": 0.8, "mouthUpperUp": 0.55, "mouthLowerDown": 0.5, "jawOpen": 0.06, "mouthStretch": 0.2},
     {"mouthSmile": 0.9, "mouthUpperUp": 0.6, "mouthLowerDown": 0.7, "jawOpen": 0.25, "cheekSquint": 0.6},
+    {"mouthSmile": 0.7, "jawOpen": 0.9, "mouthUpperUp": 0.4, "mouthLowerDown": 0.4, "cheekSquint": 0.7},
+    {"mouthSmile": 0.4, "jawOpen": 0.7, "mouthUpperUp": 0.5, "mouthLowerDown": 0.7, "mouthStretch": 0.3},
     {"mouthFrown": 0.6, "mouthShrugLower": 0.4, "mouthPress": 0.2},
     {"mouthFrown": 0.4, "mouthStretch": 0.4, "mouthLowerDown": 0.4, "jawOpen": 0.2},
     {"jawOpen": 0.9, "mouthStretch": 0.3},
@@ -36,7 +38,7 @@ _MOUTHS: tuple[dict[str, float], ...] = (
     {"mouthSmile_L": 0.6, "mouthDimple_L": 0.3},
     {"mouthSmile_R": 0.6, "mouthDimple_R": 0.3},
 )
-_SMILES = 5  # the first of them, drawn more often: most people in pictures smile, and show their teeth
+_SMILES = 7  # the first of them, drawn more often: most people in pictures smile, and show their teeth
 _VISEMES: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.45, "mouthLowerDown": 0.15, "mouthUpperUp": 0.1},
     {"jawOpen": 0.25, "mouthStretch": 0.25, "mouthSmile": 0.15, "mouthLowerDown": 0.2},
@@ -97,7 +99,7 @@ def sample_expression(rng: Random, names: tuple[str, ...]) -> Float:
     blink = rng.random()
     if blink < 0.11:
         add({"eyeBlink": rng.uniform(0.85, 1.0)}, 1.0)
-    elif blink < 0.30:
+    elif blink < 0.36:
         add({"eyeBlink": rng.uniform(0.1, 0.8)}, 1.0)
     if rng.random() < 0.08:
         opening = weights.get("jawOpen", 0.0)

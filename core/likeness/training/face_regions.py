@@ -19,14 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likeness.errors import BadInput
-from likeness.face.regions import REGIONS
 from likeness.training.dataset import open_dataset
-from likeness.training.face_points import Batch, Joint, evaluate, feed
+from likeness.training.face_points import Batch, Joint, evaluate, feed, region_weights
 from likeness.training.networks import CROP_PX, export
 from likeness.training.schedule import Trainer
 
-# Rare regions count more, or a small network learns none of them.
-RARE = {"brow": 2.0, "eye": 3.0, "lips": 2.0, "mouth_inside": 3.0, "teeth": 3.0, "ears": 1.5, "glasses": 2.0}
 log = logging.getLogger("likeness.training.face_regions")
 
 
@@ -38,11 +35,6 @@ def load_joint(out: Path) -> Joint:
     joint = Joint()
     joint.load_state_dict(torch.load(path, weights_only=True)["average"])
     return joint.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def region_weights() -> Tensor:
-    """The weight of each region's cross entropy (12,)."""
-    return torch.tensor([RARE.get(name, 1.0) for name in REGIONS])
 
 
 def loss(joint: Joint, decoder: nn.Module, batch: Batch, weight: Tensor) -> Tensor:
@@ -64,7 +56,7 @@ def train(pictures: Path, heldout: Path, out: Path, minutes: float, threads: int
     batches: queue.Queue[Batch] = queue.Queue(2)
     stop = threading.Event()
     feeder = threading.Thread(
-        target=feed, args=(open_dataset(pictures), trainer.step + 1, batches, stop), daemon=True
+        target=feed, args=([open_dataset(pictures)], trainer.step + 1, batches, stop), daemon=True
     )
     feeder.start()
     weight = region_weights()

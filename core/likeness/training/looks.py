@@ -329,6 +329,8 @@ def vertex_attributes(rng: Random, look: Look, anatomy: Anatomy, opening: float,
     attr[14062:17039, 6:9] = gum
     attr[anatomy.tongue, 6:9] = tongue
     attr[17039:21451, 6:9] = np.minimum(enamel, 0.9)
+    if rng.random() < 0.5:  # teeth that the light reaches as well as the lips
+        attr[17039:21451, 9] = np.maximum(attr[17039:21451, 9], rng.uniform(0.2, 1.0))
     white = np.array([0.54, 0.52, 0.50]) * rng.uniform(0.7, 1.15) * np.array([1, 1, rng.uniform(0.88, 1.03)])
     attr[21451:24591, 6:9] = white
     attr[21451:24591, 9] = 0.9

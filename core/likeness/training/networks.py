@@ -2,7 +2,7 @@
 
 Plain 3x3 convolutions and bottlenecks: on a CPU they train and run faster than depthwise ones of fewer
 operations. `face_points` finds all points by soft-argmax on a 12x12 grid (as MeTRAbs, Sarandi et al. 2021),
-then looks again at both eyes and the mouth at the full resolution of the crop (as Attention Mesh,
+then looks again at both eyes with their brows, and at mouth and nose, at the full resolution of the crop (as Attention Mesh,
 Grishchenko et al. 2020). Right eyes are mirrored, so both eyes share one network.
 """
 
@@ -25,13 +25,20 @@ DETECTOR_STRIDE = 8
 REGION_COUNT = 12
 OPSET = 17
 
-MOUTH = np.unique(
+_LIPS = np.unique(
     np.concatenate(
         [np.arange(48, 68), *(points.GROUPS[k] for k in ("lip_outer", "lip_upper_inner", "lip_lower_inner"))]
     )
 )
+MOUTH = np.concatenate([_LIPS, np.arange(27, 36)])  # with the ridge and the wings of the nose
 EYE_LEFT = np.concatenate(
-    [points.GROUPS["lid_left_upper"], points.GROUPS["lid_left_lower"], [points.IRIS_LEFT], points.RIM_LEFT]
+    [
+        points.GROUPS["lid_left_upper"],
+        points.GROUPS["lid_left_lower"],
+        [points.IRIS_LEFT],
+        points.RIM_LEFT,
+        points.GROUPS["brow_left"],
+    ]
 )
 # Counterclockwise from +X becomes clockwise from -X in the mirror, so the rim is read from its half turn.
 _MIRROR_RIM = points.RIM_RIGHT[(points.RIM_COUNT // 2 - np.arange(points.RIM_COUNT)) % points.RIM_COUNT]
@@ -41,10 +48,12 @@ EYE_RIGHT = np.concatenate(
         points.GROUPS["lid_right_lower"][::-1],
         [points.IRIS_RIGHT],
         _MIRROR_RIM,
+        points.GROUPS["brow_right"][::-1],
     ]
 )
-EYE_SIDE = 0.85  # side of an eye's patch, in face scales (see `face_frame`)
-MOUTH_SIDE = 1.6
+# Side of a patch, and how far above the eye and the mouth its center lies, in face scales (see `face_frame`).
+EYE_SIDE, EYE_RAISE = 1.05, 0.20
+MOUTH_SIDE, MOUTH_RAISE = 1.70, 0.33
 
 
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -118,9 +127,10 @@ class SoftArgmax(nn.Module):
         place = torch.stack([across, down], -1).reshape(-1, 2)
         self.register_buffer("place", place, persistent=False)
 
+    @torch.autocast("cpu", enabled=False)
     def forward(self, heat: Tensor) -> Tensor:
         # One product for both axes: sums over rows and columns take three times as long.
-        weight = torch.softmax(heat.flatten(2), -1)
+        weight = torch.softmax(heat.float().flatten(2), -1)
         found: Tensor = weight @ self.place
         return found
 
@@ -162,6 +172,7 @@ def patch_frame(center: Tensor, axis: Tensor, side: float, flip: bool) -> Tensor
     return torch.cat([torch.stack(rows, 1), (2.0 * center - 1.0)[:, :, None]], 2)
 
 
+@torch.autocast("cpu", enabled=False)
 def sample(picture: Tensor, frame: Tensor, size: int) -> Tensor:
     """The patches (N, 3, size, size) that `frame` cuts out of `picture`."""
     axis = (torch.arange(size, device=picture.device, dtype=picture.dtype) + 0.5) * (2.0 / size) - 1.0
@@ -170,6 +181,7 @@ def sample(picture: Tensor, frame: Tensor, size: int) -> Tensor:
     return functional.grid_sample(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+@torch.autocast("cpu", enabled=False)
 def unsample(local: Tensor, frame: Tensor) -> Tensor:
     """Patch coordinates 0..1 (N, K, 2) to crop coordinates 0..1."""
     moved = torch.matmul(local * 2.0 - 1.0, frame[:, :, :2].transpose(1, 2)) + frame[:, None, :, 2]
@@ -184,8 +196,8 @@ class FacePoints(nn.Module):
     standard deviation per axis in the same unit; `visible` (N, 450); `presence` (N, 1).
     """
 
-    eye_px = 48
-    mouth_px = 64
+    eye_px = 56
+    mouth_px = 72
 
     def __init__(self, backbone: Backbone | None = None) -> None:
         super().__init__()
@@ -202,12 +214,14 @@ class FacePoints(nn.Module):
         self.register_buffer("order", torch.tensor(np.where(order < 0, np.arange(points.COUNT), order)))
 
     def frames(self, found: Tensor, jitter: float = 0.0) -> list[Tensor]:
-        """Where to look again: left eye, right eye (mirrored), mouth."""
+        """Where to look again: left eye, right eye (mirrored), mouth and nose."""
         axis, mouth = face_frame(found)
+        up = torch.stack([axis[:, 1], -axis[:, 0]], 1)
         centers = [found[:, [42, 45]].mean(1), found[:, [36, 39]].mean(1), mouth]
-        sides = [EYE_SIDE, EYE_SIDE, MOUTH_SIDE]
+        sides, raised = [EYE_SIDE, EYE_SIDE, MOUTH_SIDE], [EYE_RAISE, EYE_RAISE, MOUTH_RAISE]
         result = []
-        for center, side, flip in zip(centers, sides, (False, True, False), strict=True):
+        for center, side, rise, flip in zip(centers, sides, raised, (False, True, False), strict=True):
+            center = center + rise * up  # noqa: PLW2901
             frame_axis = axis
             if jitter > 0:
                 scale = axis.norm(dim=1, keepdim=True)
@@ -231,6 +245,7 @@ class FacePoints(nn.Module):
             unsample(eyes[count:], frames[1]),
             unsample(mouth, frames[2]),
         ]
+        facts = facts.float()
         depth, spread, visible = facts[:, :-1].reshape(count, 3, points.COUNT).unbind(1)
         depth = 0.1 * (depth - depth[:, :68].mean(1, keepdim=True))
         return {

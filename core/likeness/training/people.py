@@ -232,17 +232,17 @@ def _build(
     add_brows(scene, rng, anatomy, head.vertices, look, pose, normals)
     add_beard(scene, rng, anatomy, head.vertices, look, pose, normals)
     lenses = None
-    if rng.random() < 0.24:
+    if rng.random() < 0.34:
         rim, glass, style = props.glasses(rng, anatomy, head.vertices, head.center)
         extra.append(rim)
         lenses = (glass, style)
     extra += props.clothes(rng)
-    if rng.random() < 0.10:
+    if rng.random() < 0.14:
         tone = looks.sample_look(rng).skin if rng.random() < 0.2 else look.skin
         for _ in range(1 + int(rng.random() < 0.25)):
             target = head.vertices[dense.SOURCE_VERTEX[rng.integers(dense.SKIN_COUNT)]]
             extra += props.hand(rng, target, tone)
-    if rng.random() < 0.07:
+    if rng.random() < 0.09:
         extra += props.microphone(rng, lips.mean(0))
     for prop in extra:
         add_prop(scene, prop, pose)

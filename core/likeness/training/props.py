@@ -101,7 +101,7 @@ def glasses(
     a = np.linspace(0, 2 * np.pi, 29)[:-1]
     ux = np.sign(np.cos(a)) * np.abs(np.cos(a)) ** (2 / power)
     uy = np.sign(np.sin(a)) * np.abs(np.sin(a)) ** (2 / power)
-    thick = np.exp(rng.uniform(np.log(0.07), np.log(0.32)))
+    thick = np.exp(rng.uniform(np.log(0.07), np.log(0.5)))
     color = np.array(
         rng.choice(
             [

@@ -39,7 +39,8 @@ def _in_order(network: nn.Module, size: int) -> list[nn.Module]:
 def load_folded(network: nn.Module, path: Path, size: int) -> None:
     """Load the weights of the ONNX file `path` into `network`, whose export it is.
 
-    `size` is the side of a picture in pixels. Raises `ValueError` where the file belongs to another network.
+    `size` is the side of a picture in pixels. A convolution that has more outputs than it had keeps its first
+    ones, and begins with the others. Raises `ValueError` where the file belongs to another network.
     """
     model = onnx.load(str(path))
     values = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in model.graph.initializer}
@@ -51,19 +52,21 @@ def load_folded(network: nn.Module, path: Path, size: int) -> None:
     after = dict(itertools.pairwise(used))
     for inputs, convolution in zip(folded, convolutions, strict=True):
         weight, bias = values[inputs[1]], values[inputs[2]] if len(inputs) > 2 else None
-        if weight.shape != convolution.weight.shape:
+        rows = len(weight)
+        if weight.shape[1:] != convolution.weight.shape[1:] or rows > len(convolution.weight):
             raise ValueError(f"{path.name}: {tuple(weight.shape)} is not {tuple(convolution.weight.shape)}")
-        convolution.weight.copy_(weight)
+        convolution.weight[:rows].copy_(weight)
         normalization = after.get(convolution)
         if convolution.bias is not None:
-            convolution.bias.copy_(values[inputs[2]])
+            convolution.bias[:rows].copy_(values[inputs[2]])
         elif isinstance(normalization, nn.BatchNorm2d) and bias is not None:
             normalization.running_mean.zero_()  # type: ignore[union-attr]
             normalization.running_var.fill_(1 - normalization.eps)  # type: ignore[union-attr]
             normalization.weight.fill_(1)
             normalization.bias.copy_(bias)
+    done = {id(p) for module in convolutions for p in module.parameters()}
     for name, parameter in network.named_parameters():
-        if name in values:
+        if name in values and id(parameter) not in done:
             parameter.copy_(values[name].reshape(parameter.shape))
 
 

@@ -196,5 +196,7 @@ def reduce(rgb: Float, label: Bytes, index: Int) -> tuple[Float, Bytes, Float]:
             for r in range(12):
                 if votes[r] > votes[best]:
                     best = r
+            if votes[parts.R_GLASSES] > 1:  # a frame is often no wider than a pixel
+                best = parts.R_GLASSES
             region[y, x] = best
     return color, region, alpha
