@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from likeness import runtime  # noqa: E402
 from likeness.face.landmarks import Crop  # noqa: E402
+from likeness.face.regions import REGIONS  # noqa: E402
 from likeness.head import points  # noqa: E402
 from likeness.training import augment, dataset, face_detector, face_points, face_regions, networks  # noqa: E402
 
@@ -47,8 +48,10 @@ def test_both_eyes_share_a_network_because_mirrored_they_have_the_same_points() 
     inner, outer = 42, 45
     assert networks.EYE_LEFT[0] == inner and networks.EYE_RIGHT[0] == 39
     assert outer in networks.EYE_LEFT and 36 in networks.EYE_RIGHT
-    assert points.RIM_LEFT[0] == networks.EYE_LEFT[-points.RIM_COUNT], "the outermost point of the left rim"
-    assert points.RIM_RIGHT[points.RIM_COUNT // 2] == networks.EYE_RIGHT[-points.RIM_COUNT]
+    first = int(np.flatnonzero(networks.EYE_LEFT == points.IRIS_LEFT)[0]) + 1
+    assert points.RIM_LEFT[0] == networks.EYE_LEFT[first], "the outermost point of the left rim"
+    assert points.RIM_RIGHT[points.RIM_COUNT // 2] == networks.EYE_RIGHT[first]
+    assert networks.EYE_LEFT[-1] == 26 and networks.EYE_RIGHT[-1] == 17, "brows from their inner ends"
 
 
 def test_soft_argmax_names_the_warmest_cell() -> None:
@@ -87,11 +90,31 @@ def test_a_crop_and_its_points_use_the_same_matrix() -> None:
     ) == pytest.approx([16, 48])
 
 
+def test_thin_frames_of_glasses_outlive_a_coarser_map() -> None:
+    labels = np.ones((224, 224), np.uint8)
+    labels[100] = REGIONS.index("glasses")
+    coarse = augment.warp_labels(labels, augment.similarity(np.full(2, 112.0), 224, 0.0, 112), 112)
+    assert (coarse == REGIONS.index("glasses")).all(1).sum() == 1
+
+
+def test_half_the_bits_leave_places_and_gradients_whole(pictures: Path) -> None:
+    torch.manual_seed(0)
+    joint = face_points.Joint()
+    batch = face_points.make_batch(dataset.open_dataset(pictures), np.arange(4), None)
+    value = joint.loss(batch, face_points.point_weights(), face_points.region_weights())
+    value.backward()
+    assert value.dtype == torch.float32
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in joint.parameters())
+    with torch.autocast("cpu", torch.bfloat16):
+        half = joint.eval().points(batch.picture)[0]
+    assert (half - joint.points(batch.picture)[0]).abs().max() < 0.02
+
+
 def test_training_points_goes_on_and_exports(pictures: Path, tmp_path: Path) -> None:
-    numbers = face_points.train(pictures, pictures, tmp_path, 0.02, 1)
+    numbers = face_points.train([pictures], pictures, tmp_path, 0.02, 1)
     assert numbers["inner_median"] > 0 and 0 <= numbers["visible_right"] <= 1
     first = torch.load(tmp_path / "face_points.pt", weights_only=True)
-    face_points.train(pictures, pictures, tmp_path, first["spent_s"] / 60 + 0.02, 1)
+    face_points.train([pictures], pictures, tmp_path, first["spent_s"] / 60 + 0.02, 1)
     assert torch.load(tmp_path / "face_points.pt", weights_only=True)["step"] > first["step"] >= 1
     model = runtime.session(tmp_path / "face_points.onnx", "cpu")
     place, sigma, visible, presence = model(np.random.default_rng(0).random((3, 3, 192, 192), np.float32))
@@ -102,7 +125,7 @@ def test_training_points_goes_on_and_exports(pictures: Path, tmp_path: Path) -> 
 
 
 def test_training_regions_alone_leaves_the_points(pictures: Path, tmp_path: Path) -> None:
-    face_points.train(pictures, pictures, tmp_path, 0.02, 1)
+    face_points.train([pictures], pictures, tmp_path, 0.02, 1)
     before = (tmp_path / "face_points.onnx").read_bytes()
     numbers = face_regions.train(pictures, pictures, tmp_path, 0.02, 1)
     assert (tmp_path / "face_points.onnx").read_bytes() == before
@@ -127,7 +150,7 @@ def test_training_the_detector_exports_any_size(
     monkeypatch.setattr(face_detector, "BACKGROUNDS", 2)
     monkeypatch.setattr(face_detector, "BATCH", 2)
     monkeypatch.setattr(face_detector, "EVALUATED", 3)
-    numbers = face_detector.train(pictures, pictures, tmp_path, 0.02, 1)
+    numbers = face_detector.train([pictures], pictures, tmp_path, 0.02, 1)
     assert 0 <= numbers["recall"] <= 1
     model = runtime.session(tmp_path / "face_detector.onnx", "cpu")
     assert model(np.zeros((1, 3, 128, 192), np.float32))[0].shape == (1, 15, 16, 24)

@@ -6,7 +6,7 @@ import pytest
 from likeness.face.regions import REGIONS
 from likeness.head import points as dense
 from likeness.training import anatomy as parts
-from likeness.training import facekit, people
+from likeness.training import facekit, humans, people
 from likeness.training.anatomy import load_anatomy
 from likeness.training.scene import SIZE
 
@@ -27,6 +27,11 @@ def portraits(anatomy):
     return [people.render(5, index, anatomy) for index in range(COUNT)]
 
 
+@pytest.fixture(scope="module")
+def human(anatomy):
+    return people.render(5, 3, anatomy, human_share=1.0)
+
+
 def inside(points):
     return ((points >= 0) & (points < SIZE)).all(-1)
 
@@ -37,6 +42,31 @@ def test_same_seed_and_index_give_the_same_picture(anatomy, portraits):
     assert np.array_equal(again.region, portraits[3].region)
     for name, value in again.labels.items():
         assert np.array_equal(value, portraits[3].labels[name]), name
+
+
+def test_digital_humans_are_the_same_again_and_other_people(anatomy, portraits, human):
+    assert np.array_equal(people.render(5, 3, anatomy, human_share=1.0).image, human.image)
+    assert not np.array_equal(human.image, portraits[3].image)
+
+
+def test_the_skin_of_a_digital_human_carries_its_lips_and_brows(anatomy):
+    person = humans.paint(1, anatomy)
+    color = (person.texture[..., :3] / 255.0) ** 2
+
+    def at(places):
+        """The median color of the texture at the corners that lie at the rest places' nearest vertices."""
+        vertices = [int(np.linalg.norm(anatomy.rest[:9000] - p, axis=1).argmin()) for p in places]
+        triangle, corner = np.nonzero(np.isin(anatomy.triangles, vertices))
+        u, v = anatomy.uv[triangle, corner].T
+        rows = np.clip(((1 - v) * humans.TILE).astype(int), 0, humans.TILE - 1)
+        columns = np.clip((u * humans.TILE).astype(int), 0, 2 * humans.TILE - 1)
+        return np.median(color[rows, columns], axis=0)
+
+    lip, cheek = at([[0.8, -4.2, 12.0], [-0.8, -4.2, 12.0]]), at([[4.2, 0.6, 9.0], [-4.2, 0.6, 9.0]])
+    brow = at([[2.6, 6.2, 10.8], [-2.6, 6.2, 10.8]])
+    assert lip[1] / lip[0] < cheek[1] / cheek[0], "lips are redder than the cheek"
+    assert brow.mean() < cheek.mean(), "brows are darker"
+    assert np.abs(person.texture[..., 3:].astype(int) - 128).max() > 4, "there is relief"
 
 
 def test_other_index_or_seed_gives_another_picture(anatomy, portraits):

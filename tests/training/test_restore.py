@@ -41,6 +41,22 @@ def test_a_restored_network_computes_what_the_file_computes(tmp_path: Path) -> N
     assert torch.allclose(trained.mean((0, 2, 3)), want.mean((0, 2, 3)), atol=0.05)
 
 
+def test_an_output_that_was_added_leaves_the_old_ones(tmp_path: Path) -> None:
+    class Net(torch.nn.Module):
+        def __init__(self, outputs: int) -> None:
+            super().__init__()
+            self.head = torch.nn.Conv2d(3, outputs, 1)
+
+        def forward(self, picture):
+            return self.head(picture)
+
+    old, new = Net(2).eval(), Net(5).eval()
+    export(old, tmp_path / "net.onnx", ("y",), 8)
+    load_folded(new, tmp_path / "net.onnx", 8)
+    picture = torch.rand(1, 3, 8, 8)
+    assert torch.allclose(new(picture)[:, :2], old(picture), atol=1e-6)
+
+
 def test_another_networks_file_is_refused(tmp_path: Path) -> None:
     export(_lived_in(FaceRegions()), tmp_path / "regions.onnx", ("regions",), 192)
     with pytest.raises(ValueError, match=r"regions\.onnx has \d+ convolutions, the network \d+"):

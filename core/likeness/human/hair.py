@@ -122,7 +122,7 @@ class Curves:
 
 
 @dataclass(frozen=True, eq=False)
-class _Roots:
+class Roots:
     """Places spread over the skin: vertices (N, 3), weights (N, 3) and where they are at rest (N, 3)."""
 
     corner: Int
@@ -135,7 +135,7 @@ class _Roots:
 
 
 @lru_cache(maxsize=1)
-def _roots(head: Head, count: int = 90_000) -> _Roots:
+def _roots(head: Head, count: int = 90_000) -> Roots:
     triangles = head.part("skin")
     rng = np.random.default_rng(7)
     a, b, c = (head.mean[triangles[:, k]] for k in range(3))
@@ -144,7 +144,7 @@ def _roots(head: Head, count: int = 90_000) -> _Roots:
     u, v = np.sqrt(rng.random(count)), rng.random(count)
     bary = np.stack([1 - u, u * (1 - v), u * v], 1).astype(np.float32)
     rest = np.einsum("nkc,nk->nc", head.mean[triangles[chosen]], bary)
-    return _Roots(triangles[chosen], bary, rest.astype(np.float32))
+    return Roots(triangles[chosen], bary, rest.astype(np.float32))
 
 
 def grow_hair(look: Look, identity: Float, shapes: Float | None = None) -> tuple[Curves, ...]:
@@ -155,18 +155,36 @@ def grow_hair(look: Look, identity: Float, shapes: Float | None = None) -> tuple
     head = load_head()
     rest = head.rest(identity)
     normals = vertex_normals(rest, head.vertex_twin[head.triangles])[head.vertex_twin]
-    made = [_scalp(look, head, rest, normals), _brows(look, head, rest, normals, shapes)]
-    made.append(_beard(look, head, rest, normals, shapes))
+    return grow_on(look, _roots(head), rest, normals, _radii(head, rest), shapes)
+
+
+def grow_on(
+    look: Look,
+    roots: Roots,
+    rest: Float,
+    normals: Float,
+    radii: Float,
+    shapes: Float | None = None,
+    share: float = 1.0,
+) -> tuple[Curves, ...]:
+    """The hair of a person on any mesh (V, 3) with `normals` (V, 3), from `roots` that name its vertices.
+
+    `radii` is the mesh's map (see `strands`); `share` of the scalp's hair is grown.
+    """
+    made = [_scalp(look, roots, rest, normals, radii, share), _brows(look, roots, rest, normals, shapes)]
+    made.append(_beard(look, roots, rest, normals, shapes))
     return tuple(curves for curves in made if curves is not None)
 
 
-def _scalp(look: Look, head: Head, rest: Float, normals: Float) -> Curves | None:
+def _scalp(
+    look: Look, roots: Roots, rest: Float, normals: Float, radii: Float, share: float
+) -> Curves | None:
     if look.style == "bald":
         return None
-    style, roots = STYLES[look.style], _roots(head)
+    style = STYLES[look.style]
     rng = np.random.default_rng(look.seed + 101)
     margin = areas.scalp_margin(roots.rest, 1.6 * look.hairline - 0.2, 2.5 * look.hairline)
-    chosen = np.flatnonzero(margin + rng.normal(0, 0.15, len(margin)) > 0)[: style.count]
+    chosen = np.flatnonzero(margin + rng.normal(0, 0.15, len(margin)) > 0)[: int(share * style.count)]
     place = roots.rest[chosen]
     n = len(chosen)
     low, high = style.length
@@ -180,7 +198,7 @@ def _scalp(look: Look, head: Head, rest: Float, normals: Float) -> Curves | None
     grown = strands.grow(
         roots.at(rest, chosen),
         roots.at(normals, chosen),
-        _radii(head, rest),
+        radii,
         strands.HEAD_CENTER,
         length.astype(np.float32),
         (0.05 + style.layer * layer).astype(np.float32),
@@ -268,8 +286,8 @@ def _rays(head: Head) -> tuple[Int, Float]:
     return skin[triangle], bary
 
 
-def _brows(look: Look, head: Head, rest: Float, normals: Float, shapes: Float | None) -> Curves | None:
-    roots, rng = _roots(head), np.random.default_rng(look.seed + 202)
+def _brows(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float | None) -> Curves | None:
+    rng = np.random.default_rng(look.seed + 202)
     density = areas.brow_density(roots.rest, 0.45 + 0.8 * look.brow_thickness, 0.0)
     chosen = np.flatnonzero(density > rng.uniform(0.15, 1.0, len(density)))
     chosen = np.repeat(chosen, 3)[: 500 + int(1500 * look.brow_density)]
@@ -305,11 +323,11 @@ def _brows(look: Look, head: Head, rest: Float, normals: Float, shapes: Float | 
     )
 
 
-def _beard(look: Look, head: Head, rest: Float, normals: Float, shapes: Float | None) -> Curves | None:
+def _beard(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float | None) -> Curves | None:
     reach = {"moustache": 1.0, "goatee": 1.6, "short": 0.9, "full": 3.2}.get(look.beard)
     if reach is None:
         return None
-    roots, rng = _roots(head), np.random.default_rng(look.seed + 303)
+    rng = np.random.default_rng(look.seed + 303)
     density = areas.beard_density(roots.rest) * areas.beard_shape(roots.rest, look.beard)
     chosen = np.repeat(np.flatnonzero(density > rng.uniform(0.15, 1.0, len(density))), 2)[:7000]
     n = len(chosen)
@@ -345,7 +363,7 @@ def _beard(look: Look, head: Head, rest: Float, normals: Float, shapes: Float | 
     )
 
 
-def _moved(roots: _Roots, chosen: NDArray[np.intp], shapes: Float | None) -> dict[str, Float]:
+def _moved(roots: Roots, chosen: NDArray[np.intp], shapes: Float | None) -> dict[str, Float]:
     if shapes is None:
         return {}
     offsets = {name: roots.at(shape, chosen) for name, shape in zip(ARKIT, shapes, strict=True)}

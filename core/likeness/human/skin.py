@@ -92,7 +92,18 @@ class Skin:
 def make_skin(look: Look, size: int, folds: bool = False) -> Skin:
     """The textures of the head's skin, mouth and teeth; `folds` adds the wrinkles of expressions."""
     head = load_head()
-    return _skin(look, head_texels(size), head.triangles, _kinds(head), head.mean, _fields(look), folds)
+    lips = np.maximum(head.regions["lips_upper"], head.regions["lips_lower"])
+    fields = _fields(look, head.mean, sky(head), lips)
+    return _skin(look, head_texels(size), head.triangles, _kinds(head), head.mean, fields, folds)
+
+
+def make_skin_on(look: Look, at: Texels, triangles: Int, rest: Float, open_sky: Float, lips: Float) -> Skin:
+    """The textures of another mesh of skin, whose vertices (V, 3) at rest lie on the mean head.
+
+    `open_sky` (V,) is the share of the sky that they see, `lips` (V,) 1 on the lips.
+    """
+    kinds = np.full(len(triangles), SKIN, np.int32)
+    return _skin(look, at, triangles, kinds, rest, _fields(look, rest, open_sky, lips), False)
 
 
 def make_body_skin(look: Look, rest: Float, vertex_uv: Float, triangles: Int, size: int) -> Skin:
@@ -192,18 +203,17 @@ def sky(head: Head) -> Float:
     return occlusion(head.mean, head.triangles)
 
 
-def _fields(look: Look) -> Float:
+def _fields(look: Look, rest: Float, open_sky: Float, lips: Float) -> Float:
     """Fields (V, 5) on the vertices: scalp, brow, beard, sky and the lips' masks."""
-    head = load_head()
-    out = np.zeros((len(head.mean), FIELDS), np.float32)
-    margin = areas.scalp_margin(head.mean, 1.6 * look.hairline - 0.2, 2.5 * look.hairline)
+    out = np.zeros((len(rest), FIELDS), np.float32)
+    margin = areas.scalp_margin(rest, 1.6 * look.hairline - 0.2, 2.5 * look.hairline)
     out[:, F_SCALP] = np.clip(margin / 1.1 + 0.4, 0, 1)
-    out[:, F_BROW] = areas.brow_density(head.mean, 0.5 + 0.9 * look.brow_thickness, 0.0)
-    out[:, F_BEARD] = areas.beard_density(head.mean)
+    out[:, F_BROW] = areas.brow_density(rest, 0.5 + 0.9 * look.brow_thickness, 0.0)
+    out[:, F_BEARD] = areas.beard_density(rest)
     if look.beard in ("moustache", "goatee"):
-        out[:, F_BEARD] *= areas.beard_shape(head.mean, look.beard)
-    out[:, F_SKY] = sky(head)
-    out[:, F_LIPS] = np.maximum(head.regions["lips_upper"], head.regions["lips_lower"])
+        out[:, F_BEARD] *= areas.beard_shape(rest, look.beard)
+    out[:, F_SKY] = open_sky
+    out[:, F_LIPS] = lips
     return out
 
 

@@ -56,8 +56,8 @@ class Anatomy:
     (T, 3) with `material` and `region` (T,) and
     `uv` (T, 3, 2) of their corners. Per vertex: `occlusion` (2, V) (mouth closed, mouth open; 1 is
     unoccluded), `lip` (V,) signed distance to the lips' outer contour in cm (inside positive), `inside` (V,)
-    part of the mouth's inside; `tongue` are indices. `scalp`, `brow`, `beard` are places for hair. `ray_*`
-    give the outermost surface in each direction of the map of radii.
+    part of the mouth's inside; `tongue` are indices. `places` lie all over the skin, `scalp`, `brow` and
+    `beard` are some for hair. `ray_*` give the outermost surface in each direction of the map of radii.
     """
 
     kit: FaceKit
@@ -73,6 +73,7 @@ class Anatomy:
     lip: Float
     inside: NDArray[np.bool_]
     tongue: NDArray[np.intp]
+    places: Roots
     scalp: Roots
     brow: Roots
     beard: Roots
@@ -135,6 +136,7 @@ def load_anatomy(folder: Path) -> Anatomy:
         lip=lip,
         inside=inside,
         tongue=_tongue(rest),
+        places=places,
         scalp=_pick(places, scalp_margin(places.rest, 0.8, 0.0) > -0.6, 9000),
         brow=_pick(places, brow_density(places.rest, 1.6, 0.0) > 0.02, 4000),
         beard=_pick(places, beard_density(places.rest) > 0.05, 9000),

@@ -5,7 +5,8 @@ description `dataset.json` (count, seed, size, shard, region names), and `labels
 shard of 500 pictures. The pictures of a shard are on disk before its labels are.
 
 `python -m likeness.training.dataset --data HEAD_DATA --out FOLDER --count N --seed S --workers W` renders;
-run again, it goes on where it stopped. Picture i of a seed is always the same.
+run again, it goes on where it stopped. Picture i of a seed is always the same. `--humans SHARE` of the people
+are the suite's digital humans (see `people.render`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +75,13 @@ def open_dataset(folder: Path | str) -> Dataset:
     return Dataset(Path(folder))
 
 
-def _describe(folder: Path) -> dict[str, int]:
+def _describe(folder: Path) -> dict[str, Any]:
     path = folder / "dataset.json"
     if not path.is_file():
         raise BadInput(
             f"No rendered pictures in '{folder}'.", "Render them: python -m likeness.training.dataset --help"
         )
-    found: dict[str, int] = json.loads(path.read_text())
+    found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
@@ -87,17 +89,18 @@ def _labels_path(folder: Path, shard: int) -> Path:
     return folder / f"labels_{shard:04d}.npz"
 
 
-def create(folder: Path, count: int, seed: int) -> None:
-    """Make the files of an empty dataset, or check that those there are of the same count and seed."""
+def create(folder: Path, count: int, seed: int, human_share: float = 0.0) -> None:
+    """Make the files of an empty dataset, or check that those there are of the same people."""
     folder.mkdir(parents=True, exist_ok=True)
     described = {"count": count, "seed": seed, "size": SIZE, "shard": SHARD, "regions": list(REGIONS)}
+    described["humans"] = human_share
     path = folder / "dataset.json"
     if path.is_file():
         found = json.loads(path.read_text())
         if found != described:
             raise BadInput(
                 f"'{folder}' holds another dataset.",
-                "Give another folder, or the count and seed it was begun with.",
+                "Give another folder, or the count, seed and share of humans it was begun with.",
             )
         return
     for name, shape in FILES.items():
@@ -117,7 +120,7 @@ def render_shard(data: Path, folder: Path, shard: int) -> None:
     for index in range(shard * SHARD, min(count, (shard + 1) * SHARD)):
         if parent is not None and not parent.is_alive():
             raise SystemExit(1)  # nobody waits for this shard any more
-        portrait = render(seed, index, anatomy)
+        portrait = render(seed, index, anatomy, human_share=described["humans"])
         maps["images"][index], maps["regions"][index], maps["alpha"][index] = (
             portrait.image,
             portrait.region,
@@ -139,9 +142,11 @@ def _work(task: tuple[Path, Path, int]) -> int:
     return task[2]
 
 
-def render_dataset(data: Path, folder: Path, count: int, seed: int, workers: int) -> None:
+def render_dataset(
+    data: Path, folder: Path, count: int, seed: int, workers: int, human_share: float = 0.0
+) -> None:
     """Render all shards that are missing, in order, `workers` at a time."""
-    create(folder, count, seed)
+    create(folder, count, seed, human_share)
     shards = [k for k in range(-(-count // SHARD)) if not _labels_path(folder, k).is_file()]
     begun = time.monotonic()
     tasks = [(data, folder, k) for k in shards]
@@ -161,9 +166,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True, help="number of pictures")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--humans", type=float, default=0.0, help="share of digital humans, 0 to 1")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    render_dataset(given.data, given.out, given.count, given.seed, given.workers)
+    render_dataset(given.data, given.out, given.count, given.seed, given.workers, given.humans)
 
 
 if __name__ == "__main__":

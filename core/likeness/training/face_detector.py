@@ -1,7 +1,8 @@
 """Trains `face_detector` on crowds pasted together from rendered people.
 
 `python -m likeness.training.face_detector --pictures FOLDER --heldout FOLDER --out FOLDER --minutes M`.
-Run again, it goes on from its checkpoint. Writes `face_detector.onnx` and prints its numbers.
+Run again, it goes on from its checkpoint; pictures that are rendered meanwhile are taken in. Writes
+`face_detector.onnx` and prints its numbers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from likeness.training.backgrounds import sample_background
 from likeness.training.camera import encode_srgb
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.networks import DETECTOR_STRIDE, FaceDetector, export
+from likeness.training.restore import calibrate, load_folded
 from likeness.training.schedule import Trainer
 
 Float = NDArray[np.float32]
@@ -64,8 +67,8 @@ def scramble(rng: Random, picture: NDArray[np.uint8], xy: NDArray[np.floating]) 
 class Crowds:
     """Random pictures of nobody, one or several people, with the truth about them."""
 
-    def __init__(self, data: Dataset, rng: Random, size: int = SIZE) -> None:
-        self.data, self.rng, self.size = data, rng, size
+    def __init__(self, folders: Sequence[Dataset], rng: Random, size: int = SIZE) -> None:
+        self.folders, self.rng, self.size = folders, rng, size
         skin = np.array([0.45, 0.25, 0.17], np.float32)
         grounds = [
             encode_srgb(np.clip(sample_background(rng, 256, skin * rng.uniform(0.2, 1.6)), 0, 1))
@@ -73,17 +76,23 @@ class Crowds:
         ]
         self.grounds = [(g * 255).astype(np.uint8) for g in grounds]
 
+    def somebody(self) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+        """A render with alpha (H, W, 4) and its dense points (450, 2)."""
+        index = int(self.rng.integers(sum(data.count for data in self.folders)))
+        for data in self.folders:
+            if index < data.count:
+                break
+            index -= data.count
+        picture = np.concatenate([data.images[index], data.alpha[index][..., None]], 2)
+        return picture, data.labels["points_px"][index].astype(np.float64)
+
     def ground(self) -> Float:
         """A piece of a background, or of a render where nobody's face is."""
         rng = self.rng
         if rng.random() < 0.8:
             picture = self.grounds[rng.integers(BACKGROUNDS)]
         else:
-            index = int(rng.integers(self.data.count))
-            whole = np.concatenate([self.data.images[index], self.data.alpha[index][..., None]], 2)
-            picture = np.ascontiguousarray(
-                scramble(rng, whole, self.data.labels["points_px"][index])[..., :3]
-            )
+            picture = np.ascontiguousarray(scramble(rng, *self.somebody())[..., :3])
         side = picture.shape[0] * rng.uniform(0.3, 1.0)
         center = (
             rng.uniform(side / 2, picture.shape[0] - side / 2, 2)
@@ -96,8 +105,7 @@ class Crowds:
     def person(self, canvas: Float, taken: list[Float], whole: bool) -> tuple[Float, Float] | None:
         """Paste somebody where there is room; returns the dense points and the box, or nothing."""
         rng, size = self.rng, self.size
-        index = int(rng.integers(self.data.count))
-        xy = self.data.labels["points_px"][index].astype(np.float64)
+        picture, xy = self.somebody()
         side = float((xy.max(0) - xy.min(0)).max())
         wanted = float(np.exp(rng.uniform(np.log(70 if whole else SMALLEST), np.log(LARGEST))))
         factor = wanted / side
@@ -114,7 +122,6 @@ class Crowds:
         box = np.concatenate([moved.min(0), moved.max(0)])
         if any(_covered(box, other) > 0.1 for other in taken):
             return None
-        picture = np.concatenate([self.data.images[index], self.data.alpha[index][..., None]], 2)
         if whole:
             picture[..., 3] = 255
         if not whole and rng.random() < 0.08:
@@ -230,7 +237,7 @@ def decode(found: Float, threshold: float = 0.4) -> tuple[Float, Float, Float]:
 
 def evaluate(network: FaceDetector, data: Dataset, count: int, size: int = 256) -> dict[str, float]:
     """Recall and false finds on crowds of held-out people: same seed, same crowds."""
-    crowds = Crowds(data, np.random.default_rng(99), size)
+    crowds = Crowds([data], np.random.default_rng(99), size)
     known = hit = wrong = 0
     off: list[float] = []
     network.eval()
@@ -263,20 +270,38 @@ def evaluate(network: FaceDetector, data: Dataset, count: int, size: int = 256) 
     }
 
 
-def train(pictures: Path, heldout: Path, out: Path, minutes: float, threads: int) -> dict[str, float]:
-    """Train for `minutes`, going on from a checkpoint in `out`; exports and returns the held-out numbers."""
+def take_up(network: FaceDetector, models: Path, crowds: Crowds) -> None:
+    """Begin with the house model in the folder `models`."""
+    load_folded(network, models / "face_detector.onnx", SIZE)
+    calibrate(network, [batch(crowds, BATCH)[0] for _ in range(8)])
+    network.train()
+
+
+def train(
+    pictures: Sequence[Path],
+    heldout: Path,
+    out: Path,
+    minutes: float,
+    threads: int,
+    start: Path | None = None,
+) -> dict[str, float]:
+    """Train `minutes`, from the checkpoint in `out` or the model in `start`; exports; returns numbers."""
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    data = open_dataset(pictures)
+    folders = [open_dataset(folder) for folder in pictures]
     network = FaceDetector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trainer = Trainer(network, out / "face_detector.pt", minutes, rate=2e-3)
-    crowds = Crowds(data, np.random.default_rng(trainer.step + 1))
+    if start is not None:
+        take_up(network, start, Crowds(folders, np.random.default_rng(0)))
+    trainer = Trainer(network, out / "face_detector.pt", minutes, rate=2e-3 if start is None else 1e-3)
+    crowds = Crowds(folders, np.random.default_rng(trainer.step + 1))
     while trainer.goes_on():
         if trainer.step % 100 == 0:
-            data.reload()
+            for data in folders:
+                data.reload()
         picture, wanted, weight = batch(crowds, BATCH)
-        value = loss(network.raw(picture.contiguous(memory_format=torch.channels_last)), wanted, weight)
-        trainer.update(value)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = network.raw(picture.contiguous(memory_format=torch.channels_last))
+        trainer.update(loss(found.float(), wanted, weight))
     network.load_state_dict(trainer.average)
     numbers = evaluate(network, open_dataset(heldout), EVALUATED)
     export(network, out / "face_detector.onnx", ("faces",), 256, any_size=True)
@@ -290,14 +315,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--pictures", type=Path, required=True, nargs="+")
     parser.add_argument("--heldout", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--start", type=Path, help="folder of the model to begin with")
     given = parser.parse_args()
     begun = time.monotonic()
-    train(given.pictures, given.heldout, given.out, given.minutes, given.threads)
+    train(given.pictures, given.heldout, given.out, given.minutes, given.threads, given.start)
     log.info("took %.1f minutes", (time.monotonic() - begun) / 60)
 
 

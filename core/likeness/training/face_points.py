@@ -246,9 +246,7 @@ def evaluate(network: Joint, data: Dataset, count: int = 1000) -> dict[str, floa
     return {name: round(value, 4) for name, value in numbers.items()}
 
 
-def feed(
-    folders: Sequence[Dataset], seed: int, out: queue.Queue[Batch], stop: threading.Event
-) -> None:
+def feed(folders: Sequence[Dataset], seed: int, out: queue.Queue[Batch], stop: threading.Event) -> None:
     """Make batches until told to stop; newly rendered pictures are taken in now and then."""
     rng = np.random.default_rng(seed)
     made = 0

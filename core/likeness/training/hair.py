@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likeness.head import areas
+from likeness.human.hair import Curves
 from likeness.render import strands
 from likeness.training import anatomy as parts
 from likeness.training import looks, props
@@ -32,7 +34,7 @@ def _add_strands(
 ) -> None:
     n, steps = grown.shape[:2]
     in_camera = parts.transform(grown.reshape(-1, 3), pose.matrix).reshape(n, steps, 3)
-    tint = color[None] * np.exp(rng.normal(0, spread, (n, 1))) * (1 + rng.normal(0, 0.03, (n, 3)))
+    tint = np.atleast_2d(color) * np.exp(rng.normal(0, spread, (n, 1))) * (1 + rng.normal(0, 0.03, (n, 3)))
     center = parts.transform(strands.HEAD_CENTER[None] - np.array([0, 2.0, 0], np.float32), pose.matrix)[0]
     points, attr, triangles = strands.ribbons(
         grown,
@@ -271,6 +273,22 @@ def add_hair(
             parts.R_HAIR,
         )
         add_prop(scene, ball, pose)
+
+
+def add_grown(scene: Scene, rng: Random, grown: Mapping[str, Curves], pose: Pose, covered: float) -> None:
+    """The hair of a digital human, which was grown closer and finer; `covered` as in `add_hair`."""
+    regions = {"hair": parts.R_HAIR, "brows": parts.R_BROW, "beard": parts.R_SKIN}
+    wider = {"hair": rng.uniform(2.2, 4.5), "brows": rng.uniform(1.0, 1.8), "beard": rng.uniform(1.6, 3.0)}
+    for name, curves in grown.items():
+        keep = slice(None, None, {"hair": 1, "brows": 2, "beard": 3}[name])
+        points, width, color = curves.points[keep], curves.width[keep], curves.color[keep]
+        if name == "hair":
+            free = points[:, 0, 1] < covered
+            points, width, color = points[free], width[free], color[free]
+        if len(points) < 4:
+            continue
+        shade = rng.uniform(0.5, 1.0, len(points))
+        _add_strands(scene, rng, pose, points, width * wider[name], color, 0.05, regions[name], shade)
 
 
 def add_brows(

@@ -2,8 +2,8 @@
 
 Plain 3x3 convolutions and bottlenecks: on a CPU they train and run faster than depthwise ones of fewer
 operations. `face_points` finds all points by soft-argmax on a 12x12 grid (as MeTRAbs, Sarandi et al. 2021),
-then looks again at both eyes with their brows, and at mouth and nose, at the full resolution of the crop (as Attention Mesh,
-Grishchenko et al. 2020). Right eyes are mirrored, so both eyes share one network.
+then looks again at both eyes with their brows, and at mouth and nose, at the full resolution of the crop
+(as Attention Mesh, Grishchenko et al. 2020). Right eyes are mirrored, so both eyes share one network.
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ from likeness.performance import ARKIT
 from likeness.render.noise import noise_volume
 from likeness.render.raster import rasterize
 from likeness.training import anatomy as parts
-from likeness.training import backgrounds, camera, expressions, facekit, light, looks, props, shading
+from likeness.training import backgrounds, camera, expressions, facekit, humans, light, looks, props, shading
 from likeness.training.anatomy import Anatomy
-from likeness.training.hair import add_beard, add_brows, add_hair
+from likeness.training.hair import add_beard, add_brows, add_grown, add_hair
+from likeness.training.humans import Human
 from likeness.training.scene import (
     SCALE,
     SIZE,
@@ -43,6 +44,8 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Random = np.random.Generator
+
+_PLAIN = np.zeros((1, 2, 6), np.uint8)  # no painted skin
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def _apply_lashes(
 
 
 def _build(
-    rng: Random, anatomy: Anatomy, head: Head, look: looks.Look, pose: Pose
+    rng: Random, anatomy: Anatomy, head: Head, look: looks.Look, human: Human | None, pose: Pose
 ) -> tuple[Scene, tuple[props.Prop, dict[str, float]] | None]:
     scene = Scene()
     names = anatomy.kit.expression_names
@@ -228,9 +231,13 @@ def _build(
         anatomy.material[drawn],
         anatomy.region[drawn],
     )
-    add_hair(scene, rng, anatomy, head.vertices, look, pose, radii, normals, covered)
-    add_brows(scene, rng, anatomy, head.vertices, look, pose, normals)
-    add_beard(scene, rng, anatomy, head.vertices, look, pose, normals)
+    if human is not None:
+        grown = humans.grow(human, anatomy, head.vertices, normals, radii)
+        add_grown(scene, rng, grown, pose, covered)
+    else:
+        add_hair(scene, rng, anatomy, head.vertices, look, pose, radii, normals, covered)
+        add_brows(scene, rng, anatomy, head.vertices, look, pose, normals)
+        add_beard(scene, rng, anatomy, head.vertices, look, pose, normals)
     lenses = None
     if rng.random() < 0.34:
         rim, glass, style = props.glasses(rng, anatomy, head.vertices, head.center)
@@ -277,24 +284,32 @@ def visibility(
     return inside & free & facing
 
 
-def render(seed: int, index: int, anatomy: Anatomy, maps: bool = False) -> Portrait:
+def render(seed: int, index: int, anatomy: Anatomy, maps: bool = False, human_share: float = 0.0) -> Portrait:
     """Draw picture `index` of `seed`; the same arguments give the same picture.
 
+    `human_share` of the people have the skin and hair of the suite's digital humans, the others looks that
+    are drawn freely (`looks`), whose variety is wider than that of nature.
     A face of which almost nothing is seen (hair, a hand, a hat) teaches nothing and is drawn anew.
     """
     for attempt in range(4):
-        portrait = _draw(np.random.default_rng([seed, index] + [attempt] * (attempt > 0)), anatomy, maps)
+        portrait = _draw(
+            np.random.default_rng([seed, index] + [attempt] * (attempt > 0)), anatomy, maps, human_share
+        )
         if portrait.labels["visible"].mean() > 0.2:
             break
     return portrait
 
 
-def _draw(rng: Random, anatomy: Anatomy, maps: bool) -> Portrait:
+def _draw(rng: Random, anatomy: Anatomy, maps: bool, human_share: float) -> Portrait:
     pose = sample_pose(rng)
     head = make_head(rng, anatomy, pose.body)
-    look = looks.sample_look(rng)
+    human: Human | None = None
+    if human_share and rng.random() < human_share:
+        look, human = humans.sample_human(rng, anatomy)
+    else:
+        look = looks.sample_look(rng)
     lit = light.sample_light(rng)
-    scene, lenses = _build(rng, anatomy, head, look, pose)
+    scene, lenses = _build(rng, anatomy, head, look, human, pose)
     points_cam = parts.transform(head.dense_points, pose.matrix)
     focal, cx, cy = frame(rng, points_cam)
     lens2 = (focal * SCALE, cx * SCALE, cy * SCALE)
@@ -332,6 +347,9 @@ def _draw(rng: Random, anatomy: Anatomy, maps: bool) -> Portrait:
         look.iris,
         _lid_curves(head),
         noise_volume(),
+        anatomy.uv[anatomy.material != parts.LASH],
+        _PLAIN if human is None else human.texture,
+        pose.matrix[:3, :3],
     )
     _apply_lashes(rng, rgb, depth, screen, anatomy, look)
     if lenses is not None:

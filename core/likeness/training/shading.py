@@ -118,6 +118,19 @@ def _is_uniform(index: Int, material: Bytes, region: Bytes, y: int, x: int) -> b
     return True
 
 
+@numba.njit(cache=True, fastmath=True, inline="always")
+def _texel(skin: Bytes, x: float, y: float, out: Float) -> None:
+    """Color and relief of the painted skin, bilinear."""
+    y = min(max(y, 0.0), skin.shape[0] - 1.01)
+    i, j = int(y), int(x)
+    v, u = y - i, x - j
+    for k in range(6):
+        top = skin[i, j, k] * (1 - u) + skin[i, j + 1, k] * u
+        low = skin[i + 1, j, k] * (1 - u) + skin[i + 1, j + 1, k] * u
+        value = top * (1 - v) + low * v
+        out[k] = value * (1 / 255) if k < 3 else (value - 128) * (1 / 80)
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def shade(
     index: Int,
@@ -138,6 +151,9 @@ def shade(
     iris_color: Float,
     lids: Float,
     volume: Float,
+    skin_uv: Float,
+    skin: Bytes,
+    from_rest: Float,
 ) -> tuple[Float, Bytes]:
     """Linear color (H, W, 3) and region (H, W) of every sample.
 
@@ -145,12 +161,17 @@ def shade(
     light and `light_color` (L, 3); `cube` (6, 3) ambient from +x -x +y -y +z -z, all in camera space;
     `shadow_frame` (3, 4) takes camera space to the shadow map (pixels and depth) of light 0; `eyes`
     (2, 13): center, rotation of the eye to camera space row by row, scale; `iris_color` (2, 2, 3) inner and
-    outer; `lids` (2, 2, N, 2) curves of the upper and lower lid in head space.
+    outer; `lids` (2, 2, N, 2) curves of the upper and lower lid in head space. `skin` (H, 2H, 6), or smaller
+    where there is none, is the painted skin of the first triangles, whose corners lie at `skin_uv` (T, 3, 2),
+    u 0..2 and v up: the square root of the color, and the slope of the relief at rest, which `from_rest`
+    (3, 3) takes to camera space. It has lips, brows and stubble on it, which are not painted again.
     """
     height, width = index.shape
     rgb = np.zeros((height, width, 3), np.float32)
     label = np.zeros((height, width), np.uint8)
     a = np.zeros(14, np.float32)
+    s6 = np.zeros(6, np.float32)
+    rows, columns = skin.shape[:2]
     size = shadow_map.shape[0]
     for block in range((height // 2) * (width // 2) * 4):
         # four samples of a pixel; where one smooth surface fills it, one of them (by turns) stands for all
@@ -194,26 +215,37 @@ def shade(
             n0 = _fetch(volume, ux * 4.1, uy * 4.1, uz * 4.1, 0)
             n1 = _fetch(volume, ux * 9.7, uy * 9.7, uz * 9.7, 1)
             f = 1.0 + look[P_FINE] * (0.5 * n0 + 0.6 * n1)
+            painted = rows > 1 and t < len(skin_uv)
+            if painted:
+                u = skin_uv[t, 0, 0] * b0 + skin_uv[t, 1, 0] * b1 + skin_uv[t, 2, 0] * b2
+                v = skin_uv[t, 0, 1] * b0 + skin_uv[t, 1, 1] * b1 + skin_uv[t, 2, 1] * b2
+                _texel(skin, min(max(u * rows - 0.5, 0.0), columns - 1.01), (1 - v) * rows - 0.5, s6)
+                cr, cg, cb = s6[0] * s6[0], s6[1] * s6[1], s6[2] * s6[2]
+                sx, sy, sz = s6[3], s6[4], s6[5]
+                nx += from_rest[0, 0] * sx + from_rest[0, 1] * sy + from_rest[0, 2] * sz
+                ny += from_rest[1, 0] * sx + from_rest[1, 1] * sy + from_rest[1, 2] * sz
+                nz += from_rest[2, 0] * sx + from_rest[2, 1] * sy + from_rest[2, 2] * sz
             cr, cg, cb = cr * f, cg * f, cb * f
             if look[P_FRECKLE] > 0:
                 q = _fetch(volume, ux * 5.3, uy * 5.3, uz * 5.3, 2)
                 w = look[P_FRECKLE] * _step(1.1, 1.9, q)
                 cr, cg, cb = cr * (1 - 0.35 * w), cg * (1 - 0.5 * w), cb * (1 - 0.6 * w)
             if a[12] > 0.02:
-                w = look[P_SCALP] * min(1.0, a[12] * (1 + 0.3 * n1))
+                w = look[P_SCALP] * min(1.0, a[12] * (1 + 0.3 * n1)) * (0.0 if painted else 1.0)
                 cr += w * (look[P_HAIR_R] - cr)
                 cg += w * (look[P_HAIR_G] - cg)
                 cb += w * (look[P_HAIR_B] - cb)
                 spec *= 1 - 0.6 * w
                 if look[P_SCALP_LABEL] > 0 and a[12] > 0.5 and zone == R_SKIN:
                     zone = R_HAIR
-            if a[11] > 0.02:
+            if a[11] > 0.02 and not painted:
                 w = min(1.0, max(0.0, look[P_STUBBLE] * a[11] * (0.75 + 0.4 * n1 + 0.2 * n0)))
                 cr += w * (look[P_STUBBLE_R] - cr)
                 cg += w * (look[P_STUBBLE_G] - cg)
                 cb += w * (look[P_STUBBLE_B] - cb)
             if a[13] > 0.02:
                 w = look[P_BROW] * min(1.0, max(0.0, a[13] * (1.0 + 0.45 * n1) + 0.1 * n0))
+                w *= 0.0 if painted else 1.0
                 cr += w * (look[P_BROW_R] - cr)
                 cg += w * (look[P_BROW_G] - cg)
                 cb += w * (look[P_BROW_B] - cb)
@@ -221,11 +253,13 @@ def shade(
                     zone = R_BROW
             if a[10] > -0.25:
                 w = look[P_LIP_MIX] * _step(-0.05, 0.09, a[10] + 0.025 * n0)
+                gloss = w
+                w *= 0.0 if painted else 1.0
                 crease = 1.0 + 0.10 * _fetch(volume, ux * 7.0, uy * 1.2, uz * 1.2, 3)
                 cr += w * (look[P_LIP_R] * crease - cr)
                 cg += w * (look[P_LIP_G] * crease - cg)
                 cb += w * (look[P_LIP_B] * crease - cb)
-                spec += w * look[P_LIP_GLOSS]
+                spec += gloss * look[P_LIP_GLOSS]
                 if a[10] > 0.0 and zone == R_SKIN:
                     zone = R_LIPS
             bump = look[P_BUMP]
