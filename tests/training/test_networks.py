@@ -66,17 +66,17 @@ def test_soft_argmax_names_the_warmest_cell() -> None:
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_patch_and_its_points_use_the_same_frame(flip: bool) -> None:
-    center, axis = torch.tensor([[0.4, 0.6]]), torch.tensor([[0.2, 0.1]])
-    frame = networks.patch_frame(center, axis, 0.8, flip)
+    center, axis = torch.tensor([[[0.7, 0.2], [0.4, 0.6]]]), torch.tensor([[[0.1, 0.0], [0.2, 0.1]]])
+    frames = networks.patch_frames(center, axis, torch.tensor([[0.5, 0.5], [-0.8 if flip else 0.8, 0.8]]))
     ramp = (torch.arange(192) + 0.5) / 192
     picture = torch.stack([ramp.expand(192, 192), ramp[:, None].expand(192, 192), torch.zeros(192, 192)])[
         None
     ]
-    patch = networks.sample(picture, frame, 32)
+    patches = networks.sample(picture, frames, 32)
     local = torch.tensor([[[20.5 / 32, 9.5 / 32]]])
-    assert networks.unsample(local, frame)[0, 0].tolist() == pytest.approx(
-        patch[0, :2, 9, 20].tolist(), abs=1e-4
-    )
+    for patch, frame in zip(patches, frames[0], strict=True):
+        there = networks.unsample(local, frame[None])[0, 0].tolist()
+        assert there == pytest.approx(patch[:2, 9, 20].tolist(), abs=1e-4)
 
 
 def test_a_crop_and_its_points_use_the_same_matrix() -> None:

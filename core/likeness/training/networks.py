@@ -51,7 +51,7 @@ EYE_RIGHT = np.concatenate(
         points.GROUPS["brow_right"][::-1],
     ]
 )
-# Side of a patch, and how far above the eye and the mouth its center lies, in face scales (see `face_frame`).
+# Side of a patch, and how far above the eye and the mouth its center lies, in face scales (see `frames`).
 EYE_SIDE, EYE_RAISE = 1.05, 0.20
 MOUTH_SIDE, MOUTH_RAISE = 1.70, 0.33
 
@@ -151,40 +151,43 @@ class PatchNet(nn.Module):
         return found
 
 
-def face_frame(found: Tensor) -> tuple[Tensor, Tensor]:
-    """The face's right-hand axis times its scale (N, 2), and the mouth's center (N, 2).
+def _looks() -> Tensor:
+    """Rows (5, 450) that take dense points to: the way from right to left eye, the way from the eyes to the
+    mouth, and the centers of the left eye, the right eye and the mouth."""
+    rows = torch.zeros(5, points.COUNT)
+    rows[0, 42:48], rows[0, 36:42] = 1 / 6, -1 / 6
+    rows[1, 48:68], rows[1, 36:48] = 1 / 20, -1 / 12
+    rows[2, [42, 45]], rows[3, [36, 39]], rows[4, 48:68] = 1 / 2, 1 / 2, 1 / 20
+    return rows
 
-    The scale is the larger of the eyes' distance and the way from eyes to mouth, for the sake of profiles.
+
+def patch_frames(center: Tensor, axis: Tensor, side: Tensor) -> Tensor:
+    """Affine matrices (N, P, 2, 3) from patch coordinates (-1..1) to crop coordinates (-1..1).
+
+    `center` (N, P, 2) in crop coordinates 0..1; `axis` (N, P, 2) the patch's right-hand axis; `side` (P, 2)
+    its size along it and across, in lengths of the axis; a negative one mirrors.
     """
-    right, left = found[:, 36:42].mean(1), found[:, 42:48].mean(1)
-    mouth = found[:, 48:68].mean(1)
-    down = mouth - 0.5 * (left + right)
-    scale = torch.maximum((left - right).norm(dim=1), down.norm(dim=1)).clamp_min(0.02)
-    down = down / down.norm(dim=1, keepdim=True).clamp_min(1e-4)
-    return torch.stack([down[:, 1], -down[:, 0]], 1) * scale[:, None], mouth
-
-
-def patch_frame(center: Tensor, axis: Tensor, side: float, flip: bool) -> Tensor:
-    """Affine matrices (N, 2, 3) from patch coordinates (-1..1) to crop coordinates (-1..1)."""
-    x, y = axis[:, 0] * side, axis[:, 1] * side
-    mirror = -1.0 if flip else 1.0
-    rows = [torch.stack([x * mirror, -y], 1), torch.stack([y * mirror, x], 1)]
-    return torch.cat([torch.stack(rows, 1), (2.0 * center - 1.0)[:, :, None]], 2)
+    turned = axis @ axis.new_tensor([[1.0, 0.0, 0.0, 1.0], [0.0, -1.0, 1.0, 0.0]])
+    turned = turned * side.repeat(1, 2)
+    return torch.cat([turned.unflatten(2, (2, 2)), (2.0 * center - 1.0)[..., None]], 3)
 
 
 @torch.autocast("cpu", enabled=False)
-def sample(picture: Tensor, frame: Tensor, size: int) -> Tensor:
-    """The patches (N, 3, size, size) that `frame` cuts out of `picture`."""
+def sample(picture: Tensor, frames: Tensor, size: int) -> Tensor:
+    """The patches (N P, 3, size, size) that `frames` (N, P, 2, 3) cut out of each `picture`."""
     axis = (torch.arange(size, device=picture.device, dtype=picture.dtype) + 0.5) * (2.0 / size) - 1.0
-    plane = torch.stack([axis.repeat(size), axis.repeat_interleave(size), torch.ones(size * size)], 0)
-    grid = torch.matmul(frame, plane).transpose(1, 2).reshape(-1, size, size, 2)
-    return functional.grid_sample(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    plane = torch.stack([axis.repeat(size), axis.repeat_interleave(size), torch.ones(size * size)], 1)
+    count = frames.shape[1]
+    # One grid holds all patches of a picture, one below the other.
+    grid = (plane @ frames.transpose(2, 3)).reshape(-1, count * size, size, 2)
+    found = functional.grid_sample(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return found.unflatten(2, (count, size)).transpose(1, 2).reshape(-1, 3, size, size)
 
 
 @torch.autocast("cpu", enabled=False)
 def unsample(local: Tensor, frame: Tensor) -> Tensor:
-    """Patch coordinates 0..1 (N, K, 2) to crop coordinates 0..1."""
-    moved = torch.matmul(local * 2.0 - 1.0, frame[:, :, :2].transpose(1, 2)) + frame[:, None, :, 2]
+    """Patch coordinates 0..1 (..., K, 2) to crop coordinates 0..1; `frame` (..., 2, 3)."""
+    moved = (local * 2.0 - 1.0) @ frame[..., :2].transpose(-1, -2) + frame[..., 2][..., None, :]
     return moved * 0.5 + 0.5
 
 
@@ -208,44 +211,49 @@ class FacePoints(nn.Module):
         self.facts = nn.Linear(256, 3 * points.COUNT + 1)
         self.eye = PatchNet(self.eye_px, len(EYE_LEFT))
         self.mouth = PatchNet(self.mouth_px, len(MOUTH))
+        self.register_buffer("looks", _looks(), persistent=False)
+        side = torch.tensor([[EYE_SIDE], [EYE_SIDE], [MOUTH_SIDE]]) * torch.tensor([[1, 1], [-1, 1], [1, 1]])
+        self.register_buffer("side", side, persistent=False)
+        rise = torch.tensor([[EYE_RAISE], [EYE_RAISE], [MOUTH_RAISE]])
+        self.register_buffer("rise", rise, persistent=False)
         order = np.full(points.COUNT, -1)
         for index, group in enumerate(np.concatenate([EYE_LEFT, EYE_RIGHT, MOUTH])):
             order[group] = points.COUNT + index
         self.register_buffer("order", torch.tensor(np.where(order < 0, np.arange(points.COUNT), order)))
 
-    def frames(self, found: Tensor, jitter: float = 0.0) -> list[Tensor]:
-        """Where to look again: left eye, right eye (mirrored), mouth and nose."""
-        axis, mouth = face_frame(found)
-        up = torch.stack([axis[:, 1], -axis[:, 0]], 1)
-        centers = [found[:, [42, 45]].mean(1), found[:, [36, 39]].mean(1), mouth]
-        sides, raised = [EYE_SIDE, EYE_SIDE, MOUTH_SIDE], [EYE_RAISE, EYE_RAISE, MOUTH_RAISE]
-        result = []
-        for center, side, rise, flip in zip(centers, sides, raised, (False, True, False), strict=True):
-            center = center + rise * up  # noqa: PLW2901
-            frame_axis = axis
-            if jitter > 0:
-                scale = axis.norm(dim=1, keepdim=True)
-                center = center + scale * side * 0.5 * jitter * (2 * torch.rand_like(center) - 1)  # noqa: PLW2901
-                frame_axis = axis * (1 + jitter * (2 * torch.rand_like(scale) - 1))
-                frame_axis = frame_axis + scale * jitter * (2 * torch.rand_like(axis) - 1)
-            result.append(patch_frame(center, frame_axis, side, flip))
-        return result
+    def frames(self, found: Tensor, jitter: float = 0.0) -> Tensor:
+        """Where to look again (N, 3, 2, 3): left eye, right eye (mirrored), mouth and nose.
+
+        The unit is the larger of the eyes' distance and the way from eyes to mouth, for the sake of profiles.
+        """
+        looks = self.looks @ found
+        ways = looks[:, :2].norm(dim=2, keepdim=True)
+        scale = ways.amax(1).clamp_min(0.02)
+        down = looks[:, 1] / ways[:, 1].clamp_min(1e-4) * scale
+        axis = torch.stack([down[:, 1], -down[:, 0]], 1)[:, None]
+        center = looks[:, 2:] - down[:, None] * self.rise
+        if jitter > 0:
+            reach = 0.5 * jitter * scale[:, None] * self.side[:, 1:]
+            center = center + reach * (2 * torch.rand_like(center) - 1)
+            axis = axis * (1 + jitter * (2 * torch.rand_like(center[..., :1]) - 1))
+            axis = axis + scale[:, None] * jitter * (2 * torch.rand_like(center) - 1)
+        else:
+            axis = axis.expand(-1, 3, -1)
+        return patch_frames(center, axis, self.side)
 
     def heads(self, picture: Tensor, deep: Tensor, grid: Tensor, jitter: float = 0.0) -> dict[str, Tensor]:
         """All raw outputs from the backbone's features; `coarse` are the points before the second look."""
         coarse = self.place(self.heat(grid))
-        facts = self.facts(self.squeeze(deep))
-        frames = self.frames(coarse.detach(), jitter)
-        eyes = torch.cat([sample(picture, frames[0], self.eye_px), sample(picture, frames[1], self.eye_px)])
-        eyes = self.eye(eyes - 0.5)
+        facts = self.facts(self.squeeze(deep)).float()
+        with torch.autocast("cpu", enabled=False):
+            frames = self.frames(coarse.detach(), jitter)
         count = picture.shape[0]
-        mouth = self.mouth(sample(picture, frames[2], self.mouth_px) - 0.5)
+        eyes = self.eye(sample(picture, frames[:, :2], self.eye_px) - 0.5)
+        mouth = self.mouth(sample(picture, frames[:, 2:], self.mouth_px) - 0.5)
         fine = [
-            unsample(eyes[:count], frames[0]),
-            unsample(eyes[count:], frames[1]),
-            unsample(mouth, frames[2]),
+            unsample(eyes.unflatten(0, (count, 2)), frames[:, :2]).flatten(1, 2),
+            unsample(mouth, frames[:, 2]),
         ]
-        facts = facts.float()
         depth, spread, visible = facts[:, :-1].reshape(count, 3, points.COUNT).unbind(1)
         depth = 0.1 * (depth - depth[:, :68].mean(1, keepdim=True))
         return {
