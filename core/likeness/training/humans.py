@@ -98,8 +98,8 @@ def _surface(anatomy: Anatomy) -> tuple[Texels, Any, Float, tuple[Float, Float]]
     """The skin with its own vertex at each corner, its texels, and what `make_skin_on` needs to know."""
     drawn = anatomy.material == parts.SKIN
     corners = anatomy.triangles[drawn].ravel()
-    at = texels(anatomy.uv[drawn].reshape(-1, 2) / 2, np.arange(len(corners)).reshape(-1, 3), 2 * TILE, 52.0)
     triangles = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
+    at = texels(anatomy.uv[drawn].reshape(-1, 2) / 2, triangles, 2 * TILE, 52.0)
     lips = np.clip(anatomy.lip / 0.15, 0, 1)
     fields = (anatomy.occlusion[0][corners], lips[corners].astype(np.float32))
     return at, triangles, np.ascontiguousarray(anatomy.rest[corners]), fields
