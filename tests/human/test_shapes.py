@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likeness.head.model import load_head
 from likeness.human.figure import Figure, make_figure
 from likeness.human.recipes import load_recipes
 from likeness.human.sliders import head_identity
@@ -27,10 +28,26 @@ def gap(figure: Figure, vertices: np.ndarray, upper: str, lower: str) -> float:
     return float(np.linalg.norm(vertices[lines[upper]] - vertices[lines[lower]], axis=1).max())
 
 
+def gap_y(figure: Figure, vertices: np.ndarray, upper: str, lower: str) -> float:
+    lines = figure.head.loops
+    return float(np.abs(vertices[lines[upper], 1] - vertices[lines[lower], 1]).max())
+
+
+def test_identities_part_the_lips_of_some_until_they_are_sealed() -> None:
+    head = load_head()
+    for seed in (2, 9):
+        identity = head_identity({}, seed=seed)
+        lines = head.loops["lips_upper"], head.loops["lips_lower"]
+        parted, met = (v[lines[0], 1] - v[lines[1], 1] for v in (head.rest(identity), head.neutral(identity)))
+        assert np.abs(parted).max() > GAP_CM
+        assert np.abs(met).max() < GAP_CM / 3
+
+
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(1, 10_000), age=st.floats(18, 90), sex=st.floats(-1, 1))
 def test_blinks_close_and_lips_seal_for_everybody(seed: int, age: float, sex: float) -> None:
     figure = make_figure(head_identity({}, seed=seed, age=age, sex=sex), {"sex": sex, "age": age})
+    assert gap_y(figure, figure.head_vertices, "lips_upper", "lips_lower") < GAP_CM / 3
     for side in ("Left", "Right"):
         shut = posed(figure, **{f"eyeBlink{side}": 1.0})
         ends = f"lid_upper_{side.lower()}", f"lid_lower_{side.lower()}"

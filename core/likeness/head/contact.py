@@ -71,6 +71,19 @@ def settle(contact: Contact, vertices: Float, expression: Float) -> Float:
     change = _closing(contact, gap, expression)
     beyond = contact.least - (gap + change)[:, 1]
     change[:, 1] += np.maximum(beyond, 0)
+    return _follow(contact, vertices, change)
+
+
+def sealed(contact: Contact, vertices: Float) -> Float:
+    """`vertices` (V, 3) at rest, with the lips of this person, which may part or overlap, just meeting."""
+    change = np.zeros((len(contact.upper), 3), np.float32)
+    lips = contact.kind == 2
+    change[lips, 1] = (vertices[contact.lower] - vertices[contact.upper])[lips, 1]
+    return _follow(contact, vertices, change)
+
+
+def _follow(contact: Contact, vertices: Float, change: Float) -> Float:
+    """`vertices` (V, 3) with the gaps changed by `change` (P, 3) and the skin around them moved along."""
     out = vertices.copy()
     out[contact.rows] += (change[contact.pair] * contact.share[..., None]).sum(axis=1)
     return out

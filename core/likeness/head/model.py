@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from likeness import runtime
 from likeness.head import points as dense
-from likeness.head.contact import Contact, make_contact, settle
+from likeness.head.contact import Contact, make_contact, sealed, settle
 from likeness.performance import ARKIT
 
 Float = NDArray[np.float32]
@@ -78,6 +78,10 @@ class Head:
     def rest(self, identity: Float) -> Float:
         """Vertices (V, 3) of a person without expression."""
         return _blend(self.mean, identity, self.identity_basis)
+
+    def neutral(self, identity: Float) -> Float:
+        """Vertices (V, 3) of a person at rest whose lips meet: identities alone part some people's."""
+        return sealed(self.contact, self.rest(identity))
 
     def eyes(self, identity: Float) -> Float:
         """Centers (2, 3) of a person's eyes."""

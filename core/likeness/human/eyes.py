@@ -86,14 +86,15 @@ def _paint_eye(inner: Float, outer: Float, n: Float, volume: Float, color: Float
             corner = step(0.35, 0.95, abs(x))
             red = 0.02 + 0.10 * corner * (0.4 + n[1])
             warp = 0.35 * n1 + 0.15 * n2
-            vein = abs(smooth(volume, 2.2 * x + seed, 9.0 * y + warp * 2, 4.0 * z, 2))
-            twig = abs(smooth(volume, 5.0 * x, 19.0 * y + warp * 3 + seed, 8.0 * z, 3))
+            # veins run from the corners to the iris
+            vein = abs(smooth(volume, 4.0 * cosine + warp, 4.0 * sine + seed, 1.1 * theta + warp, 2))
+            twig = abs(smooth(volume, 9.0 * cosine + 2 * warp, 9.0 * sine + seed, 3.0 * theta, 3))
             toward = step(limbus * 1.15, 1.1, theta)
             red += toward * n[1] * (0.45 * step(0.10, 0.0, vein) + 0.25 * step(0.09, 0.0, twig))
-            white = 0.60 - 0.04 * old + 0.012 * n2
+            white = 0.54 - 0.04 * old + 0.012 * n2
             wr = white * (1.0 - 0.10 * red)
             wg = white * (0.955 - 0.03 * old - 0.55 * red)
-            wb = white * (0.925 - 0.10 * old - 0.60 * red)
+            wb = white * (0.90 - 0.10 * old - 0.60 * red)
             rough[row, column] = 0.12
             if k < 1.25 and theta < 1.2:
                 f1 = smooth(volume, 7.5 * cosine + seed, 7.5 * sine, 0.9 * k, 1)

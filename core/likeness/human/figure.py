@@ -79,7 +79,7 @@ def make_figure(
     `height_cm` is that of bare feet, which stand `lift_cm` above the ground.
     """
     head, body = load_head(), load_body()
-    rest = head.rest(identity)[head.vertex_twin]
+    rest = head.neutral(identity)[head.vertex_twin]
     places, points, fit = _of_height(body, rest, values, height_cm, head_size, lift_cm)
     eyes = fit.apply(head.eyes(identity))
     bones = skeleton.make_skeleton(body, points, fit.apply(body.neck.jaw_center), eyes)

@@ -18,6 +18,7 @@ from likeness.head.model import Head, load_head, vertex_normals
 from likeness.human.character import Material, Part
 from likeness.human.figure import Figure
 from likeness.human.look import Look
+from likeness.human.tissue import WHITE_HAIR
 from likeness.performance import ARKIT
 from likeness.render import strands
 
@@ -46,11 +47,11 @@ class Style:
     fringe: float = 0.0
     hug: float = 0.0
     steps: int = 12
-    count: int = 8000
+    count: int = 15000
 
 
 STYLES: dict[str, Style] = {
-    "buzz": Style((0.3, 0.9), 0.05, strands.AWAY, (0, 5, 0), 0.25, 1.0, 0.0, 0.0, steps=4, count=9000),
+    "buzz": Style((0.3, 0.9), 0.05, strands.AWAY, (0, 5, 0), 0.25, 1.0, 0.0, 0.0, steps=4, count=16000),
     "crop": Style(
         (2.0, 5.5), 1.2, strands.DIRECTION, (0.25, -0.3, 1.0), 0.55, 0.4, 0.2, 0.15, fade=0.8, hug=0.8
     ),
@@ -59,7 +60,7 @@ STYLES: dict[str, Style] = {
         (5.0, 12.0), 1.3, strands.DIRECTION, (0, 0.05, -1.0), 0.9, 0.25, 0.2, fade=0.55, hug=0.85
     ),
     "afro": Style((4.0, 13.0), 0.4, strands.AWAY, (0, 3, 0), 0.5, 0.5, 0.02, 1.0, 1.2, steps=14),
-    "curly": Style((7.0, 20.0), 2.2, strands.AWAY, (0, 11, -1), 0.3, 0.4, 0.25, 0.75, 0.9, 0.9, steps=15),
+    "curly": Style((6.0, 15.0), 2.0, strands.AWAY, (0, 11, -1), 0.3, 0.4, 0.25, 0.75, 0.9, 0.9, steps=15),
     "bob": Style(
         (14.0, 22.0),
         1.6,
@@ -102,6 +103,9 @@ STYLES: dict[str, Style] = {
         steps=16,
     ),
 }
+
+
+HAIRLINE_CM = 1.0  # over which the hairline thins out
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +157,7 @@ def grow_hair(look: Look, identity: Float, shapes: Float | None = None) -> tuple
     `shapes` (52, V, 3) are the face's; with them brows and beard know how to follow.
     """
     head = load_head()
-    rest = head.rest(identity)
+    rest = head.neutral(identity)
     normals = vertex_normals(rest, head.vertex_twin[head.triangles])[head.vertex_twin]
     return grow_on(look, _roots(head), rest, normals, _radii(head, rest), shapes)
 
@@ -184,11 +188,15 @@ def _scalp(
     style = STYLES[look.style]
     rng = np.random.default_rng(look.seed + 101)
     margin = areas.scalp_margin(roots.rest, 1.6 * look.hairline - 0.2, 2.5 * look.hairline)
-    chosen = np.flatnonzero(margin + rng.normal(0, 0.15, len(margin)) > 0)[: int(share * style.count)]
+    # Toward its line hair grows sparser, finer and shorter.
+    chosen = np.flatnonzero(margin > rng.random(len(margin)) ** 2 * HAIRLINE_CM - 0.1)[
+        : int(share * style.count)
+    ]
+    full = np.clip(0.3 + margin[chosen] / HAIRLINE_CM, 0.3, 1.0)
     place = roots.rest[chosen]
     n = len(chosen)
     low, high = style.length
-    length = (low + (high - low) * look.hair_length) * rng.uniform(0.82, 1.08, n)
+    length = (low + (high - low) * look.hair_length) * rng.uniform(0.82, 1.08, n) * full**0.5
     if style.fringe:
         front = (place[:, 2] > 4.0) & (np.abs(place[:, 0]) < 5.5)
         length[front] = style.fringe + rng.normal(0, 0.25, int(front.sum()))
@@ -218,12 +226,12 @@ def _scalp(
         grown = _clump(grown, rng)
     if not style.fringe:
         free = ~_before_face(grown)
-        grown, chosen, layer, n = grown[free], chosen[free], layer[free], int(free.sum())
+        grown, chosen, layer, full, n = grown[free], chosen[free], layer[free], full[free], int(free.sum())
     if style.kind == strands.TO_POINT:  # the ends lie around a knot
         knot = np.flatnonzero(rng.random(n) < 0.3)
         grown[knot] = _knot(np.array(style.comb, np.float32), style.steps, len(knot), rng)
-    width = (0.07 if look.style != "buzz" else 0.05) * np.exp(rng.normal(0, 0.25, n))
-    color = _tints(rng, np.array(look.hair), n, look.gray) * (0.6 + 0.4 * layer[:, None])
+    width = (0.05 if look.style != "buzz" else 0.04) * np.exp(rng.normal(0, 0.25, n)) * full
+    color = _tints(rng, look.hair, n, look.gray) * (0.6 + 0.4 * layer[:, None])
     return Curves(
         "hair",
         grown,
@@ -265,9 +273,15 @@ def _clump(grown: Float, rng: np.random.Generator, size: int = 14, hold: float =
     return np.asarray(grown + hold * t * (leader + offset * (1 - 0.75 * t) - grown), np.float32)
 
 
-def _tints(rng: np.random.Generator, color: Float, count: int, gray: float) -> Float:
-    """Colors (N, 3) of hairs around one; gray hair is some hairs white, not all a little."""
-    out = color * np.exp(rng.normal(0, 0.16, (count, 1))) * (1 + rng.normal(0, 0.03, (count, 3)))
+def _tints(rng: np.random.Generator, color: Sequence[float], count: int, gray: float) -> Float:
+    """Colors (N, 3) of hairs that are `color` together: a share of `gray` is white, not all are a little."""
+    pigment = np.maximum(np.array(color) - gray * WHITE_HAIR, 0) / max(1 - gray, 0.05)
+    white = rng.random((count, 1)) < gray
+    out = (
+        np.where(white, WHITE_HAIR, pigment)
+        * np.exp(rng.normal(0, 0.16, (count, 1)))
+        * (1 + rng.normal(0, 0.03, (count, 3)))
+    )
     return np.asarray(np.clip(out, 0.003, 0.9), np.float32)
 
 
@@ -290,11 +304,11 @@ def _brows(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float 
     rng = np.random.default_rng(look.seed + 202)
     density = areas.brow_density(roots.rest, 0.45 + 0.8 * look.brow_thickness, 0.0)
     chosen = np.flatnonzero(density > rng.uniform(0.15, 1.0, len(density)))
-    chosen = np.repeat(chosen, 3)[: 500 + int(1500 * look.brow_density)]
+    chosen = np.repeat(chosen, 7)[: 1500 + int(4500 * look.brow_density)]
     if len(chosen) < 4:
         return None
     n = len(chosen)
-    place = roots.rest[chosen] + rng.normal(0, 0.07, (n, 3))
+    place = roots.rest[chosen] + rng.normal(0, 0.09, (n, 3))
     x, side = np.abs(place[:, 0]), np.sign(roots.rest[chosen, 0])
     inner = np.clip((2.2 - x) / 1.4, 0, 1)
     above = place[:, 1] > np.interp(x, [0.9, 2.6, 3.7, 5.9], [5.75, 6.2, 6.35, 5.3])
@@ -303,19 +317,22 @@ def _brows(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float 
     )
     normal = roots.at(normals, chosen)
     direction -= (direction * normal).sum(1, keepdims=True) * normal
-    direction += 0.10 * normal + rng.normal(0, 0.13, (n, 3))
+    direction += 0.10 * normal + rng.normal(0, 0.17, (n, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     start = roots.at(rest, chosen)
     start += (place - roots.rest[chosen]) * (1, 1, 0) + 0.015 * normal
-    length = (0.45 + 0.35 * look.brow_thickness) * rng.uniform(0.6, 1.15, n) * np.where(x > 4.8, 0.75, 1)
+    edge = 0.45 + 0.55 * density[chosen]  # hairs at the rim are short and fine
+    length = (
+        (0.4 + 0.3 * look.brow_thickness) * rng.uniform(0.55, 1.15, n) * edge * np.where(x > 4.8, 0.75, 1)
+    )
     t = np.linspace(0, 1, 5)[None, :, None]
     bend = 0.12 * normal[:, None] * (t - 1.3 * t**2)
     grown = start[:, None] + length[:, None, None] * (t * direction[:, None] + bend)
-    color = _tints(rng, np.array(look.brow), n, look.gray)
+    color = _tints(rng, look.brow, n, look.brow_gray)
     return Curves(
         "brows",
         grown.astype(np.float32),
-        np.full(n, 0.036, np.float32),
+        (0.022 * edge * np.exp(rng.normal(0, 0.2, n))).astype(np.float32),
         color,
         roots.corner[chosen],
         roots.bary[chosen],
@@ -329,7 +346,7 @@ def _beard(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float 
         return None
     rng = np.random.default_rng(look.seed + 303)
     density = areas.beard_density(roots.rest) * areas.beard_shape(roots.rest, look.beard)
-    chosen = np.repeat(np.flatnonzero(density > rng.uniform(0.15, 1.0, len(density))), 2)[:7000]
+    chosen = np.repeat(np.flatnonzero(density > rng.uniform(0.05, 1.0, len(density)) ** 1.5), 2)[:9000]
     n = len(chosen)
     place, normal = roots.rest[chosen], roots.at(normals, chosen)
     moustache = place[:, 1] > -3.0
@@ -355,8 +372,8 @@ def _beard(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float 
     return Curves(
         "beard",
         grown.astype(np.float32),
-        (0.035 * np.exp(rng.normal(0, 0.2, n))).astype(np.float32),
-        _tints(rng, np.array(look.beard_color), n, look.gray),
+        (0.03 * np.exp(rng.normal(0, 0.2, n))).astype(np.float32),
+        _tints(rng, look.beard_color, n, look.beard_gray),
         roots.corner[chosen],
         roots.bary[chosen],
         _moved(roots, chosen, shapes),

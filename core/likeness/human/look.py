@@ -82,15 +82,26 @@ class Look:
         return _color(hair_color(self.hair_melanin, self.hair_red, self.gray))
 
     @property
+    def brow_gray(self) -> float:
+        """Share of the brows' hairs that are white: they gray later than the head."""
+        return 0.6 * self.gray
+
+    @property
+    def beard_gray(self) -> float:
+        """Share of the beard's hairs that are white: it grays first."""
+        return min(1.0, 1.2 * self.gray)
+
+    @property
     def brow(self) -> tuple[float, float, float]:
-        """Linear color of the brows, a little darker and less gray than the hair."""
-        return _color(hair_color(min(1.0, 0.12 + 0.9 * self.hair_melanin), self.hair_red, 0.6 * self.gray))
+        """Linear color of the brows, a little darker than the hair."""
+        melanin = min(0.9, 0.12 + 0.9 * self.hair_melanin)
+        return _color(hair_color(melanin, self.hair_red, self.brow_gray))
 
     @property
     def beard_color(self) -> tuple[float, float, float]:
-        """Linear color of the beard, a little redder and grayer than the hair."""
+        """Linear color of the beard, a little redder than the hair."""
         red = min(1.0, self.hair_red + 0.1)
-        return _color(hair_color(self.hair_melanin, red, min(1.0, 1.2 * self.gray)))
+        return _color(hair_color(self.hair_melanin, red, self.beard_gray))
 
 
 def _color(values: Any) -> tuple[float, float, float]:

@@ -235,8 +235,8 @@ def sheet(cells: Sequence[Float], columns: int) -> Float:
 
 
 def _some(hair: Sequence[Curves]) -> NDArray[np.bool_]:
-    """Which triangles of the ribbons belong to every third hair: enough for their shadow."""
-    kept = [np.repeat(np.arange(len(c.points)) % 3 == 0, 2 * (c.points.shape[1] - 1)) for c in hair]
+    """Which triangles of the ribbons belong to every fifth hair: enough for their shadow."""
+    kept = [np.repeat(np.arange(len(c.points)) % 5 == 0, 2 * (c.points.shape[1] - 1)) for c in hair]
     return np.concatenate(kept)
 
 

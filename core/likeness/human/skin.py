@@ -172,7 +172,7 @@ def _numbers(look: Look, at: Texels) -> Float:
     n[PORES], n[OIL], n[LIP] = look.pores, look.oiliness, look.lip_color
     bearded = {"none": 0.0, "stubble": 0.75}.get(look.beard, 0.5)
     n[STUBBLE] = max(look.stubble, bearded)
-    n[BROW] = 0.35 + 0.65 * look.brow_density
+    n[BROW] = 0.25 + 0.45 * look.brow_density
     n[LIPSTICK], n[SHADOW], n[LINER] = look.lipstick, look.eye_shadow, look.eyeliner
     n[BLUSH], n[FOUNDATION], n[AGE] = look.blush, look.foundation, look.age
     n[SCALP] = {"bald": 0.0, "buzz": 0.8}.get(look.style, 0.9)
@@ -254,7 +254,7 @@ def _normals(height: Float, places: Float, known: NDArray[np.bool_]) -> Float:
     size = height.shape[0]
     out = np.zeros((size, size, 3), np.float32)
     out[:, :, 2] = 1.0
-    far = (240.0 / size) ** 2
+    far = (480.0 / size) ** 2
     for y in range(1, size - 1):
         for x in range(1, size - 1):
             if not (
@@ -374,6 +374,7 @@ def _paint(
     seed = int(n[SEED])
     ox, oy, oz = (seed * 1.37) % 29.0, (seed * 2.11) % 31.0, (seed * 0.73) % 23.0
     pixel = n[PIXEL]
+    soft = max(0.06, 4.5 * pixel)  # of the lips' edge, whose pixels are taller than others
     light = 1.0 - 0.6 * n[TONE]
     old = step(30.0, 85.0, n[AGE])
     for row in range(size):
@@ -418,7 +419,7 @@ def _paint(
                 surface[row, column, 3] = 0.5
                 continue
             # pigment and blood
-            tone = n[TONE] + (0.020 * n1 + 0.014 * n2 + 0.010 * n3) * (1 + old) * (1 - 0.65 * n[TONE])
+            tone = n[TONE] + (0.012 * n1 + 0.010 * n2 + 0.010 * n3) * (1 + old) * (1 - 0.65 * n[TONE])
             blood = n[BLOOD] * light * 0.75 + 0.10 + 0.035 * n1 + 0.03 * n2 + 0.025 * n3
             even = 1.0 - 0.6 * n[FOUNDATION]
             cheeks = _blob(x, y, z, 4.3, 0.2, 8.8, 2.1)
@@ -472,7 +473,7 @@ def _paint(
             lips = 0.0
             if abs(x) < 3.6 and -6.0 < y < -1.0 and z > 7.5:
                 wave = 0.012 * n3
-                lips = step(-0.07, 0.09, _lip_distance(lip_outline, x, y) + wave)
+                lips = step(-soft, soft + 0.02, _lip_distance(lip_outline, x, y) + wave)
                 lips = max(lips, step(0.6, 0.95, lip_mask) * step(9.5, 10.2, z))
             # relief
             height = 0.0
@@ -490,10 +491,15 @@ def _paint(
                 _, _, _ = d, d2, name
                 a, b, _ = cells(sx / 0.045, sy / 0.045, sz / 0.045, seed + 3)
                 height += 0.0016 * step(0.0, 0.3, b - a)
-            height += 0.0022 * n3 + 0.0010 * fine + 0.004 * (0.4 + old) * n2
+            height += 0.0022 * n3 + 0.0010 * fine + 0.004 * (0.15 + old) * n2
             # wrinkles
-            wx, wy = abs(x) + 0.06 * n1 + 0.018 * n2, y + 0.07 * n1 + 0.022 * n2
+            wx, wy = abs(x) + 0.09 * n1 + 0.03 * n2, y + 0.09 * n1 + 0.03 * n2
             aged, full, group = _fold(lines, line_group, wx, wy, z, n[AGE])
+            aged *= min(1.3, max(0.35, 0.85 + 0.45 * n1 + 0.25 * n2))
+            if old > 0.1:  # a net of fine creases
+                a, b, _ = cells((sx + 0.1 * n1) / 0.42, (sy + 0.05 * n2) / 0.30, sz / 0.42, seed + 41)
+                net = old * old * step(0.16, 0.0, b - a) * (0.6 + 0.5 * n1)
+                aged += 0.008 * max(0.0, net) * (1 - 0.5 * forehead) * (1 - nose * 0.6)
             height -= aged * (1 - 0.7 * scalp)
             tone += 0.9 * max(0.0, aged)
             blood += 2.2 * max(0.0, aged)
@@ -560,7 +566,10 @@ def _paint(
                 b += w * (paints[1, 2] + 0.05 * b - b)
                 height += 0.010 * w * max(0.0, hair)
                 rough += 0.12 * w
-            color[row, column, 0], color[row, column, 1], color[row, column, 2] = r, g, b
+            cavity = 0.25 + 0.75 * step(0.02, 0.25, open_sky)  # light that gets into nostrils stays there
+            color[row, column, 0] = r * cavity
+            color[row, column, 1] = g * cavity
+            color[row, column, 2] = b * cavity
             surface[row, column, 0] += height
             surface[row, column, 1] = min(0.9, max(0.15, rough))
             surface[row, column, 3] = min(1.0, 0.55 + 0.2 * lips + 0.25 * ears - 0.2 * scalp)

@@ -212,6 +212,9 @@ def tone_of(color: Float) -> tuple[float, float]:
     return float(tone[i, j]), float(blood[i, j])
 
 
+WHITE_HAIR = np.array([0.31, 0.305, 0.29])
+
+
 def hair_color(melanin: float, redness: float, gray: float) -> Float:
     """Linear color (3,) of hair; `melanin` 0 (none) to 1 (black), `redness` 0..1 its red share, `gray` 0..1.
 
@@ -222,4 +225,4 @@ def hair_color(melanin: float, redness: float, gray: float) -> Float:
     red, black = np.array([0.187, 0.4, 1.05]), np.array([0.419, 0.697, 1.37])
     absorbed = amount * (redness * 2.2 * red + (1 - redness) * black)
     color = np.exp(-5.89 * np.sqrt(absorbed)) + np.array([0.008, 0.006, 0.005])
-    return np.asarray(color * (1 - gray) + gray * np.array([0.36, 0.355, 0.35]), np.float32)
+    return np.asarray(color * (1 - gray) + gray * WHITE_HAIR, np.float32)

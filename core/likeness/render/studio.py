@@ -102,18 +102,25 @@ def render(
     scene = _Buffers(solid, focal, width, height)
     irradiance, gloss = _lit(scene, samples, maps, center)
     irradiance = _spread(irradiance, scene, focal)
+    covers = [_cover(surface, scene, focal) for surface in surfaces if surface.kind == CLEAR]
+    for cover in covers:  # what lies under a clear surface glosses there, not itself
+        gloss[cover.index >= 0] = 0
     picture = irradiance * scene.color + gloss
     mirror = _Mirror(light, samples, maps, center)
     mirror.add(picture, scene, 0.35)
     empty = scene.index < 0
     picture[empty] = _backdrop(light, width, height)[empty]
-    for surface in surfaces:
-        if surface.kind == CLEAR:
-            clear = _Buffers([surface], focal, width, height)
-            hidden = clear.depth > scene.depth + 0.05
-            clear.index[hidden] = -1
-            mirror.add(picture, clear, 1.0)
+    for cover in covers:
+        mirror.add(picture, cover, 1.0)
     return picture.reshape(size[1], sharp, size[0], sharp, 3).mean((1, 3)).astype(np.float32)
+
+
+def _cover(surface: Surface, scene: _Buffers, focal: float) -> _Buffers:
+    """What the camera sees of a clear surface before a scene."""
+    height, width = scene.depth.shape
+    cover = _Buffers([surface], focal, width, height)
+    cover.index[cover.depth > scene.depth + 0.05] = -1
+    return cover
 
 
 def _backdrop(light: Light, width: int, height: int) -> Float:
