@@ -51,10 +51,18 @@ def _wait(process: subprocess.Popen[bytes]) -> float:
 
 
 def reanimate(
-    plate: Path, driver: Path, out: Path, *, frames: str | None = None, params: Mapping[str, object] = {}
+    plate: Path,
+    driver: Path,
+    out: Path,
+    *,
+    frames: str | None = None,
+    params: Mapping[str, object] = {},
+    inputs: Mapping[str, Path] = {},
 ) -> Ran:
-    """Run `likeness run reanimate`."""
+    """Run `likeness run reanimate`, with other `inputs` by name."""
     words: list[str | Path] = ["run", "reanimate", "--input", f"plate={plate}", "--input", f"driver={driver}"]
+    for name, path in inputs.items():
+        words += ["--input", f"{name}={path}"]
     words += ["--out", out]
     words += ["--frames", frames] if frames else []
     for name, value in params.items():

@@ -15,12 +15,17 @@ FULL_MATTE_PX = 0.35  # displacement from which the matte is 1
 
 
 def compose(
-    plate: Float, cutout: Cutout | None, field: Float, origin: tuple[int, int]
+    plate: Float,
+    cutout: Cutout | None,
+    field: Float,
+    origin: tuple[int, int],
+    body: Float | None = None,
 ) -> tuple[Float, Float]:
     """Color (h, w, 3) and matte (h, w) of the region with first pixel `origin` under `field` (h, w, 3).
 
     The field is the displacement to the place in the plate, pixels, and the logarithm of the change of
-    light. With a `cutout` only the head follows it, over a clean plate; without, all of the picture does.
+    light. With a `cutout` only the head follows it, over a clean plate, which `body` (h, w, 2) displaces
+    where the body goes with the head; without, all of the picture does.
     Where the matte is 0 the color is the plate's own.
     """
     x0, y0 = origin
@@ -35,7 +40,16 @@ def compose(
     left, top = cutout.origin
     sample(cutout.layer, field, x0 - left, y0 - top, head)
     color = np.empty((height, width, 3), np.float32)
-    _over(plate, cutout.layer, cutout.clean, head, field, x0, y0, left, top, color, matte)
+    ground = np.empty((0, 0, 3), np.float32)
+    if body is None:
+        body = np.empty((0, 0, 2), np.float32)
+    else:
+        behind = plate[..., :3].copy()
+        rows, columns = cutout.clean.shape[:2]
+        behind[top : top + rows, left : left + columns] = cutout.clean
+        ground = np.empty((height, width, 3), np.float32)
+        sample(behind, body, x0, y0, ground)
+    _over(plate, cutout.layer, cutout.clean, ground, body, head, field, x0, y0, left, top, color, matte)
     return color, matte
 
 
@@ -70,6 +84,8 @@ def _over(
     plate: Float,
     layer: Float,
     clean: Float,
+    ground: Float,
+    body: Float,
     head: Float,
     field: Float,
     x0: int,
@@ -95,6 +111,8 @@ def _over(
             alpha = 0.0 if gone else min(max(head[y, x, 3], 0.0), 1.0)
             was = layer[r, c, 3] if inside else 0.0
             share = _share(dx, dy, field[y, x, 2]) if alpha > 0 or was > 0 else 0.0
+            if body.size > 0:
+                share = max(share, _share(body[y, x, 0], body[y, x, 1], 0.0))
             matte[y, x] = share
             factor = np.exp(field[y, x, 2])
             for k in range(3):
@@ -103,6 +121,8 @@ def _over(
                     color[y, x, k] = own
                     continue
                 behind = clean[r, c, k] if inside else own
+                if body.size > 0:
+                    behind = ground[y, x, k]
                 value = 0.0 if gone else head[y, x, k] * factor
                 if alpha < 1.0:
                     value += (1.0 - alpha) * behind

@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 DEFAULT_MM = 50.0  # of a lens that nobody knows, on a 36 mm wide film back
 HEAD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
+PIVOT = np.array([0.0, -7.0, 0.0])  # where the head turns on the neck, head space, cm
 POSE = 6
 SKIN = slice(0, dense.SKIN_COUNT)
 EYE_LIMIT_RAD = np.radians([40.0, 30.0])
@@ -52,8 +53,22 @@ EXPRESSION_STD: Array = np.array([_FREEDOM.get(name, 0.5) for name in ARKIT])
 
 
 CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement
+TOGETHER = 3.0  # root of how much better than either point is known what lies between two that err together
 FAR = 27.0  # squared deviations beyond which a point is rather an outlier
 _BY_POINT: dict[tuple[int, str], Array] = {}
+
+
+def _across() -> NDArray[np.int64]:
+    """Pairs of points (M, 2) across the eyes and the mouth, and from brow to lid: what opens and rises."""
+    out = [(48, 54), *zip(range(18, 26), (36, 37, 38, 39, 42, 43, 44, 45), strict=True)]
+    for one in ("lid_left_upper", "lid_right_upper", "lip_upper_inner"):
+        upper, lower = dense.GROUPS[one][1:-1], dense.GROUPS[one.replace("upper", "lower")][1:-1]
+        facing = np.round(np.linspace(0, len(lower) - 1, len(upper))).astype(int)
+        out += zip(upper, lower[facing], strict=True)
+    return np.array(out, np.int64)
+
+
+PAIRS = _across()
 
 
 @dataclass(frozen=True)
@@ -187,7 +202,8 @@ def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) ->
 def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Array) -> tuple[Array, Array]:
     """The Gauss-Newton system (58, 58) and (58,) in pose step and expression step, priors included."""
     size = POSE + len(ARKIT)
-    columns, error = np.empty((2 * dense.SKIN_COUNT, size)), np.empty(2 * dense.SKIN_COUNT)
+    rows = 2 * (dense.SKIN_COUNT + len(PAIRS))
+    columns, error = np.empty((rows, size)), np.empty(rows)
     _linearize(
         np.ascontiguousarray(shot.rest[SKIN]),
         _by_point(head),
@@ -198,6 +214,8 @@ def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Ar
         weight[SKIN],
         shot.lens.focal_px,
         *shot.lens.center_px,
+        PAIRS,
+        TOGETHER,
         columns,
         error,
     )
@@ -220,13 +238,19 @@ def _linearize(
     focal: float,
     center_x: float,
     center_y: float,
+    pairs: NDArray[np.int64],
+    together: float,
     columns: Array,
     error: Array,
 ) -> None:
-    """Rows of the reprojection's Jacobian (2 N, 58) and errors (2 N,), times the roots of their weights."""
+    """Rows of the reprojection's Jacobian (2 N + 2 M, 58) and errors, times the roots of their weights.
+
+    The last rows are what lies between the points of each of the M `pairs`.
+    """
     local, seen = np.empty(3), np.empty(3)
     row = np.empty((2, 3))
     turned = np.empty((2, 3))
+    roots = np.empty(len(rest))
     for n in range(len(rest)):
         for c in range(3):
             total = rest[n, c]
@@ -239,6 +263,7 @@ def _linearize(
         scale = focal / z
         off_x, off_y = xy[n, 0] - center_x - x * scale, xy[n, 1] - center_y - y * scale
         root = np.sqrt(CORRELATED * weight[n]) / (1.0 + weight[n] * (off_x * off_x + off_y * off_y) / FAR)
+        roots[n] = root
         error[2 * n], error[2 * n + 1] = root * off_x, root * off_y
         row[0, 0], row[0, 1], row[0, 2] = root * scale, 0.0, -root * scale * x / z
         row[1, 0], row[1, 1], row[1, 2] = 0.0, root * scale, -root * scale * y / z
@@ -259,6 +284,14 @@ def _linearize(
                     + turned[i, 1] * shapes[n, 1, k]
                     + turned[i, 2] * shapes[n, 2, k]
                 )
+    for m in range(len(pairs)):
+        a, b = pairs[m]
+        both = together * min(roots[a], roots[b])
+        for i in range(2):
+            at, one, two = 2 * (len(rest) + m) + i, 2 * a + i, 2 * b + i
+            error[at] = both * (error[one] / roots[a] - error[two] / roots[b])
+            for k in range(columns.shape[1]):
+                columns[at, k] = both * (columns[one, k] / roots[a] - columns[two, k] / roots[b])
 
 
 @njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from likeness.face.fit import SKIN, Array, Fit, Lens, Shot, project, rotation_matrix
+from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot, project, rotation_matrix
 from likeness.head import points as dense
 from likeness.head.model import Head
 
@@ -179,12 +179,19 @@ def spread_bias(points: Float | Array, bias: Array, vertices: Float, reach_cm: f
     return (spread * fade).astype(np.float32)
 
 
+def travel(fit: Fit, still: Fit) -> Array:
+    """How far (3,) the head's pivot on the neck has gone in camera space, cm; its turns leave it."""
+    out: Array = (fit.rotation - still.rotation) @ PIVOT + fit.translation - still.translation
+    return out
+
+
 def to_camera(person: Person, vertices: Float, fit: Fit, still: Fit) -> Float:
-    """Posed vertices (N, 3) in camera space (cm); the neck's foot stays as `still` has it."""
+    """Posed vertices (N, 3) in camera space (cm); the neck's foot goes with the pivot, and does not turn."""
     turned = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
     if fit is still:
         return turned
-    held = vertices @ still.rotation.T.astype(np.float32) + still.translation.astype(np.float32)
+    foot = still.translation + travel(fit, still)
+    held = vertices @ still.rotation.T.astype(np.float32) + foot.astype(np.float32)
     share = person.stiffness[:, None]
     return turned * share + held * (1 - share)
 
@@ -199,9 +206,13 @@ def to_pixels(camera: Float, lens: Lens) -> Float:
 
 def opening(person: Person, pixels: Float, name: str) -> Float:
     """The outline (N, 2) of an eye or of the mouth, smooth, from the posed points in pixels."""
+    return smooth_loop(pixels[outline_points(person, name), :2])
+
+
+def outline_points(person: Person, name: str) -> Int:
+    """The points around an opening, in order, by their place among vertices and points."""
     upper, lower = (dense.GROUPS[g] for g in OPENINGS[name])
-    loop = np.concatenate([upper, lower[::-1][1:-1]]) + person.vertex_count
-    return smooth_loop(pixels[loop, :2])
+    return np.concatenate([upper, lower[::-1][1:-1]]) + person.vertex_count
 
 
 def smooth_loop(corners: Float, parts: int = 4) -> Float:

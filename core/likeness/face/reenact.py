@@ -7,20 +7,32 @@ region, and wherever nothing moves, the plate is left as it is, bit for bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from likeness.face import eyes, grain, lips, mouth, warp
+from likeness.face import eyes, grain, lips, mouth, references, warp
 from likeness.face.compose import compose
 from likeness.face.cutout import Cutout, cut
-from likeness.face.fit import Fit, Lens
+from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
 from likeness.face.mouth import Inside, PlateMouth
-from likeness.face.person import Person, caps, eye_axes, opening, to_camera, to_pixels
+from likeness.face.person import (
+    OPENINGS,
+    Person,
+    caps,
+    eye_axes,
+    opening,
+    outline_points,
+    to_camera,
+    to_pixels,
+    travel,
+)
+from likeness.face.references import Reference
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
 from likeness.render.raster import rasterize
@@ -33,6 +45,8 @@ HEAD_REACH = 0.55  # how far, in face widths, the surroundings follow a turning 
 FACE_REACH = 0.12  # the same when only the face moves
 HAIR_REACH = 3.0  # the same for head and hair before a background that stands still
 HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and ends to be held by the body
+SHOULDERS = (-0.15, 0.35)  # below the chin, in its distance from the brows: there the body begins to follow
+BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there it ceases
 BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
@@ -47,7 +61,7 @@ class Rig:
     """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`.
 
     `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
-    `ears` (V,): which of all vertices are an ear's.
+    `ears` (V,): which of all vertices are an ear's. `masks`: see `references.masks`.
     """
 
     person: Person
@@ -57,6 +71,7 @@ class Rig:
     nearest: Int
     used: Int
     ears: NDArray[np.bool_]
+    masks: Float
 
 
 @dataclass(frozen=True)
@@ -104,7 +119,16 @@ def build_rig(person: Person) -> Rig:
     skin = np.concatenate([surface, caps(person)])
     ears = np.zeros(len(person.rest), bool)
     ears[: person.vertex_count] = person.head.regions["ears"] > 0.5
-    return Rig(person, skin, surface, mouth.inside_of(person.head), nearest, np.unique(skin), ears)
+    return Rig(
+        person,
+        skin,
+        surface,
+        mouth.inside_of(person.head),
+        nearest,
+        np.unique(skin),
+        ears,
+        references.masks(person),
+    )
 
 
 def take(
@@ -156,8 +180,50 @@ def take(
     )
 
 
-def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True) -> Drawn | None:
-    """Draw the taken face as `target`; None when nothing moves or the face is out of the picture."""
+def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
+    """A `picture` (H, W, 3) of the same person, in the plate's color space, made ready to lend its pixels.
+
+    `own` is the rig of the person as this picture shows it.
+    """
+    person = own.person
+    camera = to_camera(person, person.posed(fit.expression), fit, fit)
+    pixels = to_pixels(camera, lens)
+    facing = _open_facing(own, camera, _normals(own, camera)) * _seen(own, pixels)
+    part, inside = references.around(picture, pixels, pixels[own.used, :2])
+    none = np.zeros((len(pixels), 3), np.float32)
+    return Reference(part, inside, facing, none, references.look_of(person, fit))
+
+
+def matched(reference: Reference, rig: Rig, taken: Taken) -> Reference:
+    """The reference in the colors of the plate."""
+    ids = np.arange(17, dense.SKIN_COUNT) + rig.person.vertex_count
+    theirs, shown = _colors(reference.picture, reference.pixels[ids])
+    mine, there = _colors(taken.plate, taken.pixels[ids, :2])
+    both = shown & there & (np.minimum(reference.facing[ids], taken.facing[ids]) > GRAZING)
+    places = rig.person.rest[:, :2]
+    return replace(reference, gain=references.match(theirs[both], mine[both], places[ids][both], places))
+
+
+def _colors(picture: Float, places: Float) -> tuple[Float, NDArray[np.bool_]]:
+    """The colors (N, 3) at pixels (N, 2), and which of them are in the picture and finite."""
+    x, y = np.floor(places).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < picture.shape[1]) & (y < picture.shape[0])
+    out = picture[np.clip(y, 0, picture.shape[0] - 1), np.clip(x, 0, picture.shape[1] - 1), :3]
+    return np.nan_to_num(out), inside & np.isfinite(out).all(axis=1)
+
+
+def redraw(
+    rig: Rig,
+    taken: Taken,
+    target: Fit,
+    lens: Lens,
+    layers: bool = True,
+    lent: Sequence[Reference] = (),
+) -> Drawn | None:
+    """Draw the taken face as `target`; None when nothing moves or the face is out of the picture.
+
+    What the references in `lent` show better than the plate is taken from them.
+    """
     person = rig.person
     camera = to_camera(person, person.posed(target.expression), target, taken.fit)
     pixels = to_pixels(camera, lens)
@@ -166,7 +232,7 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
     shift = taken.pixels[:, :2] - pixels[:, :2] + _lid_slide(person, taken, pixels, lens)
     shift += _parting(person, taken, pixels, lens) * taken.lip_slide
     turned = not np.allclose(taken.fit.head_pose, target.head_pose, atol=1e-6)
-    box = _region(rig, taken, pixels, shift, turned)
+    box = _region(rig, taken, target, pixels, shift, turned)
     if box is None:
         return None
     x0, y0, width, height = box
@@ -180,14 +246,40 @@ def redraw(rig: Rig, taken: Taken, target: Fit, lens: Lens, layers: bool = True)
         trust = np.where(rig.ears, 0, trust)  # their shape is too much their own: they go with the hair
     turn = _rigid(rig, taken, target, lens) if turned and taken.cutout is not None else None
     field = _field(rig, index, bary, shift, light, turn, trust, taken, box)
-    color, matte = compose(taken.plate, taken.cutout, field, (x0, y0))
+    body = _body(rig, taken, target, lens, box)
+    color, matte = compose(taken.plate, taken.cutout, field, (x0, y0), body)
     eye_cover = _lay_eyes(rig, taken, target, pixels, lens, (x0, y0), color, matte)
     mouth_cover = _lay_mouth(rig, taken, camera, pixels, (x0, y0), color, matte)
+    if lent:
+        facing = _open_facing(rig, camera, normals)
+        theirs = _borrow(rig, taken, target, lent, pixels, facing, index, bary, (x0, y0), color)
+        np.maximum(matte, theirs, out=matte)
+        eye_cover *= 1 - theirs[..., None]
+        mouth_cover *= 1 - theirs[..., None]
     out: dict[str, Float] = {}
     if layers:
         out = _layers(rig, camera, normals, field, index, bary, rig.skin)
         out["eyes"], out["mouth"] = eye_cover, mouth_cover
     return Drawn((x0, y0), color, matte, out)
+
+
+def _borrow(
+    rig: Rig,
+    taken: Taken,
+    target: Fit,
+    lent: Sequence[Reference],
+    pixels: Float,
+    facing: Float,
+    index: Int,
+    bary: Float,
+    origin: tuple[int, int],
+    color: Float,
+) -> Float:
+    """Lay over `color` in place what references show better; returns how much (h, w) is theirs."""
+    wanted, shown = (references.look_of(rig.person, fit) for fit in (target, taken.fit))
+    share = references.shares(wanted, shown, lent)
+    trust = [_trust(reference.facing, facing) for reference in lent]
+    return references.lend(lent, share, rig.masks, pixels, trust, rig.skin, index, bary, origin, color)
 
 
 def _trust(before: Float, after: Float) -> Float:
@@ -250,6 +342,27 @@ def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int]) -> Float
     free = np.clip((HANGS - below) / (HANGS - HANGS_FROM), 0, 1)
     out: Float = (FACE_REACH + (HAIR_REACH - FACE_REACH) * free**2).astype(np.float32)
     return out
+
+
+def _body(rig: Rig, taken: Taken, target: Fit, lens: Lens, box: tuple[int, int, int, int]) -> Float | None:
+    """The displacement (h, w, 2) of neck and shoulders that go with a traveling head; None if it stays."""
+    if taken.cutout is None or np.allclose(travel(target, taken.fit), 0, atol=1e-3):
+        return None
+    pivots = np.stack([fit.rotation @ PIVOT + fit.translation for fit in (taken.fit, target)])
+    before, after = to_pixels(pivots.astype(np.float32), lens)[:, :2]
+    points = taken.pixels[rig.person.vertex_count :, :2] + (after - before)
+    brow, chin = points[17:27].mean(axis=0), points[8]
+    down = (chin - brow) / max(float(np.linalg.norm(chin - brow)), 1.0)
+    x0, y0, width, height = box
+    x = np.arange(width, dtype=np.float32) + 0.5 + x0 - chin[0]
+    y = np.arange(height, dtype=np.float32)[:, None] + 0.5 + y0 - chin[1]
+    tall = float((chin - brow) @ down)
+    below = (x * down[0] + y * down[1]) / tall
+    aside = np.abs(x * down[1] - y * down[0]) / _face_width(points)
+    share = np.clip((below - SHOULDERS[0]) / (SHOULDERS[1] - SHOULDERS[0]), 0, 1)
+    share = share * np.clip((BESIDE[1] - aside) / (BESIDE[1] - BESIDE[0]), 0, 1)
+    share = share * share * (3 - 2 * share) * _ramp(box, taken.plate.shape)
+    return (share[..., None] * (before - after)).astype(np.float32)
 
 
 def _ramp(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> Float:
@@ -455,6 +568,14 @@ def _facing(camera: Float, normals: Float) -> Float:
     return np.where(there, (normals * toward).sum(axis=1), 1.0).astype(np.float32)
 
 
+def _open_facing(rig: Rig, camera: Float, normals: Float) -> Float:
+    """The same, but 1 along eyes and mouth: between their outlines is what they show, not skin rolled in."""
+    out = _facing(camera, normals)
+    for name in OPENINGS:
+        out[outline_points(rig.person, name)] = 1
+    return out
+
+
 def _seen(rig: Rig, pixels: Float) -> Float:
     """1 where the picture shows a vertex (V,), 0 where a nearer part of the head hides it."""
     used = rig.used
@@ -499,7 +620,7 @@ def _skin_samples(rig: Rig, plate: Float, pixels: Float, normals: Float) -> tupl
 
 
 def _region(
-    rig: Rig, taken: Taken, pixels: Float, shift: Float, turned: bool
+    rig: Rig, taken: Taken, target: Fit, pixels: Float, shift: Float, turned: bool
 ) -> tuple[int, int, int, int] | None:
     """The box (x0, y0, width, height) of the picture in which anything can change."""
     used = rig.used
@@ -515,6 +636,11 @@ def _region(
         way = -shift[rig.person.vertex_count :]
         low = np.minimum(low, first + np.minimum(way.min(axis=0), 0))
         high = np.maximum(high, first + taken.cutout.clean.shape[1::-1] + np.maximum(way.max(axis=0), 0))
+        if not np.allclose(travel(target, taken.fit), 0, atol=1e-3):
+            chin = pixels[rig.person.vertex_count + 8, :2]
+            low[0] = min(low[0], chin[0] - BESIDE[1] * width)
+            high[0] = max(high[0], chin[0] + BESIDE[1] * width)
+            high[1] = taken.plate.shape[0]
     margin = width * reach + 2 * warp.CELL_PX
     rows, columns = taken.plate.shape[:2]
     low = np.maximum(np.floor(low - margin), 0).astype(int)

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.errors import BadRequest
-from likeness.face.fit import EYE_LIMIT_RAD, HEAD_TO_CAMERA, Array, Fit
+from likeness.face.fit import EYE_LIMIT_RAD, HEAD_TO_CAMERA, PIVOT, Array, Fit
 from likeness.performance import ARKIT, REGIONS, Performance, angles, make, rotations
 
-PIVOT = np.array([0.0, -7.0, 0.0])  # where the head turns on the neck, head space, cm
 LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
 _INDEX = {name: i for i, name in enumerate(ARKIT)}
 

@@ -104,6 +104,16 @@ def test_sliders_alone_move_a_still(portrait: Path, tmp_path: Path, likeness: Ru
     assert parts(tmp_path / "smile.exr")["matte.A"].max() == 1
 
 
+def test_references_change_the_picture_where_it_moves(
+    portrait: Path, performance: Path, made: Path, tmp_path: Path, likeness: Run
+) -> None:
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--input", f"driver={performance}"]
+    words += ["--input", f"references={made / 'out.0002.exr'}", "--frames", "2-2"]
+    assert likeness(*words, "--out", tmp_path / "lent.####.exr") == 0
+    lent, plain = parts(tmp_path / "lent.0002.exr"), parts(made / "out.0002.exr")
+    assert lent["mouth.A"].sum() < 0.5 * plain["mouth.A"].sum()  # the reference has that mouth
+
+
 def test_a_holdout_matte_keeps_what_is_in_front(portrait: Path, tmp_path: Path, likeness: Run) -> None:
     matte = np.zeros((256, 256, 1), np.float32)
     matte[:, :111] = 1

@@ -12,11 +12,12 @@ from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
 from likeness.face import findings as faces
-from likeness.face import reenact, retarget
+from likeness.face import reenact, references, retarget
 from likeness.face.fit import Fit
 from likeness.face.person import build_person
+from likeness.face.references import Reference
 from likeness.head.model import load_head
-from likeness.media.color import display_view
+from likeness.media.color import convert, display_view
 from likeness.media.image import Image, color_channels, rgb
 from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resample, retime, smooth
 
@@ -43,11 +44,29 @@ def frames(job: Job) -> Sequence[int]:
 
 
 def analyze(job: Job) -> dict[str, Any]:
-    """Find and fit the face in the plate, and in the driver if it is a picture or a clip."""
+    """Find and fit the face in the plate, and in driver and references if they are pictures."""
     found = faces.prefixed("plate", parameters.find(job, "plate"))
     if job.kind("driver") == "picture":
         found |= faces.prefixed("driver", parameters.find(job, "driver", "driver_"))
+    if job.kind("references") == "picture":
+        found |= faces.prefixed("references", _find_references(job))
     return found
+
+
+def _find_references(job: Job) -> dict[str, Any]:
+    source = job.source("references")
+
+    def find() -> dict[str, Any]:
+        return references.find(
+            load_head(),
+            source,
+            (source.width, source.height),
+            most=int(job.params["references_most"]),  # type: ignore[arg-type]
+            device=job.device,
+            tell=lambda done, total: job.progress(done, total, "look at references"),
+        )
+
+    return job.cached("references", find, inputs=["references"], params=["references_most"])
 
 
 def render(job: Job, frame: int) -> Layers:
@@ -61,7 +80,7 @@ def render(job: Job, frame: int) -> Layers:
     wanted = _target(job, fit, job.shot.index(frame))
     rig, lens = _rig(job, found), faces.lens_of(found)
     image, taken = _taken(job, rig, fit, lens, frame)
-    drawn = reenact.redraw(rig, taken, wanted, lens)
+    drawn = reenact.redraw(rig, taken, wanted, lens, lent=_lent(job, rig, taken))
     if drawn is None:
         return _untouched(image)
     return _layers(job, image, drawn, frame)
@@ -85,6 +104,35 @@ def _taken(job: Job, rig: reenact.Rig, fit: Fit, lens: Any, frame: int) -> tuple
         return image, reenact.take(rig, rgb(image), fit, lens, shown, (job.request.seed, at))
 
     return job.keep("taken", take, inputs=["plate"], params=parameters.chosen(), frame=at)
+
+
+def _lent(job: Job, rig: reenact.Rig, taken: reenact.Taken) -> Sequence[Reference]:
+    """What the references lend to this frame of the plate, in its colors."""
+    if job.kind("references") is None:
+        return ()
+    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
+    raw = job.keep("references", lambda: _references(job), inputs=given, params=params)
+    if not job.source("plate").is_still:
+        return [reenact.matched(reference, rig, taken) for reference in raw]
+    return job.keep(
+        "lent",
+        lambda: [reenact.matched(reference, rig, taken) for reference in raw],
+        inputs=given,
+        params=params,
+    )
+
+
+def _references(job: Job) -> list[Reference]:
+    """The references as they are, in the plate's color space."""
+    found, source = faces.under("references", job.findings), job.source("references")
+    space = job.source("plate").linear_colorspace
+    out = []
+    for k, frame in enumerate(found["frames"].tolist()):
+        shot = references.shot_of(found, k)
+        rig = reenact.build_rig(build_person(load_head(), shot))
+        picture = convert(rgb(source.read(frame)), source.linear_colorspace, space)
+        out.append(reenact.refer(rig, picture, faces.fit_of(found, k), shot.lens))
+    return out
 
 
 def _performance(job: Job) -> Performance:
@@ -288,6 +336,14 @@ REANIMATE = Effect(
             columns=(*ARKIT, *ROTATIONS),
         ),
         Input(
+            "references",
+            ("picture",),
+            "References",
+            "Other pictures or a clip of the plate's person: teeth, lids, wrinkles and the face's far side "
+            "are taken from the one that looks most alike.",
+            required=False,
+        ),
+        Input(
             "holdout",
             ("matte",),
             "Holdout matte",
@@ -374,6 +430,16 @@ REANIMATE = Effect(
             1,
             choices=ARKIT,
             analyzed=False,
+        ),
+        Param(
+            "references_most",
+            "int",
+            5,
+            "Most references",
+            "So many of the references' most telling frames are used.",
+            1,
+            24,
+            group="References",
         ),
         *parameters.face(),
         *parameters.face("driver_", "driver"),

@@ -1,0 +1,245 @@
+"""Other pictures of a person lend what the plate does not show: teeth, lids, wrinkles, the far cheek.
+
+Every region of the face takes its pixels from that picture, plate or reference, in which it looked most as it
+shall look now: least moved and least turned. References are carried by the same mesh as the plate and take
+on its color.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from likeness.face import warp
+from likeness.face.fit import Fit, Lens, Shot, default_lens, fit_identity, refine, rotation_vector, solve_bias
+from likeness.face.landmarks import Points, crop_from_points, find_points
+from likeness.face.person import Person
+from likeness.face.shot import choose_keys, estimate_lens
+from likeness.face.track import STILL_LOOKS, Pictures, follow
+from likeness.head import points as dense
+from likeness.head.model import Head
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+Array = NDArray[np.float64]
+
+# The dense points of each region and how far it reaches beyond them, cm.
+PARTS: dict[str, tuple[tuple[str, ...], float]] = {
+    "mouth": (("lip_outer", "lip_upper_inner", "lip_lower_inner"), 1.8),
+    "eye_left": (("lid_left_upper", "lid_left_lower"), 1.0),
+    "eye_right": (("lid_right_upper", "lid_right_lower"), 1.0),
+    "brows": (("brow_left", "brow_right"), 2.0),
+}
+IRISES = {"eye_left": 0, "eye_right": 1}
+REST = 0.15  # how much the rest of the face has of a vertex that no region has
+CLOSE_CM = 0.08  # so much farther off is clearly another look
+TURN_CM = 1.5  # a radian of turn counts as so much motion
+IRIS_CM = 1.2  # from an eyeball's middle to its iris
+EDGE_CM = 1.5  # beyond the face's points by this much, references have nothing to say
+MARGIN = 0.15  # of the face's size: what is kept around it of a reference
+PLATE_FIRST = 0.85  # the plate counts as nearer by this factor: what it shows itself is not replaced
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a face looks in one picture: `place` (POINTS, 2) cm in head space, and its fit's turn and gaze."""
+
+    place: Float
+    rotation: Array
+    gaze: Array
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One picture that lends: `picture` (h, w, 3) scene-linear around the face, `pixels` (V, 2) in it.
+
+    `facing` (V,): cosine to the view of each vertex, 0 where it is hidden. `gain` (V, 3): logarithm of the
+    factor that brings its color to the plate's.
+    """
+
+    picture: Float
+    pixels: Float
+    facing: Float
+    gain: Float
+    look: Look
+
+
+def find(
+    head: Head,
+    source: Pictures,
+    size: tuple[int, int],
+    *,
+    most: int,
+    device: str,
+    tell: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Find the face in a still or clip and fit its `most` most telling frames (N), each with its own bias.
+
+    Returns arrays by name: `frames` (N,), and as in `findings.find` `rotation`, `translation`, `expression`,
+    `gaze`, `residual`, `bias` (N, POINTS, 3), `rest` (N, POINTS, 3), `identity`, `focal_px`, `center_px`.
+    Raises `BadInput` when no frame shows a face.
+    """
+    track = follow(source, source.frames, device=device, tell=tell)
+    seen = np.flatnonzero(track.found)
+    chosen = [int(seen[i]) for i in choose_keys(track.seen, most)]
+    keys = [_looked_at(source, track.frames[i], track.points[i], device) for i in chosen]
+    lens = estimate_lens(head, keys, size) if len(keys) > 1 else default_lens(*size)
+    person, fits = fit_identity(head, keys, lens)
+    each = [_own_bias(head, person, key, fit) for key, fit in zip(keys, fits, strict=True)]
+    out: dict[str, Any] = {
+        name: np.stack([getattr(fit, name) for _, fit in each])
+        for name in ("rotation", "translation", "expression", "gaze", "residual")
+    }
+    return out | {
+        "frames": np.array([track.frames[i] for i in chosen]),
+        "bias": np.stack([shot.bias for shot, _ in each]),
+        "rest": np.stack([shot.rest for shot, _ in each]),
+        "identity": person.identity,
+        "focal_px": np.float64(lens.focal_px),
+        "center_px": np.array(lens.center_px),
+    }
+
+
+def _looked_at(source: Pictures, frame: int, points: Points, device: str) -> Points:
+    """The points of one frame, found as carefully as those of a still."""
+    return find_points(source.look(frame), crop_from_points(points.xy), device, looks=STILL_LOOKS)
+
+
+def _own_bias(head: Head, person: Shot, key: Points, fit: Fit) -> tuple[Shot, Fit]:
+    """The person with the bias that lays it onto this very picture."""
+    shot = person
+    for _ in range(3):
+        shot = solve_bias(head, shot, [key], [fit])
+        fit = refine(head, shot, key, fit, steps=2)
+    return shot, fit
+
+
+def shot_of(found: Mapping[str, Any], index: int) -> Shot:
+    """The person as the reference at `index` shows it."""
+    x, y = found["center_px"]
+    lens = Lens(float(found["focal_px"]), (float(x), float(y)))
+    return Shot(lens, found["identity"], found["bias"][index], found["rest"][index])
+
+
+def look_of(person: Person, fit: Fit) -> Look:
+    """How the person looks in this pose and expression."""
+    points = person.posed(fit.expression)[person.vertex_count :]
+    return Look(points[:, :2].copy(), fit.rotation, fit.gaze)
+
+
+def around(picture: Float, pixels: Float, points: Float) -> tuple[Float, Float]:
+    """What of `picture` (H, W, 3) lies around the face's `points` (N, 2), and `pixels` (V, 2) in it."""
+    size = np.array(picture.shape[1::-1])
+    margin = MARGIN * np.ptp(points, axis=0)
+    low = np.clip(np.floor(points.min(axis=0) - margin), 0, size - 4).astype(int)
+    high = np.clip(np.ceil(points.max(axis=0) + margin), low + 4, size).astype(int)
+    part = np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0], :3])
+    return part, (pixels[:, :2] - low).astype(np.float32)
+
+
+def match(own: Float, wanted: Float, places: Float, vertices: Float) -> Float:
+    """The logarithm of the gain (V, 3) at `vertices` (V, 2) that turns colors `own` (N, 3) into `wanted`.
+
+    A plane over the face, robustly fitted at `places` (N, 2) cm: two pictures differ in exposure, white and
+    in the side that the light comes from.
+    """
+    if len(own) < 20:
+        return np.zeros((len(vertices), 3), np.float32)
+    ratio = np.clip(np.log(np.maximum(wanted, 1e-5) / np.maximum(own, 1e-5)), -2, 2)
+    middle, scale = places.mean(axis=0), 5.0
+    terms = np.c_[np.ones(len(places)), (places - middle) / scale]
+    plane = np.median(ratio, axis=0)[None] * np.array([[1], [0], [0]])
+    for _ in range(4):
+        off = np.abs(ratio - terms @ plane).mean(axis=1)
+        weight = (1 / (1 + (off / 0.15) ** 2))[:, None]
+        system = terms.T @ (weight * terms) + 0.02 * len(own) * np.diag([0, 1, 1])
+        plane = np.linalg.solve(system, terms.T @ (weight * ratio))
+    out = np.c_[np.ones(len(vertices)), np.clip((vertices - middle) / scale, -2, 2)] @ plane
+    return out.astype(np.float32)
+
+
+def masks(person: Person) -> Float:
+    """How much of every vertex (V + POINTS) each region has, the rest of the face last.
+
+    Sums to one in the face and falls to zero beyond it: hair, neck and clothes are the plate's.
+    """
+    points = person.rest[person.vertex_count :]
+    out = []
+    for groups, reach in PARTS.values():
+        near = points[np.concatenate([dense.GROUPS[g] for g in groups])]
+        distance, _ = cKDTree(near).query(person.rest)
+        out.append(np.exp(-((distance / reach) ** 4)))
+    table = np.stack([*out, np.full(len(person.rest), REST)])
+    beyond, _ = cKDTree(points[: dense.SKIN_COUNT]).query(person.rest)
+    inside = np.clip(1.25 - beyond / EDGE_CM, 0, 1)
+    return (table / table.sum(axis=0) * inside).astype(np.float32)
+
+
+def shares(target: Look, plate: Look, references: Sequence[Reference]) -> Float:
+    """How much each region takes from each reference: (PARTS + 1, N); the plate has what is left."""
+    away = np.stack([_away(target, look) for look in (plate, *(r.look for r in references))], axis=1)
+    away[:, 0] *= PLATE_FIRST
+    nearness = np.exp(-(away**2 - away.min(axis=1, keepdims=True) ** 2) / (2 * CLOSE_CM**2))
+    share = nearness / nearness.sum(axis=1, keepdims=True)
+    moved = np.clip(away[:, :1] / CLOSE_CM, 0, 1)  # where the plate looks so already, it stays
+    return (share[:, 1:] * moved).astype(np.float32)
+
+
+def _away(target: Look, other: Look) -> Array:
+    """How far each region (PARTS + 1,) is from looking alike, cm."""
+    moved = target.place - other.place
+    turn = TURN_CM * float(np.linalg.norm(rotation_vector(target.rotation @ other.rotation.T)))
+    out = []
+    for name, (groups, _) in PARTS.items():
+        ids = np.concatenate([dense.GROUPS[g] for g in groups])
+        off = float((moved[ids] ** 2).sum(axis=1).mean())
+        if name in IRISES:
+            side = IRISES[name]
+            off += float(((IRIS_CM * (target.gaze[side] - other.gaze[side])) ** 2).sum())
+        out.append(np.sqrt(off + turn**2))
+    out.append(np.sqrt(float((moved[: dense.SKIN_COUNT] ** 2).sum(axis=1).mean()) + turn**2))
+    return np.array(out)
+
+
+def lend(
+    references: Sequence[Reference],
+    share: Float,
+    mask: Float,
+    pixels: Float,
+    trust: Sequence[Float],
+    triangles: Int,
+    index: Int,
+    bary: Float,
+    origin: tuple[int, int],
+    color: Float,
+) -> Float:
+    """Mix the references into `color` (h, w, 3) in place; returns how much (h, w) of it is theirs now.
+
+    `index`, `bary`: the rasterized target of the region at `origin`; `pixels` (V, 2+) its vertices; `trust`
+    (V,) how well each reference shows them, from 0.5 well enough. `share` from `shares`, `mask` from `masks`.
+    """
+    total = np.zeros(color.shape[:2], np.float32)
+    mixed = np.zeros_like(color)
+    for k, reference in enumerate(references):
+        weight = share[:, k] @ mask
+        if weight.max() < 0.01:
+            continue
+        shown = np.clip(2 * trust[k] - 0.6, 0, 1)
+        moved = np.concatenate(
+            [reference.pixels - pixels[:, :2], reference.gain, (weight * shown)[:, None]], axis=1
+        )
+        field, _ = warp.displacement(
+            index, bary, triangles, moved.astype(np.float32), np.ones(len(moved), np.float32)
+        )
+        sampled = np.empty_like(color)
+        warp.sample(reference.picture, field, *origin, sampled)
+        alpha = np.where(np.isfinite(sampled).all(axis=2), field[..., 5], 0)
+        total += alpha
+        mixed += alpha[..., None] * np.nan_to_num(sampled) * np.exp(field[..., 2:5])
+    color += np.where(total[..., None] > 0, mixed - total[..., None] * color, 0)
+    return total

@@ -1,0 +1,68 @@
+"""References: each region comes from the picture that looks most alike, in the plate's colors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from likeness.face import reenact, references
+from likeness.face.references import PARTS, Reference
+from likeness.head.model import Head
+from tests.face.conftest import expression
+from tests.face.test_reenact import Stage
+
+MOUTH, EYE = list(PARTS).index("mouth"), list(PARTS).index("eye_left")
+
+
+@pytest.fixture(scope="module")
+def stage(head: Head) -> Stage:
+    return Stage(head)
+
+
+def reference(stage: Stage, picture: np.ndarray, **weights: float) -> Reference:
+    """The stage's person in another expression, of which the plate is `picture`."""
+    fit = replace(stage.fit, expression=expression(**weights))
+    made = reenact.refer(stage.rig, picture, fit, stage.lens)
+    return reenact.matched(made, stage.rig, stage.taken)
+
+
+def test_a_region_comes_from_where_it_looked_alike(stage: Stage) -> None:
+    smile, blink = (reference(stage, stage.plate, **w) for w in ({"mouthSmile": 0.9}, {"eyeBlink": 1.0}))
+    target = replace(stage.fit, expression=expression(mouthSmile=0.8, eyeBlink=0.9))
+    looks = (references.look_of(stage.person, fit) for fit in (target, stage.fit))
+    share = references.shares(*looks, [smile, blink])
+    assert share[MOUTH, 0] > 0.9 and share[EYE, 1] > 0.9
+    assert (share.sum(axis=1) <= 1 + 1e-5).all()
+
+
+def test_what_the_plate_shows_stays_its_own(stage: Stage) -> None:
+    look = references.look_of(stage.person, stage.fit)
+    assert references.shares(look, look, [reference(stage, stage.plate)]).max() == 0
+
+
+def test_exposure_and_white_balance_are_taken_out(stage: Stage) -> None:
+    other = reference(stage, stage.plate * np.array([0.5, 0.7, 0.9], np.float32))
+    middle = other.gain[stage.person.vertex_count + 30]  # the tip of the nose
+    assert np.exp(middle) == pytest.approx([1 / 0.5, 1 / 0.7, 1 / 0.9], rel=0.05)
+
+
+def test_the_mouth_shows_what_the_reference_has(stage: Stage) -> None:
+    target = replace(stage.fit, expression=expression(jawOpen=0.5))
+    green = stage.redraw(target)[0]
+    x, y = stage.pixels(target)[stage.person.vertex_count + np.array([62, 66]), :2].mean(axis=0).astype(int)
+    green[y - 3 : y + 4, x - 3 : x + 4] = [0, 9, 0]
+    other = reference(stage, green, jawOpen=0.5)
+    drawn = reenact.redraw(stage.rig, stage.taken, target, stage.lens, lent=[other])
+    assert drawn is not None
+    assert drawn.color[y - drawn.origin[1], x - drawn.origin[0], 1] > 4
+    assert drawn.layers["mouth"][y - drawn.origin[1], x - drawn.origin[0], 3] < 0.1
+
+
+def test_hair_and_neck_are_never_lent(stage: Stage) -> None:
+    masks = references.masks(stage.person)
+    points = slice(stage.person.vertex_count, None)
+    assert masks[:, points].sum(axis=0).min() > 0.9
+    height = stage.person.rest[:, 1]
+    assert masks[:, height < height.min() + 1].max() == 0
