@@ -20,10 +20,14 @@ from likeness.media import open_source
 
 @dataclass(frozen=True)
 class Ran:
-    """What one command took. `peak_mb` is NaN where the system does not tell (Windows)."""
+    """What one command took: seconds on the clock and of the processor, and memory.
+
+    `cpu` and `peak_mb` are NaN where the system does not tell (Windows).
+    """
 
     seconds: float
     peak_mb: float
+    cpu: float
 
 
 def likeness(*words: str | Path) -> Ran:
@@ -32,22 +36,23 @@ def likeness(*words: str | Path) -> Ran:
     start = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
-        peak_mb = _wait(process)
+        peak_mb, cpu = _wait(process)
         seconds = time.perf_counter() - start
         if process.returncode:
             said.seek(0)
             raise RuntimeError(f"{' '.join(command[2:])}:\n{said.read().decode()[-2000:]}")
-    return Ran(seconds, peak_mb)
+    return Ran(seconds, peak_mb, cpu)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> float:
+def _wait(process: subprocess.Popen[bytes]) -> tuple[float, float]:
     if sys.platform == "win32":
         process.wait()
-        return float("nan")
+        return float("nan"), float("nan")
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     # Linux counts in KiB, macOS in bytes.
-    return usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    peak_mb = usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    return peak_mb, usage.ru_utime + usage.ru_stime
 
 
 def reanimate(

@@ -27,6 +27,7 @@ Declared = dict[str, Any]
 
 KEPT = 12
 
+PREPARING = "Preparing, once after installing"
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 
 
@@ -76,7 +77,9 @@ class Job:
         if not self.active:
             return self.message or self.status.capitalize()
         if self.status == WAITING and not self.total:
-            return "Waiting" if any(job.status == RUNNING for job in queue) else "Starting"
+            if any(job.status == RUNNING for job in queue):
+                return "Waiting"
+            return PREPARING if worker.preparation.compiles else "Starting"
         left = "" if self.seconds_left is None else f", {clock(self.seconds_left)} left"
         return f"{self.stage.capitalize()} {self.done}/{self.total}{left}"
 

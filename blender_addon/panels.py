@@ -9,13 +9,16 @@ from typing import Any
 import bpy
 import bpy.utils.previews
 
-from . import exporting, fields, jobs, properties, schemas, versions
+from . import exporting, fields, jobs, properties, schemas, versions, worker
 
 ICONS = {"face": "USER", "human": "ARMATURE_DATA", "scene": "SCENE_DATA"}
 TITLES = {"face": "Faces", "human": "Digital Humans", "scene": "Scenes"}
 
 # The pictures of finished frames; empty in background mode, which draws nothing.
 _previews: list[Any] = []
+# Whether the panels say that the worker compiles.
+_preparing = [False]
+PREPARING_S = 1.0
 # When the next one may be read, in seconds of the monotonic clock.
 _next_read = [0.0]
 
@@ -73,6 +76,7 @@ class _Effect(_Panel):
         row = layout.row()
         row.scale_y = 1.4
         row.operator("likeness.run", icon="PLAY", text="Run").effect = effect["name"]
+        draw_preparation(layout, effect)
         # What runs is shown here, where it was started, and not below all the parameters.
         for index, job in enumerate(jobs.queue):
             if job.active and job.effect["name"] == effect["name"]:
@@ -99,6 +103,26 @@ class _Runs(_Panel):
 def _is_listed(context: bpy.types.Context, job: jobs.Job) -> bool:
     """Whether a run is in the list: it has ended, or runs for another effect than the one shown above."""
     return not job.active or job.effect["name"] != context.scene.likeness.effect
+
+
+def draw_preparation(layout: Any, effect: dict[str, Any]) -> None:
+    """Have the shown effect made ready while its inputs are chosen, and say so where it takes long."""
+    worker.preparation.ask(effect["name"])
+    if not bpy.app.timers.is_registered(_while_preparing):
+        bpy.app.timers.register(_while_preparing, first_interval=PREPARING_S)
+    if worker.preparation.compiles:
+        layout.label(text=jobs.PREPARING, icon="SORTTIME")
+
+
+def _while_preparing() -> float | None:
+    """Draw the panels again when the worker is ready, and before that once it turns out to take long."""
+    told = worker.preparation.compiles
+    if told != _preparing[0]:
+        _preparing[0] = told
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                area.tag_redraw()
+    return PREPARING_S if worker.preparation.under_way else None
 
 
 def draw_inputs(layout: Any, context: Any, effect: dict[str, Any], settings: Any) -> None:
@@ -394,5 +418,7 @@ def register() -> None:
 def unregister() -> None:
     """Take it off again."""
     bpy.types.NODE_MT_add.remove(_node_menu)
+    if bpy.app.timers.is_registered(_while_preparing):
+        bpy.app.timers.unregister(_while_preparing)
     while _previews:
         bpy.utils.previews.remove(_previews.pop())

@@ -7,13 +7,16 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from likeness_client import Client, WorkerError
+from likeness_client import Client, Run, WorkerError
 
 from . import preferences, schemas
 from .worker_paths import worker_command, worker_environment
+
+COMPILES_S = 8.0
 
 
 @dataclass
@@ -40,6 +43,7 @@ def client(busy: bool = False) -> Client:
         if _kept.client is None or _kept.settings != wanted:
             if _kept.client is not None:
                 _kept.client.close()
+            preparation.forget()
             _kept.client = Client(words, environment, version=schemas.version())
             _kept.settings = wanted
         return _kept.client
@@ -49,6 +53,7 @@ def close() -> None:
     """End the worker; the next `client` starts another."""
     with _kept.lock:
         found, _kept.client = _kept.client, None
+    preparation.forget()
     if found is not None:
         found.close()
 
@@ -77,6 +82,51 @@ def ask() -> Answer:
     return answer
 
 
+class Preparation:
+    """Effects are made ready in the worker, beside Blender, while the user still chooses.
+
+    In each new worker that takes some seconds; once after installing, when all is compiled, a minute.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[str, float] = {}
+        self._run: Run | None = None
+        self._sender: threading.Thread | None = None
+
+    def ask(self, effect: str) -> None:
+        """Make an effect ready; asked again, it does nothing."""
+        if effect in self._asked:
+            return
+        with contextlib.suppress(WorkerError):
+            found = client(busy=True)
+            self._sender = threading.Thread(target=self._send, args=[found, effect], daemon=True)
+            self._sender.start()
+        self._asked[effect] = time.monotonic()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the worker is at it."""
+        starts = self._sender is not None and self._sender.is_alive()
+        return starts or (self._run is not None and not self._run.done)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether it takes so long that all is compiled."""
+        return self.under_way and time.monotonic() - max(self._asked.values(), default=0.0) > COMPILES_S
+
+    def forget(self) -> None:
+        """There will be another worker: nothing is ready."""
+        self._asked.clear()
+        self._run = self._sender = None
+
+    def _send(self, found: Client, effect: str) -> None:
+        with contextlib.suppress(WorkerError):
+            self._run = found.prepare(effect)
+
+
+preparation = Preparation()
+
+
 def pid() -> int | None:
     """The worker's process id while it lives."""
     return _kept.client.pid if _kept.client is not None else None
@@ -93,4 +143,4 @@ def _wanted() -> tuple[list[str], dict[str, str]]:
 
 atexit.register(close)
 
-__all__ = ["Answer", "Client", "WorkerError", "ask", "client", "close", "pid"]
+__all__ = ["Answer", "Client", "WorkerError", "ask", "client", "close", "pid", "preparation"]

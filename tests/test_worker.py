@@ -22,6 +22,7 @@ import likeness
 from likeness import worker
 
 WAIT_S = 30.0
+CHORE_S = 3.0  # that is how long a chore is rehearsed
 Message = dict[str, Any]
 
 
@@ -336,3 +337,24 @@ def test_every_declaration_travels_as_json(talk: Talk) -> None:
     told = {effect["name"]: effect for effect in talk.ask("hello")["result"]["effects"]}
     for effect in EFFECTS:
         assert told[effect.name] == json.loads(json.dumps(effect.schema()))
+
+
+def test_an_effect_is_prepared_and_nothing_is_left_of_it(talk: Talk, tmp_path: Path) -> None:
+    talk.send("prepare", {"effect": "chore"}, 1)
+    assert talk.until(method="progress")["params"]["run"] == 1
+    assert talk.ending(1) == ("result", {"run": 1, "results": []})
+    assert not [path for path in tmp_path.rglob("*.json") if path.name == "chore.json"]
+    # There is nothing to prepare of an effect without a rehearsal.
+    talk.send("prepare", {"effect": "tint"}, 2)
+    assert talk.ending(2) == ("result", {"run": 2, "results": []})
+    talk.send("prepare", {"effect": "tynt"}, 3)
+    assert "'tynt'" in talk.ending(3)[1]["message"]
+
+
+def test_a_run_does_not_wait_until_all_is_prepared(talk: Talk, tmp_path: Path) -> None:
+    talk.send("prepare", {"effect": "chore"}, 1)
+    talk.until(method="progress")
+    start = time.monotonic()
+    talk.send("run", chore(tmp_path), 2)
+    assert talk.ending(1)[1]["code"] == "cancelled"
+    assert talk.ending(2)[0] == "result" and time.monotonic() - start < CHORE_S

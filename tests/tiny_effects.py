@@ -106,6 +106,7 @@ CHORE = Effect(
     ),
     outputs=(Output("report", "report", "How many words there are."),),
     write=_chore_write,
+    rehearsal={"params": {"steps": 30, "seconds": 0.1, "title": "rehearsed"}},
 )
 
 TINY = (TINT, CHORE)

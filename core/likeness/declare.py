@@ -143,6 +143,8 @@ class Effect:
     as `job.findings`. `render(job, frame)` returns the layers of one frame; frames are independent.
     `write(job)` writes results that are not pictures. At least one of `render` and `write` is there.
     `frames(job)` gives the shot's frame numbers; without it they are those of the first picture input.
+    `rehearsal` are the fields of a short request that needs only what the suite brings: a worker that has
+    nothing else to do runs it, so that all is compiled and loaded before the first real one.
     """
 
     name: str
@@ -158,6 +160,7 @@ class Effect:
     render: Callable[[Job, int], Layers] | None = None
     write: Callable[[Job], Sequence[Result]] | None = None
     frames: Callable[[Job], Sequence[int]] | None = None
+    rehearsal: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         fields: list[Effect | Input | Param | Output | Layer]

@@ -27,10 +27,14 @@ class Stop:
     def __call__(self) -> bool:
         return self._asked.is_set()
 
+    def suggest(self) -> None:
+        """Ask the running job to stop when it asks the next time, however long that takes."""
+        self._asked.set()
+
     def request(self) -> None:
         """Ask the running job to stop; may be called from any thread, and more than once."""
-        if not self._asked.is_set():
-            self._asked.set()
+        self._asked.set()
+        if self._insist is None:
             self._insist = threading.Timer(GRACE_S, _thread.interrupt_main)
             self._insist.daemon = True
             self._insist.start()

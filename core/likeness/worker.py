@@ -1,9 +1,13 @@
 """The process a host talks to: newline-delimited JSON-RPC 2.0 on stdin and stdout, logs on stderr.
 
 Methods: `hello` (versions, devices, effects), `run` (a request; answered at once with the run's id),
-`cancel` ({"run": ID}) and `shutdown`. Runs are done one after another. Each sends `progress`
-notifications and ends with exactly one `result` (everything it made) or `error` (code, message, hint).
-The run's id is the id of the call that started it. Pictures travel as files, never in messages.
+`prepare` ({"effect": NAME}; a run that makes nothing), `cancel` ({"run": ID}) and `shutdown`. Runs are done
+one after another. Each sends `progress` notifications and ends with exactly one `result` (everything it
+made) or `error` (code, message, hint). The run's id is the id of the call that started it. Pictures travel
+as files, never in messages.
+
+`prepare` is for a host whose user is still choosing: the first run of an effect compiles and loads for up to
+a minute, once after installing, and some seconds in each new process. It gives way to every run.
 """
 
 from __future__ import annotations
@@ -15,16 +19,19 @@ import platform
 import queue
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import likeness
 from likeness.errors import Cancelled, LikenessError, unexpected
 from likeness.job import Event, Kept, run_job
-from likeness.registry import effects, schemas
+from likeness.registry import effects, find, schemas
 from likeness.request import Request
+from likeness.results import Result
 from likeness.stop import Stop
 from likeness.streams import take_standard_streams
 
@@ -54,6 +61,7 @@ class Run:
 
     id: str | int
     params: Message
+    rehearses: bool = False
     stop: Stop = field(default_factory=Stop)
 
 
@@ -73,6 +81,7 @@ class Worker:
         self._methods: dict[str, Callable[[Any, Message], tuple[Message, Task | None]]] = {
             "hello": self._hello,
             "run": self._run,
+            "prepare": self._prepare,
             "cancel": self._cancel,
             "shutdown": self._shutdown,
         }
@@ -145,11 +154,20 @@ class Worker:
         return told, _warm_up
 
     def _run(self, identity: object, params: Message) -> tuple[Message, Task]:
+        for other in list(self._runs.values()):
+            if other.rehearses:
+                other.stop.suggest()
+        return self._accept(identity, params)
+
+    def _prepare(self, identity: object, params: Message) -> tuple[Message, Task]:
+        return self._accept(identity, params, rehearses=True)
+
+    def _accept(self, identity: object, params: Message, rehearses: bool = False) -> tuple[Message, Task]:
         if not isinstance(identity, (int, str)):
             raise RpcError(INVALID_REQUEST, "A run needs an id, by which it is known.")
         if identity in self._runs:
             raise RpcError(INVALID_REQUEST, f"A run with the id {identity!r} has not ended yet.")
-        run = self._runs[identity] = self._waiting[identity] = Run(identity, params)
+        run = self._runs[identity] = self._waiting[identity] = Run(identity, params, rehearses)
         return {"run": identity}, lambda: self._perform(run)
 
     def _cancel(self, identity: object, params: Message) -> tuple[Message, Task | None]:
@@ -174,8 +192,8 @@ class Worker:
 
         try:
             with run.stop.watching():
-                request = Request.from_json(run.params)
-                results = run_job(request, on_event=tell, cancelled=run.stop, kept=self._kept)
+                perform = self._rehearsed if run.rehearses else self._made
+                results = perform(run, tell)
             method, params = "result", {"results": [result.to_dict() for result in results]}
             json.dumps(params, allow_nan=False)
         except KeyboardInterrupt:
@@ -186,6 +204,18 @@ class Worker:
             log.exception("A job failed.")
             method, params = "error", _told(unexpected(error))
         self._finish(run, method, params)
+
+    def _made(self, run: Run, tell: Callable[[Event], None]) -> list[Result]:
+        return run_job(Request.from_json(run.params), on_event=tell, cancelled=run.stop, kept=self._kept)
+
+    def _rehearsed(self, run: Run, tell: Callable[[Event], None]) -> list[Result]:
+        """Do what the effect says it needs little for, and forget it."""
+        effect = find(str(run.params.get("effect", "")))
+        if effect.rehearsal is not None:
+            with tempfile.TemporaryDirectory(prefix="likeness-rehearsal-") as folder:
+                request = Request(effect.name, output=str(Path(folder) / "made"), **effect.rehearsal)
+                run_job(request, on_event=tell, cancelled=run.stop)
+        return []
 
     def _finish(self, run: Run, method: str, params: Message) -> None:
         self._runs.pop(run.id, None)

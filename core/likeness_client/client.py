@@ -80,9 +80,12 @@ class Event(NamedTuple):
 class Run:
     """One request on its way; its events come in the order in which they happened."""
 
-    def __init__(self, client: Client, identity: int, request: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: Client, identity: int, request: Mapping[str, Any], method: str = "run"
+    ) -> None:
         self.id = identity
         self.request = dict(request)
+        self.method = method
         self.last: Event | None = None
         self.cancelled = False
         self._client = client
@@ -163,9 +166,18 @@ class Client:
 
     def run(self, request: Mapping[str, Any]) -> Run:
         """Send a request and return its run; raise `WorkerError` if there is no worker to be had."""
+        return self._send(Run(self, next(self._ids), request))
+
+    def prepare(self, effect: str) -> Run:
+        """Have the worker compile and load what an effect needs, until something else is to be done.
+
+        Returns and raises as `run`; its result is empty. A run that is sent meanwhile takes its place.
+        """
+        return self._send(Run(self, next(self._ids), {"effect": effect}, "prepare"))
+
+    def _send(self, run: Run) -> Run:
         with self._lock:
             self.hello()
-            run = Run(self, next(self._ids), request)
             assert self._link is not None
             self._link.send_run(run)
             return run
@@ -256,7 +268,7 @@ class _Link:
     def send_run(self, run: Run) -> None:
         """Send a run's request; if the worker is gone, the run ends with an error."""
         self._runs[run.id] = run
-        self.send({"id": run.id, "method": "run", "params": run.request})
+        self.send({"id": run.id, "method": run.method, "params": run.request})
         if self.ended.is_set():
             self._bury()
 

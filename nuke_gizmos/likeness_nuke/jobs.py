@@ -61,6 +61,11 @@ def start(group: nuke.Group) -> None:
         _follow(job, _Terminal(job))
 
 
+def is_running(name: str) -> bool:
+    """Whether the Group of that full name runs."""
+    return name in _running
+
+
 def cancel(group: nuke.Group) -> None:
     """Stop a Group's run; its finished frames are kept."""
     job = _running.get(group.fullName())

@@ -6,7 +6,7 @@ import os
 
 import nuke
 
-from likeness_nuke import installed
+from likeness_nuke import installed, ready
 
 ROOT = "Likeness"
 _PRESS = "from likeness_nuke import menu; menu.create({!r})"
@@ -27,4 +27,7 @@ def create(name: str) -> nuke.Node | None:
     path = installed.script(name)
     if not os.path.exists(path):
         raise LookupError(f"This Likeness has no effect '{name}'; install it again.")
-    return nuke.nodePaste(path)
+    made = nuke.nodePaste(path)
+    if isinstance(made, nuke.Group):
+        ready.prepare(made, name)
+    return made

@@ -41,6 +41,13 @@ def client(words: list[str], env: dict[str, str]) -> Iterator[Client]:
         yield client
 
 
+def test_what_is_prepared_ends_without_results(client: Client, tmp_path: Path) -> None:
+    run = client.prepare("tint")
+    assert ending(run) == ("result", {"results": []}) and run.done
+    last = ending(client.prepare("nothing"))
+    assert last.kind == "error" and "'nothing'" in last.data["message"]
+
+
 def chore(folder: Path, **params: Any) -> dict[str, Any]:
     return {"effect": "chore", "output": str(folder), "params": params}
 

@@ -15,7 +15,9 @@ import likeness
 from likeness.cli import describe
 from likeness.declare import Effect
 from likeness.errors import BadRequest
+from likeness.job import Job
 from likeness.registry import effects
+from likeness.request import Request
 
 EFFECTS = effects()
 UNITS = {"s": "s", "px": "px", "deg": "°", "mm": "mm", "cm": "cm", "m": "m"}
@@ -75,6 +77,14 @@ def test_the_command_line_says_all_of_it(effect: Effect) -> None:
     for field in (*effect.inputs, *effect.params, *effect.outputs, *effect.layers):
         assert re.search(rf"^  {field.name} \(", text, re.MULTILINE), field.name
         assert field.help in text
+
+
+@each
+def test_its_rehearsal_needs_only_what_is_there(effect: Effect, tmp_path: Path) -> None:
+    if effect.rehearsal is None:
+        pytest.skip("it has none")
+    assert set(effect.rehearsal) <= {"inputs", "params", "frames", "seed"}
+    Job(Request(effect.name, output=str(tmp_path / "made"), **effect.rehearsal), effect).close()
 
 
 @each

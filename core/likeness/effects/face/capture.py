@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from likeness import demo
 from likeness.declare import Effect, Input, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
@@ -197,4 +198,5 @@ CAPTURE = Effect(
     models=("face_detector", "face_points", "head"),
     analyze=analyze,
     write=write,
+    rehearsal={"inputs": {"plate": str(demo.PORTRAIT)}},
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
@@ -451,4 +452,5 @@ REANIMATE = Effect(
     frames=frames,
     analyze=analyze,
     render=render,
+    rehearsal={"inputs": {"plate": str(demo.PORTRAIT), "driver": str(demo.PERFORMANCE)}, "frames": "50"},
 )

@@ -114,4 +114,5 @@ HUMAN = Effect(
     ),
     models=("head", "body"),
     write=write,
+    rehearsal={"params": {"texture_size": "512"}},
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from likeness import demo
 from likeness.declare import Effect, Input, Output, Param
 from likeness.effects.face.parameters import FOCAL
 from likeness.effects.human import looks, parameters
@@ -181,4 +182,5 @@ HUMAN_FROM_PHOTOS = Effect(
     ),
     models=("head", "body", "face_detector", "face_points", "face_regions"),
     write=write,
+    rehearsal={"inputs": {PHOTOS[0]: str(demo.PORTRAIT)}, "params": {"texture_size": "512"}},
 )  # fmt: skip

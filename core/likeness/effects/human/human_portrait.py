@@ -100,4 +100,5 @@ HUMAN_PORTRAIT = Effect(
     outputs=(Output("sheet", "report", "The pictures on one sheet, PNG."),),
     models=("head", "body"),
     write=write,
+    rehearsal={"params": {"texture_size": "512", "sheet": "single", "picture_size": 64}},
 )  # fmt: skip
