@@ -88,7 +88,8 @@ def read_values(result: Result, views: Sequence[str]) -> dict[str, Any]:
         path = "{}/%V/{}".format(folder.rsplit("/", 1)[0], name)
     numbers = result["meta"].get("frames") or [1]
     ends = {"first": min(numbers), "last": max(numbers), "origfirst": min(numbers), "origlast": max(numbers)}
-    return dict(ends, file=path, raw=True, auto_alpha=False, on_error="error")
+    # With `origset` Nuke takes the original range as given and does not look for another on the disk.
+    return dict(ends, file=path, origset=True, raw=True, auto_alpha=False, on_error="error")
 
 
 def _sequence(group: nuke.Group, effect: Mapping[str, Any], result: Result, views: Sequence[str]) -> None:

@@ -46,9 +46,8 @@ def _nodes(
 ) -> nuke.Node | None:
     """Paste the nodes, connect them to the plate, and return the one that gives the result."""
     base, x, y = group.name() + "_baked", group.xpos(), group.ypos()
-    values = {
-        name: _value(group, sequence, name) for name in ("file", "first", "last", "origfirst", "origlast")
-    }
+    taken = ("file", "first", "last", "origfirst", "origlast", "origset")
+    values = {name: _value(group, sequence, name) for name in taken}
     front = foreground(effect) if plate is not None else None
     text = _layers(effect) + arrive.read_script(base + "_read", values, x - 2 * _STEP_PX, y)
     if front is not None:

@@ -21,7 +21,8 @@ APERTURE_MM = 36.0
 PLANE_CM = ((-6.0, -7.5, 9.5), (6.0, -7.5, 9.5), (6.0, 6.0, 9.5), (-6.0, 6.0, 9.5))
 _FLIP = (1.0, -1.0, -1.0, 1.0)
 
-# Type, display width and name of the columns of Tracker4's table.
+# Type, display width and name of the columns of Tracker4's table, and below the order of a row's values:
+# as Nuke saves it, which many published scripts and exporters of trackers show alike.
 _COLUMNS = """\
 { 5 1 20 enable e 1 } { 3 1 75 name name 1 } { 2 1 58 track_x track_x 1 } { 2 1 58 track_y track_y 1 }
 { 2 1 63 offset_x offset_x 1 } { 2 1 63 offset_y offset_y 1 } { 4 1 27 T T 1 } { 4 1 27 R R 1 }
@@ -90,6 +91,8 @@ def camera(name: str, track: Mapping[str, Any]) -> Node:
         "haperture": APERTURE_MM,
         "vaperture": APERTURE_MM * height / width,
     }
+    # The window's travel counts in halves of the width, both ways, and against the picture: so Nuke's own
+    # nukescripts.snap3d projects points through a camera.
     shift = [
         f"win_translate {{{script.number(1 - 2 * x / width)} {script.number((2 * y - height) / width)}}}"
     ]

@@ -452,5 +452,5 @@ REANIMATE = Effect(
     frames=frames,
     analyze=analyze,
     render=render,
-    rehearsal={"inputs": {"plate": str(demo.PORTRAIT), "driver": str(demo.PERFORMANCE)}, "frames": "50"},
+    rehearsal={"inputs": {"plate": str(demo.PORTRAIT), "driver": str(demo.PERFORMANCE)}, "frames": "67"},
 )
