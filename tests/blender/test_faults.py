@@ -15,6 +15,7 @@ import pytest
 from likeness.media import write_layers
 from likeness.media.image import Image
 from tests.blender.conftest import Blender
+from tests.damaged import write_huge
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "p.####.exr"
 
 
-def _told(plate: str, folder: str) -> dict[str, Any]:
+def _told(plate: str, folder: str, huge: str) -> dict[str, Any]:
     import os
 
     import bpy
@@ -61,6 +62,10 @@ def _told(plate: str, folder: str) -> dict[str, Any]:
         file.write("these are words")
     pick.path = words
     run("not a picture")
+    pick.path = huge
+    run("huge")
+    pick.path = os.path.join(folder, "y" * 400 + ".exr")
+    run("path too long")
     pick.path = plate
     settings.frames, settings.first, settings.last = "CUSTOM", 9, 3
     run("backwards")
@@ -108,12 +113,15 @@ def _told(plate: str, folder: str) -> dict[str, Any]:
 
 
 def test_each_fault_has_its_sentence(blender: Blender, plate: Path, tmp_path: Path) -> None:
-    told = blender.run(_told, plate=str(plate), folder=str(tmp_path))
+    huge = write_huge(tmp_path / "huge picture.exr")
+    told = blender.run(_told, plate=str(plate), folder=str(tmp_path), huge=huge)
     wanted = {
         "nothing chosen": "Plate: no image is chosen",
         "no such path": "there is no file /no/such/pläte \"x\" 'y'.exr",
         "empty path": "Plate is missing",
         "not a picture": "words.exr",
+        "huge": "huge picture.exr",
+        "path too long": "there is no file",
         "backwards": "The frame range 9-3 runs backwards; give 3-9.",
         "outside": "The shot has frames 1-4, not 100-120.",
         "output below a file": "is no folder; choose another",
@@ -135,6 +143,46 @@ def test_each_fault_has_its_sentence(blender: Blender, plate: Path, tmp_path: Pa
     assert told.pop("well")[0] == ["FINISHED"] and told.pop("again")[0] == ["FINISHED"]
     assert told.pop("one worker")[0]
     assert not told
+
+
+def _full_disk(plate: str, folder: str) -> dict[str, Any]:
+    import resource
+
+    import bpy
+    from bl_ext.user_default.likeness import properties, schemas, worker
+
+    settings = properties.settings(bpy.context.scene, schemas.find("tiny"))
+    settings.inputs.plate.source, settings.inputs.plate.path = "PATH", plate
+    settings.output = folder
+
+    def run() -> list[str]:
+        try:
+            return sorted(bpy.ops.likeness.run(effect="tiny"))
+        except RuntimeError as error:
+            return [str(error).removeprefix("Error: ").strip()]
+
+    told: dict[str, Any] = {"first": run()}
+    worker.close()
+    before = [image.name for image in bpy.data.images]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
+    settings.params.gain = 3.0
+    told["full"] = run()
+    told["same"] = before == [image.name for image in bpy.data.images]
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    worker.close()
+    told["again"] = run()
+    return told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits a file's size with setrlimit")
+def test_a_disk_that_fills_up(blender: Blender, plate: Path, tmp_path: Path) -> None:
+    """A limit on the size of a file, which the worker inherits, stands for a disk that fills up."""
+    told = blender.run(_full_disk, plate=str(plate), folder=str(tmp_path / "out"))
+    assert told["first"] == told["again"] == ["FINISHED"]
+    (words,) = told["full"]
+    assert "cannot write" in words.lower() and "\n" not in words and told["same"], words
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.name.startswith(".")]
 
 
 def _worker_dies(plate: str, folder: str) -> dict[str, Any]:

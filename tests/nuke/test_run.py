@@ -15,6 +15,7 @@ import pytest
 from pixels import finish, planes
 
 from likeness_nuke import bake, form, host, installed, jobs, names, pictures
+from tests.damaged import write_huge
 
 LONG = {"R": "red", "G": "green", "B": "blue", "A": "alpha"}
 
@@ -342,6 +343,16 @@ FAULTS: dict[str, tuple[Any, str]] = {
         lambda make, plate, at: asked(make("tint", at / "out"), input_plate=__file__),
         "cannot be",
     ),
+    "a huge picture": (
+        lambda make, plate, at: asked(
+            make("tint", at / "out"), input_plate=write_huge(at / "huge picture.exr")
+        ),
+        "huge picture.exr",
+    ),
+    "a name that is too long": (
+        lambda make, plate, at: make("tint", at / ("x" * 300), plate=plate()),
+        "cannot be written (File name too long); choose another.",
+    ),
     "a wrong color space": (
         lambda make, plate, at: asked(make("tint", at / "out", plate=plate()), likeness_colorspace="Mauve"),
         "Mauve",
@@ -436,7 +447,9 @@ def test_a_plate_from_a_file_keeps_its_own_frames_and_color(
     assert run(group) == "Done: comp, frames 1001-1003."
 
 
-def test_a_full_disk_is_told(nuke: Any, make: Any, plate: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_disk_that_is_full_for_nuke_is_told(
+    nuke: Any, make: Any, plate: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     def full(*where: Any) -> None:
         raise OSError(28, os.strerror(28), str(where[-1]))
 
@@ -444,6 +457,31 @@ def test_a_full_disk_is_told(nuke: Any, make: Any, plate: Any, tmp_path: Path, m
     monkeypatch.setattr(pictures.os, "replace", full)
     with pytest.raises(host.Problem, match="No space left on device"):
         group["press_run"].execute()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits a file's size with setrlimit")
+def test_a_disk_that_is_full_for_the_worker_is_told(nuke: Any, make: Any, plate: Any, tmp_path: Path) -> None:
+    """A limit on the size of a file, which the worker inherits, stands for a disk that fills up."""
+    import resource
+
+    plate()
+    group = asked(
+        make("tint", tmp_path / "out"), input_plate=str(tmp_path / "plates" / "shot.####.exr"), param_gain=3.0
+    )
+    before = nuke._shape()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    installed.close()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
+    try:
+        installed.client().hello()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(host.Problem, match=r"(Free some space|choose another output)"):
+        group["press_run"].execute()
+    group[names.STATUS].setValue("Not run yet.")
+    assert nuke._shape() == before
+    installed.close()
+    assert run(group) == "Done: tinted, frames 1001-1003."
 
 
 def test_a_python_that_is_not_there_is_told(nuke: Any, make: Any, tmp_path: Path, monkeypatch: Any) -> None:
