@@ -11,6 +11,7 @@ import pytest
 
 from likeness.errors import BadInput, BadOutput, BadRequest
 from likeness.media import Image, color, open_source, read_picture, rgb, write_image
+from tests.damaged import write_huge
 
 Save = Callable[..., Path]
 RAMP = np.linspace(0, 1, 48, dtype=np.float32).reshape(4, 4, 3)
@@ -44,7 +45,6 @@ def test_encoded_pictures_become_linear(
 @pytest.mark.parametrize(
     ("name", "kind"), [("a.exr", "half"), ("a.exr", "float"), ("a.tif", "float"), ("a.hdr", "float")]
 )
-from tests.damaged import write_huge
 def test_linear_pictures_stay_as_they_are(tmp_path: Path, save: Save, name: str, kind: str) -> None:
     pixels = (RAMP * 8).astype(np.float16).astype(np.float32)
     image = read_picture(save(tmp_path / name, pixels, kind, oiio__ColorSpace="lin_rec709_scene"))
