@@ -70,13 +70,24 @@ def blender_run(plate: str, driver: str, output: str, frames: int) -> Taken:
     return taken
 
 
-def blender_live(plate: str, moves: int) -> list[Taken]:
-    """Moves of a face slider, each until its preview can be seen; the first finds the face."""
+def blender_live(plate: str, moves: int, prepare: bool) -> list[Taken]:
+    """Moves of a face slider, each until its preview can be seen; the first finds the face.
+
+    With `prepare` the effect is made ready first, as beside an open panel, and that is the first answer.
+    """
     bpy, _, worker = _with_inputs(plate)
     cube = bpy.data.objects["Cube"]
     bpy.context.view_layer.objects.active = cube
     _finished(bpy.ops.likeness.add_face())
     taken = []
+
+    def ready() -> None:
+        worker.preparation.ask(EFFECT)
+        while worker.preparation.under_way:
+            time.sleep(0.05)
+
+    if prepare:
+        taken.append(_measured(ready, worker.pid))
 
     def move() -> None:
         _finished(bpy.ops.likeness.preview())
