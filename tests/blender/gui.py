@@ -114,10 +114,16 @@ def tour():
     settings.inputs.driver.path = MEDIA + "/performance.csv"
     in_area(area, bpy.ops.image.view_all, fit_view=True)
     yield from look("02_ready")
+    # The panel alone has the worker compile.
+    preparation = package().worker.preparation
+    yield from until(lambda: preparation.compiles or not preparation.under_way, 60, "preparing")
+    assert preparation.compiles, "the effect was ready at once in an empty profile"
+    yield 2
+    yield from look("02_preparing")
 
     in_area(area, bpy.ops.likeness.run, "INVOKE_DEFAULT", effect="reanimate")
     point(600, 500)
-    yield from until(lambda: queue()[-1].done >= 6, 600, "some frames")
+    yield from until(lambda: queue()[-1].done >= 6, 1500, "some frames")
     assert queue()[-1].active, queue()[-1].text
     yield from look("03_running")
     pressed = time.monotonic()
@@ -148,6 +154,9 @@ def tour():
         show_tab(area)
         yield from look(f"{7 + number:02}_{kind.lower()}")
 
+    yield from sliders(settings, picture)
+    yield from camera_render(settings, picture)
+
     bpy.context.window_manager.likeness_search = "zebra"
     yield from look("11_nothing_found")
     bpy.context.window_manager.likeness_search = ""
@@ -161,6 +170,70 @@ def tour():
     addon_utils.module_bl_info(listed)["show_expanded"] = True
     yield from look("12_preferences")
     log("all of it")
+
+
+def sliders(settings, picture):
+    """A face slider moves, and its frame follows in the image editor below."""
+    area = editor("VIEW_3D")
+    cube = bpy.data.objects["Cube"]
+    bpy.context.view_layer.objects.active = cube
+    bpy.ops.likeness.add_face()
+    settings.inputs.plate.source, settings.inputs.plate.image = "IMAGE", picture
+    bpy.context.window_manager.likeness_live = True
+    live = package().live
+    for value in (0.2, 0.4, 0.6):
+        moved = time.monotonic()
+        cube.likeness_face.jawOpen = value
+        yield from until(lambda: not live._wanted and not live._running, 300, "a preview")
+        log(f"a slider's frame took {time.monotonic() - moved:.2f} s")
+        assert live.PREVIEW in bpy.data.images
+    bpy.context.window_manager.likeness_live = False
+    area = editor("IMAGE_EDITOR")
+    area.spaces.active.image = bpy.data.images[live.PREVIEW]
+    yield 1
+    show_tab(area)
+    yield from look("11_sliders")
+    area = editor("VIEW_3D")
+    show_tab(area)
+    yield from look("11_sliders_panel")
+
+
+def camera_render(settings, picture):
+    """The active camera's render is the plate: Blender renders it beside its interface."""
+    scene = bpy.context.scene
+    bpy.ops.mesh.primitive_plane_add(size=1, location=(0, 0, 5))
+    plane = bpy.context.object
+    plane.scale = (1, picture.size[1] / picture.size[0], 1)
+    material = bpy.data.materials.new("Picture")
+    material.use_nodes = True
+    tree = material.node_tree
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.image = picture
+    glow = tree.nodes.new("ShaderNodeEmission")
+    tree.links.new(texture.outputs["Color"], glow.inputs["Color"])
+    out = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    tree.links.new(glow.outputs[0], out.inputs["Surface"])
+    plane.data.materials.append(material)
+    camera = scene.camera
+    camera.location, camera.rotation_euler = (0, 0, 8), (0, 0, 0)
+    camera.data.type, camera.data.ortho_scale = "ORTHO", max(1, picture.size[1] / picture.size[0])
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.resolution_x, scene.render.resolution_y = (side // 2 * 2 for side in picture.size)
+    settings.inputs.plate.source = "RENDER"
+    settings.frames, settings.first, settings.last = "CUSTOM", 1, 4
+    before = scene.frame_start, scene.frame_end, scene.render.filepath
+    area = editor("VIEW_3D")
+    show_tab(area)
+    in_area(area, bpy.ops.likeness.run, "INVOKE_DEFAULT", effect="reanimate")
+    yield 0.3
+    yield from look("11_camera_render")
+    yield from until(lambda: not queue()[-1].active, 900, "the run over the camera's render")
+    assert queue()[-1].status == "done", queue()[-1].text
+    assert before == (scene.frame_start, scene.frame_end, scene.render.filepath)
+    area = editor("IMAGE_EDITOR")
+    area.spaces.active.image = [each for each in bpy.data.images if "likeness_frames" in each.keys()][-1]
+    yield 1
+    yield from look("11_camera_result")
 
 
 def drive():

@@ -47,7 +47,7 @@ exec unshare --mount --pid --fork bash -euo pipefail -c '
             cd /likeness/home
             mkdir -p blender
             blender --background --python-exit-code 1 --python /likeness/repo/gui_install.py
-            timeout 1500 xvfb-run --auto-servernum --server-args=\"-screen 0 1920x1080x24\" \
+            timeout 3000 xvfb-run --auto-servernum --server-args=\"-screen 0 1920x1080x24\" \
                 blender --window-geometry 0 0 1920 1080 --python-exit-code 1 --python /likeness/repo/gui.py
             grep -q \"all of it\" /likeness/shots/log.txt"
 ' gui "$ROOT" "$WORK" "$SHOTS" "$REPO"
