@@ -231,7 +231,7 @@ def camera_render(settings, picture):
     assert queue()[-1].status == "done", queue()[-1].text
     assert before == (scene.frame_start, scene.frame_end, scene.render.filepath)
     area = editor("IMAGE_EDITOR")
-    area.spaces.active.image = [each for each in bpy.data.images if "likeness_frames" in each.keys()][-1]
+    area.spaces.active.image = [each for each in bpy.data.images if "likeness_frames" in each][-1]
     yield 1
     yield from look("11_camera_result")
 

@@ -242,3 +242,27 @@ def _studio() -> dict[str, Any]:
 def test_a_studios_effects_appear(blender: Blender) -> None:
     told = blender.run(_studio)
     assert "tiny" not in told["before"] and "tiny" in told["after"] and told["gain"] == 2.0
+
+
+def _prepared() -> dict[str, Any]:
+    import time
+
+    from bl_ext.user_default.likeness import worker
+
+    def ask() -> bool:
+        worker.preparation.ask("tiny")
+        started = worker.preparation.under_way
+        while worker.preparation.under_way:
+            time.sleep(0.02)
+        return started
+
+    first, again, pid = ask(), ask(), worker.pid()
+    worker.close()
+    told = {"first": first, "again": again, "pid": pid, "closed": worker.pid()}
+    return {**told, "new worker": ask(), "compiles": worker.preparation.compiles}
+
+
+def test_an_effect_is_prepared_once_in_each_worker(blender: Blender) -> None:
+    told = blender.run(_prepared)
+    assert told["first"] and not told["again"] and told["new worker"]
+    assert told["pid"] is not None and told["closed"] is None and not told["compiles"]
