@@ -108,7 +108,7 @@ def _is_listed(context: bpy.types.Context, job: jobs.Job) -> bool:
 def draw_preparation(layout: Any, effect: dict[str, Any]) -> None:
     """Have the shown effect made ready while its inputs are chosen, and say so where it takes long."""
     worker.preparation.ask(effect["name"])
-    if not bpy.app.timers.is_registered(_while_preparing):
+    if worker.preparation.under_way and not bpy.app.timers.is_registered(_while_preparing):
         bpy.app.timers.register(_while_preparing, first_interval=PREPARING_S)
     if worker.preparation.compiles:
         layout.label(text=jobs.PREPARING, icon="SORTTIME")
