@@ -409,11 +409,10 @@ class Writer:
                 if whole and not file.has_error:
                     return
         finally:
-            reason = oiio.geterror() if file is None else file.geterror()
+            oiio.geterror()  # what the reader says of half a file helps nobody
             if file is not None:
                 file.close()
-        words = " ".join(str(reason).split()).rstrip(".")
-        raise BadOutput(f"{self._path} was not written whole ({words}).", _REMEDY)
+        raise BadOutput(f"{self._path} was not written whole.", _REMEDY)
 
 
 def create(path: Path, temporary: Path, specs: list[Any]) -> Writer:
