@@ -245,7 +245,7 @@ def command_lock(args, rest):
     gpu = ["--extra", "gpu", "--no-emit-package", "onnxruntime"]
     run(*uv, *base, "--generate-hashes", "-o", "locks/run.txt")
     run(*uv, *base, *gpu, *same, "-o", "locks/gpu.txt")
-    # An extra that a package asks for (coverage[toml]) has to be pinned as such, or pip looks for a newer one.
+    # An extra that a package asks for (coverage[toml]) has to be pinned as such, or pip seeks a newer.
     run(*uv, "pyproject.toml", "--extra", "dev", "--no-strip-extras", *same, "-o", "locks/dev.txt")
     run(*uv, "locks/peers.in", "--generate-hashes", "-o", "locks/peers.txt")
     run(*uv, "pyproject.toml", *same, "-o", "locks/blender.txt")
