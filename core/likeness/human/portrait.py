@@ -56,7 +56,7 @@ FACE_FROM_EYES = np.array([0, -1.4, -6.0], np.float32)  # the middle of a portra
 
 def camera(character: Character, yaw_deg: float, pitch_deg: float = 0.0) -> Float:
     """A matrix (3, 4) from the character's space to a camera on its face; yaw toward the character's left."""
-    target = character.skeleton.positions[list(_eye_joints(character))].mean(0) + FACE_FROM_EYES
+    target = character.skeleton.positions[list(eye_joints(character))].mean(0) + FACE_FROM_EYES
     yaw, pitch = np.radians(yaw_deg), np.radians(pitch_deg)
     turn = eye_rotation(float(yaw), float(pitch))
     flip = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
@@ -65,7 +65,8 @@ def camera(character: Character, yaw_deg: float, pitch_deg: float = 0.0) -> Floa
     return np.concatenate([rotation, -(rotation @ place)[:, None]], 1).astype(np.float32)
 
 
-def _eye_joints(character: Character) -> tuple[int, int]:
+def eye_joints(character: Character) -> tuple[int, int]:
+    """The joints of the left and the right eye, whatever they are called."""
     names = [name.lower() for name in character.skeleton.names]
     left = next(i for i, n in enumerate(names) if n in ("eye_l", "eye_left", "lefteye", "eye.l"))
     right = next(i for i, n in enumerate(names) if n in ("eye_r", "eye_right", "righteye", "eye.r"))
@@ -88,7 +89,7 @@ def pose(
                 if name in part.shape_normals:
                     normals += weight * part.shape_normals[name]
         if gaze is not None:
-            for side, index in enumerate(_eye_joints(character)):
+            for side, index in enumerate(eye_joints(character)):
                 rows = part.joints[:, 0] == index
                 if not rows.any():
                     continue

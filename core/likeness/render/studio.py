@@ -109,7 +109,7 @@ def render(
     mirror = _Mirror(light, samples, maps, center)
     mirror.add(picture, scene, 0.35)
     empty = scene.index < 0
-    picture[empty] = _backdrop(light, width, height)[empty]
+    picture[empty] = backdrop(light, width, height)[empty]
     for cover in covers:
         mirror.add(picture, cover, 1.0)
     return picture.reshape(size[1], sharp, size[0], sharp, 3).mean((1, 3)).astype(np.float32)
@@ -123,7 +123,8 @@ def _cover(surface: Surface, scene: _Buffers, focal: float) -> _Buffers:
     return cover
 
 
-def _backdrop(light: Light, width: int, height: int) -> Float:
+def backdrop(light: Light, width: int, height: int) -> Float:
+    """What is seen behind the sitter (H, W, 3): brighter in the middle."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     r = np.hypot((x - 0.5 * width) / width, (y - 0.45 * height) / height)
     return np.asarray((1.15 - 0.9 * r)[..., None] * np.array(light.backdrop, np.float32), np.float32)
