@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import bpy
+
 from likeness_client import Client, Run, WorkerError
 
 from . import preferences, schemas
@@ -137,6 +139,9 @@ def _wanted() -> tuple[list[str], dict[str, str]]:
     words = worker_command(folder, preferences.python())
     environment = worker_environment(folder)
     environment["LIKENESS_CACHE"] = str(preferences.cache_folder())
+    if bpy.app.binary_path:
+        # What is drawn by Cycles is drawn by this Blender; as a module it has no program of its own.
+        environment.setdefault("LIKENESS_BLENDER", bpy.app.binary_path)
     environment["LIKENESS_CACHE_GB"] = f"{preferences.cache_gb():g}"
     return words, environment
 

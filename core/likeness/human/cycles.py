@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -42,7 +42,7 @@ SKIN = {
 }
 # What is wet. Light does not scatter in it, for it would leave these open surfaces at their backs.
 WET: dict[str, Mapping[str, Any]] = {
-    "eyes": {"Specular IOR Level": 0.25},
+    "eyes": {"wet": 0.2},
     "teeth": {"Coat Weight": 0.2, "Coat Roughness": 0.15},
     "mouth": {"Coat Weight": 0.6, "Coat Roughness": 0.2},
 }
@@ -53,13 +53,14 @@ THIN = 0.22  # of the width that the rasterizer draws
 
 def pictures(
     blender: Sequence[str], sitter: Sitter, views: Sequence[View], light: str, size: int, samples: int
-) -> Iterator[Float]:
+) -> Generator[Float]:
     """Linear pictures (size, size, 3) of a sitter, one a view, drawn by Cycles at `samples` a pixel."""
-    with tempfile.TemporaryDirectory(prefix="likeness-") as home, as_file(files("likeness.render")) as where:
+    script = files("likeness.render") / "in_blender.py"
+    with tempfile.TemporaryDirectory(prefix="likeness-") as home, as_file(script) as here:
         folder = Path(home)
         asked = folder / "asked.json"
         asked.write_text(json.dumps(_asked(folder, sitter, views, light, size, samples)))
-        drawn = run_script(blender, where / "in_blender.py", asked)
+        drawn = run_script(blender, here, asked)
         for view, path in zip(views, drawn, strict=True):
             source = open_source(path, colorspace="data")
             pixels = np.asarray(source.read(source.frames[0]).pixels, np.float32)
@@ -75,7 +76,7 @@ def _asked(
     write_glb(folder / "person.glb", character)
     hair = folder / "hair.npz"
     if sitter.hair:
-        np.savez(hair, **_strands(sitter.hair, sitter.fit))
+        np.savez(hair, **_strands(sitter.hair, sitter.fit))  # type: ignore[arg-type]
     return {
         "model": str(folder / "person.glb"),
         "hair": str(hair) if sitter.hair else "",
@@ -121,9 +122,9 @@ def _strands(hair: Sequence[Curves], fit: Fit | None) -> dict[str, Float]:
         rng = np.random.default_rng(len(curves.points))
         n, steps = curves.points.shape[:2]
         many = np.repeat(curves.points, STRANDS, 0)
-        away = rng.normal(0, SPREAD_CM[curves.name], (len(many), 1, 3))
+        away = rng.normal(0, SPREAD_CM[curves.name], (len(many), 1, 3)).astype(np.float32)
         # Hairs of a lock stand apart at the root and come together at its tip.
-        many = many + away * np.linspace(1, 0.45, steps)[None, :, None]
+        many += away * np.linspace(1, 0.45, steps, dtype=np.float32)[None, :, None]
         size = 1.0 if fit is None else fit.scale
         out[f"{curves.name}/points"] = (many if fit is None else fit.apply(many)) * np.float32(METERS)
         out[f"{curves.name}/radius"] = np.repeat(curves.width, STRANDS) * np.float32(0.5 * THIN * METERS)

@@ -13,12 +13,15 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Quaternion, Vector
 
+OLDEST = (4, 2)
 UPRIGHT = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))  # Y up to Z up
 
 
 def main(path):
     with open(path, encoding="utf-8") as file:
         asked = json.load(file)
+    if bpy.app.version < OLDEST:
+        sys.exit("Blender {}.{} is too old, {}.{} is needed".format(*bpy.app.version[:2], *OLDEST))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.import_scene.gltf(filepath=asked["model"], disable_bone_shape=True)
     for material in bpy.data.materials:
@@ -61,7 +64,10 @@ def settings(size, samples):
 
 
 def surface(material, words):
-    """Give an imported material what glTF cannot say; one that is `clear` is made anew."""
+    """Give an imported material what glTF cannot say; one that is `clear` is made anew.
+
+    `wet` is a roughness: what is rougher does not shine, as the iris, over which the cornea does.
+    """
     tree = material.node_tree
     if "clear" in words:
         clear(tree, words["clear"])
@@ -70,6 +76,17 @@ def surface(material, words):
     for name, value in words.items():
         if name == "Subsurface Method":
             shader.subsurface_method = value
+        elif name == "wet":
+            shine = tree.nodes.new("ShaderNodeMapRange")
+            for end, number in {
+                "From Min": 0.7 * value,
+                "From Max": value,
+                "To Min": 0.5,
+                "To Max": 0,
+            }.items():
+                shine.inputs[end].default_value = number
+            tree.links.new(shader.inputs["Roughness"].links[0].from_socket, shine.inputs["Value"])
+            tree.links.new(shine.outputs["Result"], shader.inputs["Specular IOR Level"])
         else:
             shader.inputs[name].default_value = value
 

@@ -18,9 +18,11 @@ from likeness.media import open_source
 from likeness.media.image import rgb
 from likeness.request import Request
 from likeness.results import Result
+from tests.blender.conftest import python_of
 
 Run = Callable[..., Sequence[Result]]
 PLAIN = {"texture_size": "512"}
+DRAWN = {"renderer": "rasterizer", "sheet": "single"}
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def view(path: str) -> np.ndarray:
 
 class TestPortrait:
     def test_the_face_detector_finds_the_person(self, run: Run) -> None:
-        path = run("human_portrait", sheet="single", picture_size=256, seed=4, style="crop")[0].path
+        path = run("human_portrait", **DRAWN, picture_size=256, seed=4, style="crop")[0].path
         picture = np.ascontiguousarray(view(path), np.float32)
         faces = detect(picture)
         assert len(faces.boxes) == 1
@@ -46,19 +48,50 @@ class TestPortrait:
         assert 60 < (x1 - x0) < 200 and x0 < 128 < x1 and y0 < 140 < y1
 
     def test_an_expression_changes_the_mouth_alone(self, run: Run) -> None:
-        common = {"sheet": "single", "picture_size": 192, "style": "bald", "turn_deg": 0.0}
+        common = {**DRAWN, "picture_size": 192, "style": "bald", "turn_deg": 0.0}
         rest = view(run("human_portrait", **common)[0].path)
         open_ = view(run("human_portrait", expression={"jawOpen": 0.8}, **common)[0].path)
         change = np.abs(open_ - rest).sum(2)
         assert change[96:170, 60:132].mean() > 10 * change[:70].mean()
 
     def test_lights_differ(self, run: Run) -> None:
-        common = {"sheet": "single", "picture_size": 128, "style": "bald"}
+        common = {**DRAWN, "picture_size": 128, "style": "bald"}
         means = [
             view(run("human_portrait", light=light, **common)[0].path).mean()
             for light in ("soft", "hard", "back")
         ]
         assert np.ptp(means) > 0.02
+
+    @pytest.mark.slow
+    def test_a_take_that_moves_goes_with_the_expressions(self, run: Run) -> None:
+        sheet, take = run(
+            "human_portrait", renderer="rasterizer", picture_size=64, style="bald", take_s=0.125
+        )
+        assert view(sheet.path).shape == (3 * 64, 4 * 64, 3)
+        movie = open_source(take.path, colorspace="data")
+        assert len(movie.frames) == 3 and (movie.width, movie.height) == (64, 64)
+        first, last = (rgb(movie.read(frame)) for frame in (movie.frames[0], movie.frames[-1]))
+        assert np.abs(first - last).max() > 0.02
+
+    @pytest.mark.slow
+    def test_cycles_draws_what_the_rasterizer_draws(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LIKENESS_BLENDER", str(python_of("4.5")))
+        common = {"sheet": "single", "picture_size": 96, "style": "crop", "turn_deg": 10.0}
+        common |= {"expression": {"jawOpen": 0.7}, "hair_melanin": 0.2}
+        mine = run("human_portrait", renderer="rasterizer", **common)[0]
+        theirs = run("human_portrait", renderer="cycles", samples=4, **common)[0]
+        assert (mine.meta["cycles"], theirs.meta["cycles"]) == (False, True)
+        a, b = (view(each.path)[..., 1].ravel() for each in (mine, theirs))
+        assert np.corrcoef(a, b)[0, 1] > 0.85
+        assert abs(a.mean() - b.mean()) < 0.06
+
+    def test_cycles_without_a_blender_is_told(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.delenv("LIKENESS_BLENDER", raising=False)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(BadRequest, match="LIKENESS_BLENDER"):
+            run("human_portrait", renderer="cycles", sheet="single")
 
 
 def test_wrinkle_maps_name_the_shapes_that_blend_them(run: Run) -> None:

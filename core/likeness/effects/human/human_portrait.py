@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from likeness.declare import Effect, Output, Param
 from likeness.effects.human import looks, parameters
+from likeness.errors import BadRequest
 from likeness.performance import ARKIT
 from likeness.results import Result
 
@@ -17,29 +19,83 @@ if TYPE_CHECKING:
     from likeness.job import Job
 
 SHEETS = ("expressions", "turntable", "lights", "single")
+RENDERERS = ("auto", "rasterizer", "cycles")
+TAKE_FPS, TAKE_FROM_S = 24.0, 1.2
 
 
 def write(job: Job) -> Sequence[Result]:
-    """Draw the sheet."""
+    """Draw the sheet, and with the expressions a take that moves."""
     from likeness.files import output_errors, replacing
     from likeness.human.png import encode
-    from likeness.human.portrait import LIGHTS, develop, picture, sheet
+    from likeness.human.portrait import sheet
 
-    params = job.params
+    kind, blender = str(job.params["sheet"]), _blender(str(job.params["renderer"]))
     job.progress(0, 1, "form")
     who = _sitter(job)
-    views = _views(job)
-    size = int(params["picture_size"])  # type: ignore[arg-type]
-    light = LIGHTS[str(params["light"])]
-    cells = []
-    for done, view in enumerate(views):
-        job.progress(done, len(views), "draw")
-        cells.append(develop(picture(who, view, light if view.light is None else LIGHTS[view.light], size)))
     job.folder.mkdir(parents=True, exist_ok=True)
-    path = job.folder / f"{params['sheet']}.png"
+    cells = list(_drawn(job, who, _views(job), blender, "draw"))
+    path = job.folder / f"{kind}.png"
     with output_errors(path), replacing(path) as temporary:
         temporary.write_bytes(encode(sheet(cells, 1 if len(cells) == 1 else 4)))
-    return [Result("sheet", "report", str(path), {"pictures": [path.name], "size": np.shape(cells[0])[:2]})]
+    meta = {"pictures": [path.name], "size": np.shape(cells[0])[:2], "cycles": blender is not None}
+    results = [Result("sheet", "report", str(path), meta)]
+    if kind == "expressions" and job.params["take_s"]:
+        results.append(_take(job, who, blender))
+    return results
+
+
+def _blender(renderer: str) -> list[str] | None:
+    """What runs a script in Blender if Cycles shall draw; raises `BadRequest` where it cannot."""
+    from likeness.render.blender import VARIABLE, find_blender
+
+    found = None if renderer == "rasterizer" else find_blender()
+    if renderer == "cycles" and found is None:
+        raise BadRequest(
+            "Cycles draws in Blender, and there is none.",
+            f"Let {VARIABLE} name a blender program or a Python with the module bpy, or choose rasterizer.",
+        )
+    return found
+
+
+def _drawn(
+    job: Job, who: Sitter, views: Sequence[View], blender: list[str] | None, stage: str
+) -> Iterator[Any]:
+    """Display pictures (H, W, 3) of the views, one after the other."""
+    from likeness.human import cycles
+    from likeness.human.portrait import LIGHTS, develop, picture
+
+    light, size = str(job.params["light"]), int(job.params["picture_size"])  # type: ignore[arg-type]
+    linear: Generator[Any]
+    if blender is None:
+        linear = (picture(who, view, LIGHTS[view.light or light], size) for view in views)
+    else:
+        samples = int(job.params["samples"])  # type: ignore[arg-type]
+        linear = cycles.pictures(blender, who, views, light, size, samples)
+    with contextlib.closing(linear):
+        for done in range(len(views)):
+            job.progress(done, len(views), stage)
+            yield develop(next(linear))
+
+
+def _take(job: Job, who: Sitter, blender: list[str] | None) -> Result:
+    """A movie of the demo performance: the end of a sentence, and a smile."""
+    from likeness.demo import PERFORMANCE
+    from likeness.human.portrait import View
+    from likeness.media import MovieWriter
+    from likeness.performance import read_csv, resample
+
+    played = resample(read_csv(PERFORMANCE), TAKE_FPS)
+    first, count = int(TAKE_FROM_S * TAKE_FPS), round(float(job.params["take_s"]) * TAKE_FPS)  # type: ignore[arg-type]
+    views = []
+    for i in range(first, min(first + count, len(played))):
+        yaw, pitch, _ = np.degrees(played.eyes[i].mean(0)).tolist()
+        weights = dict(zip(ARKIT, played.weights[i].tolist(), strict=True))
+        views.append(View(18.0, weights=weights, gaze_deg=(yaw, pitch)))
+    path, size = job.folder / "expressions_take.mp4", int(job.params["picture_size"])  # type: ignore[arg-type]
+    with MovieWriter(path, TAKE_FPS, size, size, codec="h264") as movie:
+        for frame in _drawn(job, who, views, blender, "take"):
+            movie.write(frame)
+    return Result("take", "report", str(path))
 
 
 def _sitter(job: Job) -> Sitter:
@@ -90,6 +146,14 @@ HUMAN_PORTRAIT = Effect(
         Param("sheet", "choice", "expressions", "Sheet", "What to draw.", choices=SHEETS, group="Picture"),
         Param("light", "choice", "soft", "Light", "The studio's light.",
               choices=("soft", "hard", "back"), group="Picture"),
+        Param("take_s", "float", 2.0, "Take",
+              "Length of a movie of speech and a smile that goes with the expressions; 0 makes none.",
+              0, 2.75, "s", group="Picture"),
+        Param("renderer", "choice", "auto", "Renderer",
+              "Cycles draws in a Blender that runs beside; auto takes it if there is one.",
+              choices=RENDERERS, group="Picture"),
+        Param("samples", "int", 64, "Samples", "Of a pixel that Cycles draws, before noise is taken out.",
+              1, 4096, group="Picture"),
         Param("picture_size", "int", 384, "Size", "Pixels a side of each picture on the sheet.",
               64, 4096, "px", group="Picture"),
         Param("turn_deg", "float", 20.0, "Turn", "From where a single picture is taken, to the left.",
@@ -97,7 +161,10 @@ HUMAN_PORTRAIT = Effect(
         Param("expression", "weights", {}, "Expression", "Face shapes of a single picture.", 0, 1,
               choices=ARKIT, group="Picture"),
     ),
-    outputs=(Output("sheet", "report", "The pictures on one sheet, PNG."),),
+    outputs=(
+        Output("sheet", "report", "The pictures on one sheet, PNG."),
+        Output("take", "report", "MP4: two seconds of speech and a smile."),
+    ),
     models=("head", "body"),
     write=write,
     rehearsal={"params": {"texture_size": "512", "sheet": "single", "picture_size": 64}},
