@@ -93,3 +93,29 @@ def test_the_background_stands_still_when_the_head_turns(
     assert (matte[20:150, :95] == 0).all()
     assert (drawn.matte > 0.99).sum() > 8_000
     assert np.isfinite(drawn.color).all()
+
+
+def test_nothing_is_before_a_bare_face(cutout: Cutout) -> None:
+    assert cutout.front is None
+
+
+def test_a_microphone_stays_before_the_face(shown: np.ndarray, found: dict[str, np.ndarray]) -> None:
+    points = found["points"][0]
+    tall = float(np.ptp(points[17:68, 1]))
+    x, y = points[66] + [0.1 * tall, 0.2 * tall]  # below the lips, over the chin
+    row, column = np.mgrid[: shown.shape[0], : shown.shape[1]]
+    ball = np.hypot(column + 0.5 - x, row + 0.5 - y) < 0.24 * tall
+    stick = (np.abs(column + 0.5 - x) < 0.07 * tall) & (row > y)
+    picture = np.where((ball | stick)[..., None], np.float32(0.2), shown).astype(np.float32)
+    plate = (picture**2.2).astype(np.float32)
+    cutout = cut(plate, picture, points)
+    assert cutout.front is not None
+    bare = cutout.bare(plate)
+    middle = bare[int(y), int(x)]
+    assert middle[0] > 1.2 * middle[2] and middle[0] > 0.1  # skin has been put under it
+    redrawn, matte = bare * 0.5, np.ones(plate.shape[:2], np.float32)
+    cutout.lay_front(redrawn, matte, (0, 0))
+    deep = np.hypot(column + 0.5 - x, row + 0.5 - y) < 0.1 * tall
+    np.testing.assert_allclose(redrawn[deep], plate[deep], atol=1e-6)
+    assert matte[deep].max() == 0
+    assert matte[int(points[30, 1]), int(points[30, 0])] == 1  # the nose is free

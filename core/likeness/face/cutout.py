@@ -28,6 +28,9 @@ FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for su
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
 STRANDS = 4.0  # times as wide is its outer half, for hair
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
+SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
+DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
+LEAST_FRONT = 0.004  # of that area must be hidden
 HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
@@ -39,12 +42,43 @@ class Cutout:
     """A head cut from the plate, in the box whose first pixel is `origin`.
 
     `layer` (h, w, 4): the head alone, premultiplied, and its alpha. `clean` (h, w, 3): the plate, filled
-    where the head is; elsewhere its own pixels. `layer` over `clean` is the plate.
+    where the head is; elsewhere its own pixels. `layer` over `clean` is the plate without what is before
+    the face: hands, microphones. `front` (h, w, 4) is that, premultiplied, and its alpha; None without.
     """
 
     origin: tuple[int, int]
     layer: Float
     clean: Float
+    front: Float | None = None
+
+    def bare(self, plate: Float) -> Float:
+        """The plate (H, W, 3) without what is before the face."""
+        if self.front is None:
+            return plate
+        out = plate[..., :3].copy()
+        y, x = self.origin[1], self.origin[0]
+        part = out[y : y + self.front.shape[0], x : x + self.front.shape[1]]
+        hidden = self.front[..., 3] > 0
+        whole = self.layer[..., :3] + (1 - self.layer[..., 3:]) * self.clean
+        part[hidden] = whole[hidden]
+        return out
+
+    def lay_front(self, color: Float, matte: Float, origin: tuple[int, int]) -> None:
+        """Lay what is before the face over `color` (h, w, 3) of the region at `origin`, in place.
+
+        There `matte` (h, w) goes back to the plate.
+        """
+        if self.front is None:
+            return
+        x, y = self.origin[0] - origin[0], self.origin[1] - origin[1]
+        height, width = self.front.shape[:2]
+        spot = (
+            slice(max(y, 0), min(y + height, matte.shape[0])),
+            slice(max(x, 0), min(x + width, matte.shape[1])),
+        )
+        front = self.front[spot[0].start - y : spot[0].stop - y, spot[1].start - x : spot[1].stop - x]
+        color[spot] += front[..., :3] - front[..., 3:] * color[spot]
+        matte[spot] *= 1 - front[..., 3]
 
 
 def cut(plate: Float, shown: Float, points_px: Float) -> Cutout:
@@ -55,18 +89,52 @@ def cut(plate: Float, shown: Float, points_px: Float) -> Cutout:
     wide = _crop(points_px)
     x0, y0, width, height = box = _box(wide, points_px, plate.shape)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
-    outline = points_px[[*range(17), 26, 24, 19, 17]]
-    outline = outline + FACE_SHRINK * (outline.mean(axis=0) - outline)
-    face = polygon(outline.astype(np.float32), x0, y0, width, height)
-    guess = _guess(segment(shown, wide), points_px, box)
+    face = _inside(points_px, FACE_SHRINK, box)
+    regions = segment(shown, wide)
+    guess = _guess(regions, points_px, box)
     alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size)
     own = plate[spot][..., :3]
+    hidden = _front(regions, shown, points_px, box)
+    front = None
+    if hidden is not None:
+        before = np.where(hidden[..., None] > 0, own * hidden[..., None], 0)
+        front = np.dstack([before, hidden]).astype(np.float32)
+        own = fill.textured(own, (hidden <= 0) & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
     hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     clean = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
     clean = np.where(hole[..., None], clean, own).astype(np.float32)
     layer = np.dstack([np.where(hole[..., None], own - (1 - alpha[..., None]) * clean, 0), alpha])
-    return Cutout((x0, y0), layer.astype(np.float32), clean)
+    return Cutout((x0, y0), layer.astype(np.float32), clean, front)
+
+
+def _inside(points_px: Float, shrink: float, box: Box) -> Float:
+    """Coverage (h, w) of the face from chin to brows, its outline smaller by `shrink`."""
+    outline = points_px[[*range(17), 26, 24, 19, 17]]
+    outline = outline + shrink * (outline.mean(axis=0) - outline)
+    return polygon(outline.astype(np.float32), *box)
+
+
+def _front(regions: Regions, shown: Float, points_px: Float, box: Box) -> Float | None:
+    """Alpha (h, w) of what is before the face; None when nothing is there for sure.
+
+    It must lie well inside the face: what only touches it is hair, a hat or a collar. It stays where it is.
+    """
+    if regions.alpha[..., OCCLUDER].max() < SURE:
+        return None
+    x0, y0, width, height = box
+    found = regions.in_picture((x0, y0, x0 + width, y0 + height), shown)[..., OCCLUDER]
+    deep = _inside(points_px, DEEP, box) > 0.5
+    labels, count = ndimage.label(found > LIKELY)
+    sizes = np.bincount(labels[deep & (found > SURE)], minlength=count + 1)
+    kept = np.flatnonzero(sizes >= max(LEAST_FRONT * deep.sum(), 4))
+    kept = kept[kept > 0]
+    if not len(kept):
+        return None
+    thing = ndimage.binary_closing(np.isin(labels, kept), iterations=3).astype(np.float32)
+    spot = (slice(y0, y0 + height), slice(x0, x0 + width))
+    view = np.ascontiguousarray(shown[spot], np.float32)
+    return _refine(view, thing, np.zeros_like(thing), 0.5 * EDGE * regions.crop.size, strands=1.0)
 
 
 def _crop(points_px: Float) -> Crop:
@@ -114,16 +182,17 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
     return np.clip(found, 0, 1).astype(np.float32)
 
 
-def _refine(picture: Float, guess: Float, face: Float, edge_px: float) -> Float:
+def _refine(picture: Float, guess: Float, face: Float, edge_px: float, strands: float = STRANDS) -> Float:
     """Alpha (h, w) from the network's guess: in a band about its edge, colors decide.
 
-    `face` is head for sure. Holes are none: what the head surrounds is part of it.
+    The band's outer half is `strands` times as wide. `face` is head for sure. Holes are none: what the head
+    surrounds is part of it.
     """
     solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
     inward = ndimage.distance_transform_edt(np.pad(solid, 1, mode="edge"))[1:-1, 1:-1]
     outward = ndimage.distance_transform_edt(np.pad(~solid, 1, mode="edge"))[1:-1, 1:-1]
     head = (inward > edge_px) | (face > 0)
-    back = outward > STRANDS * edge_px
+    back = outward > strands * edge_px
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
     front, behind = fill.smooth(picture, head), fill.smooth(picture, back)

@@ -10,7 +10,7 @@ from scipy import ndimage
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-COARSE = 4.0  # standard deviations: what stands out by more is a thing, not texture
+COARSE = 2.5  # standard deviations: what stands out by more is a thing, not texture
 
 
 def smooth(picture: Float, known: Mask) -> Float:

@@ -80,6 +80,7 @@ class Taken:
 
     `local` (V, 3) are the same in head space, cm. Without `cutout` the background bends with the head.
     `blur_px` is the standard deviation of the plate's own blur;
+    `plate` is without what is before the face, which the cutout keeps.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
     takes lips without teeth.
     """
@@ -148,6 +149,9 @@ def take(
     camera = to_camera(person, local, fit, fit)
     pixels = to_pixels(camera, lens)
     normals = _normals(rig, camera)
+    points = pixels[person.vertex_count :, :2]
+    cutout = None if shown is None else cut(plate, shown, points)
+    plate = plate if cutout is None else cutout.bare(plate)
     outlines = [opening(person, pixels, name) for name in EYES]
     axes = [_iris(person, side, fit, lens) for side in (0, 1)]
     eyeball = _eyeball_color(plate, outlines, axes)
@@ -161,11 +165,10 @@ def take(
     plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, opening(person, pixels, "mouth"), shade)
     level = np.log(np.maximum(light.at(normals).mean(axis=1) / light.white.mean(), 0.2))
     facing = _facing(camera, normals) * _seen(rig, pixels)
-    points = pixels[person.vertex_count :, :2]
     return Taken(
         plate=plate,
         fit=fit,
-        cutout=None if shown is None else cut(plate, shown, points),
+        cutout=cutout,
         blur_px=grain.blur(plate, points),
         grain=grain.measure(plate, points),
         seed=seed,
@@ -256,6 +259,8 @@ def redraw(
         np.maximum(matte, theirs, out=matte)
         eye_cover *= 1 - theirs[..., None]
         mouth_cover *= 1 - theirs[..., None]
+    if taken.cutout is not None:
+        taken.cutout.lay_front(color, matte, (x0, y0))
     out: dict[str, Float] = {}
     if layers:
         out = _layers(rig, camera, normals, field, index, bary, rig.skin)
