@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from likeness import performance
 from likeness.errors import BadOutput
 from likeness.human.assemble import Character, Material, make_character
 from likeness.human.figure import Figure
 from likeness.human.gltf import tangents, write_glb
 from likeness.human.lod import BUDGETS
+from likeness.human.perform import perform
 from likeness.human.png import encode
 from likeness.performance import ARKIT
 
@@ -98,6 +100,23 @@ def test_textures_are_valid_too(average: Figure, tmp_path: Path, validate: Repor
     ]
     images = [r for r in report["info"]["resources"] if r.get("mimeType") == "image/png"]
     assert sorted((i["image"]["width"], i["image"]["height"]) for i in images) == [(8, 8)] + [(16, 16)] * 3
+
+
+def test_a_take_is_valid_and_moves_shapes_and_the_jaws_joint(
+    somebody: Figure, tmp_path: Path, validate: Report
+) -> None:
+    character = make_character("T", somebody, levels=1)
+    played = performance.make({"jawOpen": [0.0, 1.0], "jawForward": [0.0, 1.0]}, fps=25)
+    write_glb(tmp_path / "T.glb", character, perform(played, character.skeleton, "unreal"))
+    issues = validate(tmp_path / "T.glb")["issues"]
+    assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), issues["messages"]
+    glb = Glb(tmp_path / "T.glb")
+    take, jaw = glb.json["animations"][0], character.skeleton.index("jaw")
+    by_path = {c["target"]["path"]: c["sampler"] for c in take["channels"] if c["target"]["node"] == jaw}
+    turn, place = (glb.array(take["samplers"][by_path[p]]["output"]) for p in ("rotation", "translation"))
+    assert np.degrees(2 * np.arccos(turn[1, 3])) == pytest.approx(25, abs=3)
+    assert np.allclose(place[0], character.skeleton.local()[jaw] / 100, atol=1e-6)
+    assert place[1, 2] - place[0, 2] == pytest.approx(0.009, abs=0.002)
 
 
 def test_tangents_follow_the_textures_u(average: Figure) -> None:
