@@ -1,6 +1,7 @@
 """The picture of people in the README: skins, ages, lights, expressions, all drawn by the core itself.
 
-`python -m bench.portraits docs/human.jpg [cell pixels]`
+`python -m bench.portraits docs/human.jpg [cell pixels]`; with a third number, the samples of a pixel, the
+sheet is that of docs/human_cycles.jpg, drawn by Cycles in the Blender that is found.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from PIL import Image as Pillow
 
 from likeness.effects.human import looks, parameters
 from likeness.effects.human.human_portrait import HUMAN_PORTRAIT
+from likeness.human import cycles
 from likeness.human.assemble import Dressing, make_character
 from likeness.human.hair import grow_hair
 from likeness.human.portrait import EXPRESSIONS, LIGHTS, Sitter, View, develop, picture, sheet
+from likeness.render.blender import VARIABLE, find_blender
 
 Float = NDArray[np.float32]
 
@@ -34,6 +37,21 @@ SITTERS: tuple[dict[str, Any], ...] = (
     {"seed": 66, "sex": -0.6, "age": 28, "african": 0.9, "skin_tone": 0.88, "style": "afro",
      "hair_length": 0.25, "hair_melanin": 0.98, "eye_melanin": 0.95, "gray": 0.001},
 )  # fmt: skip
+# Four people, two pictures of each, for Cycles.
+IN_CYCLES: tuple[tuple[dict[str, Any], View, View], ...] = (
+    ({"seed": 3, "sex": -1.0, "age": 21, "skin_tone": 0.08, "style": "long", "hair_melanin": 0.3,
+      "freckles": 0.6, "eye_melanin": 0.1, "texture_size": "512"},
+     View(-18.0, EXPRESSIONS["smile"][0]), View(35.0, light="back")),
+    ({"seed": 31, "sex": 1.0, "age": 40, "skin_tone": 0.85, "style": "crop", "hair_melanin": 1.0,
+      "beard": "short", "eye_melanin": 0.95},
+     View(18.0), View(25.0, EXPRESSIONS["laugh"][0], light="hard")),
+    ({"seed": 12, "sex": 1.0, "age": 70, "skin_tone": 0.2, "style": "side_part", "gray": 0.9,
+      "hairline": 0.6, "texture_size": "512"},
+     View(20.0, light="hard"), View(18.0, EXPRESSIONS["surprise"][0])),
+    ({"seed": 44, "sex": -0.9, "age": 38, "skin_tone": 0.45, "style": "bob", "hair_melanin": 1.0,
+      "eye_melanin": 0.9, "texture_size": "512"},
+     View(60.0), View(18.0, EXPRESSIONS["pucker"][0])),
+)  # fmt: skip
 FACES = ("smile", "laugh", "anger", "blink", "sadness")
 
 
@@ -49,6 +67,18 @@ def main(path: Path, size: int) -> None:
     cells = [column[row] for row in range(2) for column in columns]
     cells += [drawn(people[1], View(14.0, *EXPRESSIONS[name], light="soft"), size) for name in FACES]
     save(path, sheet(cells, len(SITTERS)))
+
+
+def in_cycles(path: Path, size: int, samples: int) -> None:
+    """Draw the sheet of `IN_CYCLES`, a person a column."""
+    blender = find_blender()
+    if blender is None:
+        raise SystemExit(f"There is no Blender; let {VARIABLE} name one.")
+    columns = []
+    for values, *views in IN_CYCLES:
+        linear = cycles.pictures(blender, sitter(values), views, "soft", size, samples)
+        columns.append([develop(each) for each in linear])
+    save(path, sheet([column[row] for row in range(2) for column in columns], len(columns)))
 
 
 def sitter(values: dict[str, Any]) -> Sitter:
@@ -73,4 +103,8 @@ def save(path: Path, view: Float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 320)
+    numbers = [int(word) for word in sys.argv[2:]]
+    if len(numbers) > 1:
+        in_cycles(Path(sys.argv[1]), *numbers)
+    else:
+        main(Path(sys.argv[1]), *(numbers or [320]))
