@@ -26,6 +26,8 @@ from .results import Landing
 Declared = dict[str, Any]
 
 KEPT = 12
+# How long a wait for the worker looks away: while it starts, and while it works.
+START_S, WAIT_S = 0.02, 0.2
 
 PREPARING = "Preparing, once after installing"
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
@@ -112,9 +114,11 @@ class Job:
         elif self.render is not None:
             self.end(CANCELLED, "Stopped.")
 
-    def poll(self) -> bool:
-        """Take what the worker has told; whether that was anything."""
-        events = self._run.poll() if self._run is not None else []
+    def poll(self, wait_s: float = 0.0) -> bool:
+        """Take what the worker has told, waiting `wait_s` for it; whether that was anything."""
+        if self._run is None:
+            time.sleep(min(wait_s, START_S))
+        events = self._run.poll(wait_s) if self._run is not None else []
         for event in events:
             self._take(event)
         return bool(events)
@@ -122,8 +126,7 @@ class Job:
     def wait(self) -> Iterator[None]:
         """Everything up to the end, one step an event; it blocks."""
         while self.active:
-            if not self.poll():
-                time.sleep(0.02)
+            self.poll(WAIT_S)
             yield
 
     def _take(self, event: Event) -> None:

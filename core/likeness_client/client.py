@@ -96,14 +96,15 @@ class Run:
         """Whether it has ended; there may still be events to take."""
         return self.last is not None
 
-    def poll(self) -> list[Event]:
-        """The events since the last call; never waits."""
+    def poll(self, wait_s: float = 0.0) -> list[Event]:
+        """The events since the last call; with `wait_s` it waits so long for the first one, else never."""
         events = []
-        while True:
-            try:
+        try:
+            events.append(self._events.get(wait_s > 0, wait_s or None))
+            while True:
                 events.append(self._events.get_nowait())
-            except queue.Empty:
-                return events
+        except queue.Empty:
+            return events
 
     def wait_events(self, timeout_s: float | None = None) -> Iterator[Event]:
         """All events up to the last; `queue.Empty` is raised if none comes for `timeout_s` seconds."""
