@@ -246,8 +246,13 @@ def test_a_studios_effects_appear(blender: Blender) -> None:
 
 def _prepared() -> dict[str, Any]:
     import time
+    from types import SimpleNamespace
 
-    from bl_ext.user_default.likeness import worker
+    import bpy
+    from bl_ext.user_default.likeness import panels, schemas, worker
+
+    said: list[str] = []
+    layout = SimpleNamespace(label=lambda text, icon: said.append(text))
 
     def ask() -> bool:
         worker.preparation.ask("tiny")
@@ -259,10 +264,17 @@ def _prepared() -> dict[str, Any]:
     first, again, pid = ask(), ask(), worker.pid()
     worker.close()
     told = {"first": first, "again": again, "pid": pid, "closed": worker.pid()}
-    return {**told, "new worker": ask(), "compiles": worker.preparation.compiles}
+    told |= {"new worker": ask(), "compiles": worker.preparation.compiles}
+    worker.close()
+    # The panel asks for it, and says so where it takes long.
+    worker.COMPILES_S = -1.0
+    panels.draw_preparation(layout, schemas.find("tiny"))
+    told["looked after"] = bpy.app.timers.is_registered(panels._while_preparing)
+    return {**told, "said": said}
 
 
 def test_an_effect_is_prepared_once_in_each_worker(blender: Blender) -> None:
     told = blender.run(_prepared)
     assert told["first"] and not told["again"] and told["new worker"]
     assert told["pid"] is not None and told["closed"] is None and not told["compiles"]
+    assert told["said"] == ["Preparing, once after installing"] and told["looked after"]
