@@ -167,5 +167,7 @@ HUMAN_PORTRAIT = Effect(
     ),
     models=("head", "body"),
     write=write,
-    rehearsal={"params": {"texture_size": "512", "sheet": "single", "picture_size": 64, "renderer": "rasterizer"}},
+    rehearsal={
+        "params": {"texture_size": "512", "sheet": "single", "picture_size": 64, "renderer": "rasterizer"}
+    },
 )  # fmt: skip
