@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -184,6 +184,17 @@ def sample_look(
         tooth_white=float(np.clip(0.85 - (age - 20) / 110 + rng.normal(0, 0.1), 0.1, 1)),
         tooth_wear=float(np.clip((age - 20) / 60, 0.1, 1)),
     )
+
+
+def mixed(a: Look, b: Look, t: float) -> Look:
+    """The look between two: numbers of `a` at t = 0, of `b` at 1; names are those of the nearer one."""
+    near = b if t > 0.5 else a
+    numbers = {
+        f.name: (1 - t) * getattr(a, f.name) + t * getattr(b, f.name)
+        for f in fields(Look)
+        if isinstance(getattr(a, f.name), float)
+    }
+    return replace(near, **numbers)
 
 
 def tone_among(ancestry: Mapping[str, float], anyone: float, deviation: float = 0.0) -> float:

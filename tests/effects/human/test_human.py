@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from likeness import performance
+from likeness.effects.human import looks, parameters
+from likeness.effects.human.human import HUMAN
 from likeness.errors import BadInput, BadOutput, BadRequest
 from likeness.job import run_job
 from likeness.performance import ARKIT
@@ -71,6 +73,21 @@ class TestHuman:
         assert "CC0" in manifest["sources"]["body"]
         assert manifest["clothes"] == {"shirt": "white", "trousers": "denim", "shoes": "black"}
         assert (len(manifest["visemes"]["oculus"]), len(manifest["visemes"]["microsoft"])) == (15, 22)
+
+    def test_like_this_but_mixes_two_people_and_varies_one(self) -> None:
+        def who(**values: Any) -> Any:
+            return parameters.identity(HUMAN.validate(values))
+
+        one, other = who(seed=5), who(seed=8)
+        half = who(seed=5, mix_seed=8, mix=0.5)
+        assert np.allclose(half, (one + other) / 2, atol=1e-5)
+        assert np.array_equal(who(seed=5, mix_seed=8, mix=0.0), one)
+        near, far = (np.linalg.norm(who(seed=5, variation=v) - one) for v in (0.1, 0.5))
+        assert 0 < near < far < np.linalg.norm(one - other)
+        assert not np.array_equal(who(seed=5, variation=0.5, variation_seed=2), who(seed=5, variation=0.5))
+        tones = [looks.look(HUMAN.validate(v)).skin_tone for v in ({"seed": 5}, {"seed": 8})]
+        mixed = looks.look(HUMAN.validate({"seed": 5, "mix_seed": 8, "mix": 0.25}))
+        assert mixed.skin_tone == pytest.approx(0.75 * tones[0] + 0.25 * tones[1])
 
     def test_clothes_go_on_and_come_off(self, run: Run) -> None:
         def worn(**params: Any) -> set[str]:

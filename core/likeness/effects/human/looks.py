@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from likeness.declare import Param, Value
-from likeness.human.look import BEARDS, HAIR_STYLES, TONES, Look, make_look, sample_look, tone_among
+from likeness.human.look import BEARDS, HAIR_STYLES, TONES, Look, make_look, mixed, sample_look, tone_among
 from likeness.results import Result
 
 if TYPE_CHECKING:
@@ -115,7 +115,10 @@ def look(params: Mapping[str, Value]) -> Look:
         usual = {n: v for n, v in given.items() if v != AUTO}
         tone = tone_among(ancestry, asked) if tone is None else tone
         return make_look({**usual, "age": age, "skin_tone": tone})
-    drawn = sample_look(seed, float(params["sex"]), age, tone, ancestry)  # type: ignore[arg-type]
+    sex, other = float(params["sex"]), int(params["mix_seed"])  # type: ignore[arg-type]
+    drawn = sample_look(seed, sex, age, tone, ancestry)
+    if other:
+        drawn = mixed(drawn, sample_look(other, sex, age, tone, ancestry), float(params["mix"]))  # type: ignore[arg-type]
     chosen = {p.name: given[p.name] for p in LOOK if given[p.name] != p.default}
     made = {f.name: getattr(drawn, f.name) for f in fields(Look)}
     return replace(make_look({**made, **chosen}), seed=seed)

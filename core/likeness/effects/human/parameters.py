@@ -63,7 +63,16 @@ CLOTHES = tuple(
     )
     for garment, color in (("shirt", "white"), ("trousers", "denim"), ("shoes", "black"))
 )  # fmt: skip
-FORM = (NAME, SEED, *PERSON, *HEAD, *BODY)
+LIKE = (
+    Param("mix_seed", "int", 0, "Mix with seed", "A second person to mix in; 0 is nobody.", 0, 2**31 - 1,
+          group="Like this, but"),
+    _float("mix", 0.5, "Mix", "How much of the second person.", 0, 1, "Like this, but"),
+    _float("variation", 0.0, "Variation", "How far chance moves the head's sliders, of their range.",
+           0, 1, "Like this, but"),
+    Param("variation_seed", "int", 1, "Variation seed", "Another number is another variation.",
+          1, 2**31 - 1, group="Like this, but"),
+)  # fmt: skip
+FORM = (NAME, SEED, *PERSON, *LIKE, *HEAD, *BODY)
 
 POSE = Param(
     "pose", "choice", "A", "Rest pose", "How the arms stand at rest: down at 45 degrees, or level.",
@@ -101,17 +110,23 @@ def worn(params: Mapping[str, Value]) -> dict[Garment, str]:
 
 def identity(params: Mapping[str, Value]) -> Any:
     """Coefficients (K,) of the head that the parameters of `FORM` describe."""
-    from likeness.human.sliders import head_identity
+    from likeness.human.sliders import head_identity, mix, random_sliders
 
     values = numbers(params)
-    return head_identity(
-        {param.name: values[param.name] for param in HEAD},
-        seed=int(values["seed"]),
-        asymmetry=values["asymmetry"],
-        sex=values["sex"],
-        age=values["age"],
-        ancestry={name: values[name] for name in ANCESTRIES},
+    chance = random_sliders(int(values["variation_seed"]), values["variation"])
+    sliders = {p.name: float(np.clip(values[p.name] + chance[p.name], -1, 1)) for p in HEAD}
+    a, b = (
+        head_identity(
+            sliders,
+            seed=int(seed),
+            asymmetry=values["asymmetry"],
+            sex=values["sex"],
+            age=values["age"],
+            ancestry={name: values[name] for name in ANCESTRIES},
+        )
+        for seed in (values["seed"], values["mix_seed"])
     )
+    return mix(a, b, values["mix"] if values["mix_seed"] else 0.0)
 
 
 def numbers(params: Mapping[str, Value]) -> dict[str, float]:
