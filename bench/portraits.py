@@ -26,15 +26,15 @@ Float = NDArray[np.float32]
 
 # Five skins, ages 20 to 70, in three lights.
 SITTERS: tuple[dict[str, Any], ...] = (
-    {"seed": 21, "sex": -0.9, "age": 22, "european": 0.8, "skin_tone": 0.06, "style": "long",
+    {"seed": 21, "sex": -0.9, "age": 22, "european": 0.8, "skin_tone": 0.03, "style": "long",
      "hair_melanin": 0.42, "hair_red": 0.3, "eye_melanin": 0.1, "freckles": 0.7, "gray": 0.001},
-    {"seed": 33, "sex": 0.9, "age": 40, "european": 0.8, "skin_tone": 0.25, "style": "side_part",
+    {"seed": 33, "sex": 0.9, "age": 40, "european": 0.8, "skin_tone": 0.1, "style": "side_part",
      "beard": "short", "hair_melanin": 0.62, "eye_melanin": 0.2, "gray": 0.1},
-    {"seed": 45, "sex": -0.8, "age": 40, "asian": 0.9, "skin_tone": 0.36, "style": "bun",
+    {"seed": 45, "sex": -0.8, "age": 40, "asian": 0.9, "skin_tone": 0.22, "style": "bun",
      "hair_melanin": 0.95, "eye_melanin": 0.85, "lipstick": 0.5, "gray": 0.001},
-    {"seed": 58, "sex": 0.9, "age": 70, "european": 0.4, "asian": 0.4, "skin_tone": 0.55,
+    {"seed": 58, "sex": 0.9, "age": 70, "european": 0.4, "asian": 0.4, "skin_tone": 0.45,
      "style": "slick_back", "beard": "full", "hair_melanin": 0.7, "eye_melanin": 0.7, "gray": 0.95},
-    {"seed": 66, "sex": -0.6, "age": 28, "african": 0.9, "skin_tone": 0.88, "style": "afro",
+    {"seed": 66, "sex": -0.6, "age": 28, "african": 0.9, "skin_tone": 0.85, "style": "afro",
      "hair_length": 0.25, "hair_melanin": 0.98, "eye_melanin": 0.95, "gray": 0.001},
 )  # fmt: skip
 # Four people, two pictures of each, for Cycles.
@@ -65,7 +65,7 @@ def main(path: Path, size: int) -> None:
         shown = [View(turned, light="soft"), second]
         columns.append([drawn(who, view, size) for view in shown])
     cells = [column[row] for row in range(2) for column in columns]
-    cells += [drawn(people[1], View(14.0, *EXPRESSIONS[name], light="soft"), size) for name in FACES]
+    cells += [drawn(people[2], View(14.0, *EXPRESSIONS[name], light="soft"), size) for name in FACES]
     save(path, sheet(cells, len(SITTERS)))
 
 

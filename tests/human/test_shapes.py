@@ -33,6 +33,19 @@ def gap_y(figure: Figure, vertices: np.ndarray, upper: str, lower: str) -> float
     return float(np.abs(vertices[lines[upper], 1] - vertices[lines[lower], 1]).max())
 
 
+def test_nobody_stares_at_rest() -> None:
+    head = load_head()
+    lid = head.loops["lid_upper_left"]
+    heights = []
+    for seed in range(1, 13):
+        identity = head_identity({}, seed=seed, sex=-0.8)
+        middle = lid[np.abs(head.neutral(identity)[lid, 0] - head.eyes(identity)[0, 0]) < 0.3]
+        for at in (head.rest(identity), head.neutral(identity)):
+            heights.append(float(at[middle, 1].max() - head.eyes(identity)[0, 1]))
+    assert max(heights[::2]) > 0.5  # of 0.6 to the iris' rim: the white shows soon
+    assert max(heights[1::2]) < 0.48
+
+
 def test_identities_part_the_lips_of_some_until_they_are_sealed() -> None:
     head = load_head()
     for seed in (2, 9):

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from likeness import runtime
 from likeness.head import points as dense
-from likeness.head.contact import Contact, make_contact, sealed, settle
+from likeness.head.contact import BLINK, Contact, make_contact, sealed, settle
 from likeness.performance import ARKIT
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 LIMBUS_RADIUS_CM = 0.6
+LID_CM = 0.46  # of an upper lid at rest above the eye's center, at most
 LIMBUS_DEPTH_CM = 1.38  # of the rim's plane, from the eye's center along its axis
 
 
@@ -80,8 +81,19 @@ class Head:
         return _blend(self.mean, identity, self.identity_basis)
 
     def neutral(self, identity: Float) -> Float:
-        """Vertices (V, 3) of a person at rest whose lips meet: identities alone part some people's."""
-        return sealed(self.contact, self.rest(identity))
+        """Vertices (V, 3) of a person at rest whose lips meet and whose upper lids lie on the irises.
+
+        Identities alone part the lips of some people and make others stare.
+        """
+        out = sealed(self.contact, self.rest(identity))
+        for side, center, blink in zip(("left", "right"), self.eyes(identity), BLINK, strict=True):
+            lid = self.loops[f"lid_upper_{side}"]
+            lid = lid[np.abs(out[lid, 0] - center[0]) < 0.6 * LIMBUS_RADIUS_CM]
+            shape = self.expression_basis[blink]
+            above = float((out[lid, 1] - center[1]).max(initial=0.0)) - LID_CM
+            if above > 0:
+                out += np.float32(above / -shape[lid, 1].mean()) * shape
+        return out
 
     def eyes(self, identity: Float) -> Float:
         """Centers (2, 3) of a person's eyes."""

@@ -197,8 +197,8 @@ def _scalp(
     n = len(chosen)
     low, high = style.length
     length = (low + (high - low) * look.hair_length) * rng.uniform(0.82, 1.08, n) * full**0.5
+    front = (place[:, 2] > 4.0) & (np.abs(place[:, 0]) < 5.5) & (style.fringe > 0)
     if style.fringe:
-        front = (place[:, 2] > 4.0) & (np.abs(place[:, 0]) < 5.5)
         length[front] = style.fringe + rng.normal(0, 0.25, int(front.sum()))
     if style.fade:
         length *= np.clip(1 - style.fade * (1 - (place[:, 1] - 2.0) / 8.0), 1 - style.fade, 1.0)
@@ -224,9 +224,8 @@ def _scalp(
     )
     if style.curl < 0.5:
         grown = _clump(grown, rng)
-    if not style.fringe:
-        free = ~_before_face(grown)
-        grown, chosen, layer, full, n = grown[free], chosen[free], layer[free], full[free], int(free.sum())
+    free = front | ~_before_face(grown)
+    grown, chosen, layer, full, n = grown[free], chosen[free], layer[free], full[free], int(free.sum())
     if style.kind == strands.TO_POINT:  # the ends lie around a knot
         knot = np.flatnonzero(rng.random(n) < 0.3)
         grown[knot] = _knot(np.array(style.comb, np.float32), style.steps, len(knot), rng)
@@ -304,7 +303,7 @@ def _brows(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float 
     rng = np.random.default_rng(look.seed + 202)
     density = areas.brow_density(roots.rest, 0.45 + 0.8 * look.brow_thickness, 0.0)
     chosen = np.flatnonzero(density > rng.uniform(0.15, 1.0, len(density)))
-    chosen = np.repeat(chosen, 7)[: 1500 + int(4500 * look.brow_density)]
+    chosen = np.repeat(chosen, 5)[: 1000 + int(3000 * look.brow_density)]
     if len(chosen) < 4:
         return None
     n = len(chosen)
@@ -332,7 +331,7 @@ def _brows(look: Look, roots: Roots, rest: Float, normals: Float, shapes: Float 
     return Curves(
         "brows",
         grown.astype(np.float32),
-        (0.022 * edge * np.exp(rng.normal(0, 0.2, n))).astype(np.float32),
+        (0.018 * edge * np.exp(rng.normal(0, 0.2, n))).astype(np.float32),
         color,
         roots.corner[chosen],
         roots.bary[chosen],
@@ -517,7 +516,7 @@ def ribbons(
         )
         points.append(made)
         tangents.append(attr[:, 3:6])
-        colors.append(attr[:, 6:9])
+        colors.append(attr[:, 6:9] * attr[:, 9:10])
         triangles.append(faces + count)
         count += len(made)
     return (

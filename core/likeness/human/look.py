@@ -93,8 +93,8 @@ class Look:
 
     @property
     def brow(self) -> tuple[float, float, float]:
-        """Linear color of the brows, a little darker than the hair."""
-        melanin = min(0.9, 0.12 + 0.9 * self.hair_melanin)
+        """Linear color of the brows: the hair's, but skin shines through it where that is fair."""
+        melanin = min(0.6 + 0.25 * self.skin_tone, 0.12 + 0.9 * self.hair_melanin)
         return _color(hair_color(melanin, self.hair_red, self.brow_gray))
 
     @property

@@ -518,7 +518,7 @@ def _paint(
             g = _look_up(table, tone, blood, oxygen, 1)
             b = _look_up(table, tone, blood, oxygen, 2)
             rough = 0.51 - 0.10 * n[OIL] * (nose + 0.7 * forehead + 0.3 * cheeks + 0.4)
-            rough += 0.05 * n2 * 0.5 + 0.03 * n3 - 0.16 * lips + 0.03 * crease * lips
+            rough += 0.05 * n2 * 0.5 + 0.03 * n3 - 0.11 * lips + 0.03 * crease * lips
             # paint
             if n[BLUSH] > 0:
                 w = 0.35 * n[BLUSH] * _blob(x, y, z, 5.0, 0.9, 8.2, 1.9)

@@ -366,7 +366,7 @@ def _light(
             if 0 <= i < size and 0 <= j < size:
                 gap = mz - depth[i, j]
                 if strand:  # hair lets light through, less with every layer
-                    lit = np.exp(-max(0.0, gap - 0.1) * 0.9)
+                    lit = np.exp(-max(0.0, gap - 0.1) * 1.3)
                 else:
                     limit = 0.10 if scatter[y, x] > 0 else 0.05
                     lit = 0.0
