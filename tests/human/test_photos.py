@@ -6,6 +6,7 @@ import pytest
 from likeness.face.fit import Fit, Lens, project, rotation_matrix
 from likeness.face.landmarks import Points
 from likeness.face.light import Light
+from likeness.face.report import reported_head
 from likeness.head import points as dense
 from likeness.head.model import load_head
 from likeness.human import photos
@@ -19,11 +20,11 @@ SIZE = 256
 
 
 def seen_through(lens, identity, yaw):
-    """The dense points of a person without expression, as a lens sees them, and the pose."""
-    head = load_head()
+    """The dense points of a person without expression, as they are found through a lens, and the pose."""
+    head = reported_head()
     rotation = rotation_matrix(np.array([0, yaw, 0])) @ np.diag([1.0, -1.0, -1.0])
     translation = np.array([1.0, 2.0, 70.0])
-    points = head.points(identity, np.zeros(52, np.float32)).astype(float) @ rotation.T + translation
+    points = (head.point_mean + np.tensordot(identity, head.point_identity, 1)) @ rotation.T + translation
     count = len(points)
     found = Points(project(points, lens), np.zeros(count), np.full(count, 0.5), np.ones(count), presence=1.0)
     return found, Fit(rotation, translation, np.zeros(52), np.zeros((2, 2)))

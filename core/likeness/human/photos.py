@@ -20,6 +20,7 @@ from likeness.face import light as lights
 from likeness.face.fit import Fit, Lens, Shot, default_lens, fit_identity, interocular, refine
 from likeness.face.landmarks import Points, crop_from_points
 from likeness.face.regions import REGIONS, segment
+from likeness.face.report import reported_head, weighed
 from likeness.face.shot import choose_keys, estimate_lens
 from likeness.face.track import Pictures, follow_all
 from likeness.head import points as dense
@@ -111,14 +112,14 @@ def with_one_lens(photos: Sequence[Photo]) -> list[Photo]:
 
 def solve(photos: Sequence[Photo]) -> Sitting:
     """One person from all photos, and pose and expression in each."""
-    head = load_head()
+    head = reported_head()
     common = Lens(COMMON_PX, (0.0, 0.0))
-    keys = [brought(photo.points, photo.lens, common) for photo in photos]
+    keys = [weighed(brought(photo.points, photo.lens, common)) for photo in photos]
     shot, fits = fit_identity(head, keys, common)
     own = []
     for photo, fit in zip(photos, fits, strict=True):
         there = Shot(photo.lens, shot.identity, shot.bias, shot.rest)
-        own.append(refine(head, there, photo.points, fit))
+        own.append(refine(head, there, weighed(photo.points), fit))
     return Sitting(shot.identity.astype(np.float32), tuple(photos), tuple(own))
 
 
