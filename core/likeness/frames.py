@@ -147,9 +147,7 @@ def still(job: Job) -> Result:
     write_image(job.output, comp, colorspace="auto", depth="uint8", metadata=marks)
     counter.one_more(job.output)
     result = _result(job, str(job.output))
-    return replace(
-        result, meta={**result.meta, "colorspace": color.first_known(color.SRGB), "layers": ["comp"]}
-    )
+    return replace(result, meta={**result.meta, "colorspace": color.first_known(color.SRGB)})
 
 
 def render(job: Job, frame: int) -> Layers:
@@ -267,7 +265,7 @@ def _marks(job: Job) -> dict[str, str]:
 
 def _result(job: Job, path: str) -> Result:
     name = next(output.name for output in job.effect.outputs if output.kind == "sequence")
-    meta: dict[str, Any] = {"frames": list(job.chunk), "layers": [layer.name for layer in job.effect.layers]}
+    meta: dict[str, Any] = {"frames": list(job.chunk), "layers": list(job.layers)}
     plate = job.plate
     if plate is not None:
         fps = job.source(plate).fps

@@ -103,6 +103,13 @@ class Job:
         """The name of the first picture input that was given: the one the results belong to."""
         return next((i.name for i in self.effect.inputs if self.kind(i.name) == "picture"), None)
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers to make: the comp alone if that is all that is asked for or can be kept."""
+        names = tuple(layer.name for layer in self.effect.layers)
+        alone = self.output.suffix.lower() in {*frames.MOVIES, *frames.STILLS}
+        return ("comp",) if alone or self._params.get("layers") == "comp" else names
+
     def kind(self, name: str) -> InputKind | None:
         """What the given input is ("picture", "performance", …), or None if it was not given."""
         return self._kinds.get(name)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from likeness.face import warp
+from likeness.face.compose import compose
+from likeness.face.cutout import whole
 from likeness.render.raster import rasterize
 
 
@@ -17,25 +19,43 @@ def smooth_plate(height: int = 40, width: int = 50) -> np.ndarray:
 
 
 def sampled(plate: np.ndarray, dx: float, dy: float) -> np.ndarray:
-    field = np.zeros((*plate.shape[:2], 3), np.float32)
-    field[..., 0], field[..., 1] = dx, dy
-    out = np.empty_like(plate)
-    warp.sample(plate, field, 0, 0, out)
-    return out
+    """The plate (H, W, 3) under one displacement of all its pixels, taken whole for the head."""
+    height, width = plate.shape[:2]
+    everywhere = np.array([[-1, -1, 9], [9999, -1, 9], [-1, 9999, 9]], np.float32)
+    field = spread(everywhere, [dx, dy, 0, 0, 0], (height, width), reach=1)
+    return compose(plate, whole(plate), field, (0, 0))[0]
+
+
+def spread(
+    points: np.ndarray, moved: list[float], shape: tuple[int, int], reach: float, trust: float = 1
+) -> warp.Field:
+    """The field of a triangle of which all corners move alike."""
+    triangle = np.array([[0, 1, 2]], np.int32)
+    index, bary, _ = rasterize(points, triangle, shape[1], shape[0])
+    each = np.array([moved] * 3, np.float32)
+    ramp = (np.ones(shape[0], np.float32), np.ones(shape[1], np.float32))
+    certain = np.full(3, trust, np.float32)
+    return warp.spread(index, bary, triangle, each, certain, warp.CELL_PX, (reach, reach), ramp)
+
+
+def at(field: warp.Field, x: int, y: int) -> tuple[float, float, float]:
+    """Displacement and change of light of one pixel."""
+    return warp.place.py_func(y, x, *field.parts)
 
 
 class TestSample:
     def test_a_still_pixel_keeps_its_bits(self) -> None:
-        plate = np.random.default_rng(1).normal(0, 1000, (20, 30, 4)).astype(np.float32)
-        plate[3, 4] = [np.nan, np.inf, -np.inf, -0.0]
+        plate = np.random.default_rng(1).normal(0, 1000, (20, 30, 3)).astype(np.float32)
+        plate[3, 4] = [np.nan, np.inf, -0.0]
         assert sampled(plate, 0, 0).tobytes() == plate.tobytes()
 
     def test_a_whole_pixel_shift_is_exact(self) -> None:
         plate = np.random.default_rng(2).uniform(-3, 60000, (20, 30, 3)).astype(np.float32)
-        assert np.array_equal(sampled(plate, 3, -2)[4:, :-4], plate[2:-2, 3:-1])
+        assert np.allclose(sampled(plate, 3, -2)[4:, :-4], plate[2:-2, 3:-1], rtol=1e-6)
 
     @given(st.floats(-2, 2), st.floats(-2, 2))
     def test_a_ramp_is_sampled_between_its_pixels(self, dx: float, dy: float) -> None:
+        assume(np.hypot(dx, dy) > 0.4)  # less is mixed with the plate
         plate = smooth_plate()
         y, x = np.mgrid[4:36, 4:46]
         got = sampled(plate, dx, dy)[4:36, 4:46]
@@ -43,7 +63,7 @@ class TestSample:
         assert np.abs(got[..., 1] - 0.05 * (y + dy)).max() < 2e-3
 
     def test_values_stay_within_those_around_them(self) -> None:
-        plate = np.zeros((20, 20, 1), np.float32)
+        plate = np.zeros((20, 20, 3), np.float32)
         plate[:, 10:] = 50000
         got = sampled(plate, 0.5, 0.5)
         assert got.min() >= 0
@@ -59,46 +79,33 @@ class TestSample:
         assert np.allclose(sampled(plate, 500, 0), np.repeat(plate[:, -1:], plate.shape[1], axis=1))
 
 
-class TestSurround:
-    def test_it_continues_the_mesh_and_fades(self) -> None:
-        field = np.zeros((200, 200, 3), np.float32)
-        known = np.zeros((200, 200), np.float32)
-        field[80:120, 80:120, 0] = 6.0
-        known[80:120, 80:120] = 1
-        warp.surround(field, known, reach_px=30)
-        assert field[100, 100, 0] == 6.0
-        assert 3 < field[100, 124, 0] < 6
-        assert abs(field[2, 2, 0]) < 0.1
-        profile = field[100, 120:, 0]
+class TestSpread:
+    SHAPE = (200, 200)
+    MIDDLE = np.array([[80, 80, 10], [121, 80, 10], [80, 121, 10]], np.float32)
+
+    def test_under_the_mesh_it_is_the_vertices_own(self) -> None:
+        field = spread(self.MIDDLE, [1, 2, 0.5, 0, 0], self.SHAPE, reach=30)
+        assert at(field, 85, 85) == pytest.approx((1, 2, 0.5), abs=1e-5)
+
+    def test_the_near_part_goes_on_and_fades(self) -> None:
+        field = spread(self.MIDDLE, [6, 0, 0, 0, 0], self.SHAPE, reach=30)
+        profile = [at(field, x, 90)[0] for x in range(112, 200)]
+        assert 3 < profile[4] < 6
         assert (np.diff(profile) <= 1e-4).all()
+        assert abs(at(field, 2, 2)[0]) < 0.1
+
+    def test_the_far_part_goes_on_to_the_border(self) -> None:
+        field = spread(self.MIDDLE, [0, 0, 0, 6, 0], self.SHAPE, reach=1000)
+        assert at(field, 198, 90)[0] > 4
+        assert at(field, 2, 2)[0] > 4
 
     def test_without_motion_there_is_none(self) -> None:
-        field = np.zeros((64, 64, 3), np.float32)
-        known = np.zeros((64, 64), np.float32)
-        known[20:40, 20:40] = 1
-        warp.surround(field, known, reach_px=20)
-        assert not field.any()
-
-
-class TestDisplacement:
-    def test_it_is_the_vertices_own_inside_a_triangle(self) -> None:
-        points = np.array([[5, 5, 10], [45, 5, 10], [5, 45, 10]], np.float32)
-        triangles = np.array([[0, 1, 2]], np.int32)
-        index, bary, _ = rasterize(points, triangles, 50, 50)
-        moved = np.array([[1, 2, 0.5]] * 3, np.float32)
-        field, known = warp.displacement(index, bary, triangles, moved, np.ones(3, np.float32))
-        assert known[10, 10] == 1
-        assert known[48, 48] == 0
-        assert np.allclose(field[10, 10], [1, 2, 0.5], atol=1e-5)
+        field = spread(self.MIDDLE, [0, 0, 0, 0, 0], self.SHAPE, reach=20)
+        assert not field.grid.any()
 
     def test_what_the_plate_does_not_show_is_left_open(self) -> None:
-        points = np.array([[5, 5, 10], [45, 5, 10], [5, 45, 10]], np.float32)
-        triangles = np.array([[0, 1, 2]], np.int32)
-        index, bary, _ = rasterize(points, triangles, 50, 50)
-        _, known = warp.displacement(
-            index, bary, triangles, np.ones((3, 3), np.float32), np.zeros(3, np.float32)
-        )
-        assert not known.any()
+        field = spread(self.MIDDLE, [1, 1, 1, 1, 1], self.SHAPE, reach=30, trust=0)
+        assert at(field, 85, 85) == (0, 0, 0)
 
 
 class TestPolygon:

@@ -81,6 +81,12 @@ class Cutout:
         matte[spot] *= 1 - front[..., 3]
 
 
+def whole(plate: Float) -> Cutout:
+    """All of the plate (H, W, 3), taken for the head."""
+    color = np.ascontiguousarray(plate[..., :3])
+    return Cutout((0, 0), np.dstack([color, np.ones(color.shape[:2], np.float32)]), color)
+
+
 def cut(plate: Float, shown: Float, points_px: Float) -> Cutout:
     """Cut out the head whose dense points lie at `points_px` (450, 2).
 

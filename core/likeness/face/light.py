@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +29,11 @@ class Light:
 
     def at(self, normals: Float) -> Float:
         """Radiance (N, 3) of a white diffuse surface with unit `normals` (N, 3)."""
-        level = np.clip(basis(normals) @ self.shape, 0.15, 2.5)
-        return (level[:, None] * self.white).astype(np.float32)
+        return self.level(normals)[:, None] * self.white
+
+    def level(self, normals: Float) -> Float:
+        """The same relative to `white` (N,)."""
+        return _level(np.ascontiguousarray(normals, np.float32), self.shape)
 
 
 def basis(normals: Float) -> Float:
@@ -38,6 +42,18 @@ def basis(normals: Float) -> Float:
     one = np.ones_like(x)
     terms = [one, x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1]
     return np.stack(terms, axis=1).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _level(normals: Float, shape: Float) -> Float:
+    out = np.empty(len(normals), np.float32)
+    for v in range(len(normals)):
+        x, y, z = normals[v]
+        level = shape[0] + shape[1] * x + shape[2] * y + shape[3] * z
+        level += shape[4] * x * y + shape[5] * y * z + shape[6] * x * z
+        level += shape[7] * (x * x - y * y) + shape[8] * (3 * z * z - 1)
+        out[v] = min(max(level, 0.15), 2.5)
+    return out
 
 
 def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:

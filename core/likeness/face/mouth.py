@@ -47,13 +47,16 @@ OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 class Inside:
     """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
 
-    `part` (T,) is the index of each into `ALBEDO`, `gloss` (T,) how bright its highlight is.
+    `part` (T,) is the index of each into `ALBEDO`, `gloss` (T,) how bright its highlight is. `used` are the
+    vertices of them all, `teeth` those of the upper teeth.
     """
 
     triangles: Int
     albedo: Float
     part: Int
     gloss: Float
+    used: Int
+    teeth: Int
 
 
 def inside_of(head: Head) -> Inside:
@@ -63,7 +66,10 @@ def inside_of(head: Head) -> Inside:
     albedo = np.repeat(np.array(list(ALBEDO.values()), np.float32), counts, axis=0)
     gloss = np.repeat([GLOSS.get(name, 0.0) for name in ALBEDO], counts).astype(np.float32)
     part = np.repeat(np.arange(len(parts)), counts).astype(np.int32)
-    return Inside(np.concatenate(parts), albedo, part, gloss)
+    triangles = np.concatenate(parts)
+    return Inside(
+        triangles, albedo, part, gloss, np.unique(triangles), np.unique(triangles[part == UPPER_TEETH])
+    )
 
 
 def highlight(light: Light, normals: Float) -> Float:
@@ -74,8 +80,11 @@ def highlight(light: Light, normals: Float) -> Float:
     toward = light.shape[1:4] / max(float(np.linalg.norm(light.shape[1:4])), 1e-6)
     half = toward + np.array([0, 0, -1], np.float32)
     half /= max(float(np.linalg.norm(half)), 1e-6)
-    bright = np.clip(normals @ half, 0, 1) ** GLOSS_POWER
-    return (bright[:, None] * light.white).astype(np.float32)
+    out = np.zeros_like(normals)
+    along = normals @ half
+    (shiny,) = np.nonzero(along > 0.5)  # less leaves nothing of the power
+    out[shiny] = (np.minimum(along[shiny], 1) ** GLOSS_POWER)[:, None] * light.white
+    return out
 
 
 @dataclass(frozen=True)
@@ -160,7 +169,7 @@ def draw_mouth(
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
     """The affine map (2, 3) from pixels of the box to the plate that the upper teeth follow."""
-    teeth = np.unique(inside.triangles[inside.part == UPPER_TEETH])
+    teeth = inside.teeth
     here = np.concatenate([pixels[teeth, :2] - origin, np.ones((len(teeth), 1))], 1)
     middle = here.mean(axis=0) * [1, 1, 0]
     solved = np.linalg.lstsq(here - middle, source.pixels[teeth], rcond=None)[0].T

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot, project, rotation_matrix
+from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot, rotation_matrix
 from likeness.head import points as dense
 from likeness.head.model import Head
 
@@ -187,20 +188,40 @@ def travel(fit: Fit, still: Fit) -> Array:
 
 def to_camera(person: Person, vertices: Float, fit: Fit, still: Fit) -> Float:
     """Posed vertices (N, 3) in camera space (cm); the neck's foot goes with the pivot, and does not turn."""
-    turned = vertices @ fit.rotation.T.astype(np.float32) + fit.translation.astype(np.float32)
-    if fit is still:
-        return turned
     foot = still.translation + travel(fit, still)
-    held = vertices @ still.rotation.T.astype(np.float32) + foot.astype(np.float32)
-    share = person.stiffness[:, None]
-    return turned * share + held * (1 - share)
+    turned, held = (
+        np.c_[rotation, place].astype(np.float32)
+        for rotation, place in ((fit.rotation, fit.translation), (still.rotation, foot))
+    )
+    return _placed(vertices, person.stiffness, turned, held)
+
+
+@numba.njit(cache=True, nogil=True)
+def _placed(vertices: Float, stiffness: Float, turned: Float, held: Float) -> Float:
+    out = np.empty_like(vertices)
+    for v in range(len(vertices)):
+        x, y, z = vertices[v]
+        share = stiffness[v]
+        for k in range(3):
+            a = turned[k, 0] * x + turned[k, 1] * y + turned[k, 2] * z + turned[k, 3]
+            b = held[k, 0] * x + held[k, 1] * y + held[k, 2] * z + held[k, 3]
+            out[v, k] = b + share * (a - b)
+    return out
 
 
 def to_pixels(camera: Float, lens: Lens) -> Float:
     """Camera points (N, 3) to pixels and depth (N, 3)."""
+    return _projected(camera, float(lens.focal_px), float(lens.center_px[0]), float(lens.center_px[1]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _projected(camera: Float, focal: float, x: float, y: float) -> Float:
     out = np.empty_like(camera)
-    out[:, :2] = project(camera.astype(np.float64), lens)
-    out[:, 2] = camera[:, 2]
+    for v in range(len(camera)):
+        scale = focal / np.float64(camera[v, 2])
+        out[v, 0] = camera[v, 0] * scale + x
+        out[v, 1] = camera[v, 1] * scale + y
+        out[v, 2] = camera[v, 2]
     return out
 
 

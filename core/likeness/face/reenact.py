@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from likeness.face import eyes, grain, lips, mouth, references, warp
 from likeness.face.compose import compose
-from likeness.face.cutout import Cutout, cut
+from likeness.face.cutout import Cutout, cut, whole
 from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
 from likeness.face.mouth import Inside, PlateMouth
@@ -35,15 +35,15 @@ from likeness.face.person import (
 from likeness.face.references import Reference
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
+from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
-HEAD_REACH = 0.55  # how far, in face widths, the surroundings follow a turning head
-FACE_REACH = 0.12  # the same when only the face moves
-HAIR_REACH = 3.0  # the same for head and hair before a background that stands still
+FACE_REACH = 0.12  # how far, in face widths, the surroundings follow an expression
+HAIR_REACH = 3.0  # the same when the head turns
 HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and ends to be held by the body
 SHOULDERS = (-0.15, 0.35)  # below the chin, in its distance from the brows: there the body begins to follow
 BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there it ceases
@@ -78,22 +78,23 @@ class Rig:
 class Taken:
     """One plate frame taken apart. `pixels` (V, 3) holds x, y and depth of vertices and points.
 
-    `local` (V, 3) are the same in head space, cm. Without `cutout` the background bends with the head.
+    `local` (V, 3) are the same in head space, cm.
     `blur_px` is the standard deviation of the plate's own blur;
     `plate` is without what is before the face, which the cutout keeps.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
-    takes lips without teeth.
+    takes lips without teeth. `outlines` are those of eyes and mouth by name, (N, 2).
     """
 
     plate: Float
     fit: Fit
-    cutout: Cutout | None
+    cutout: Cutout
     blur_px: float
     grain: grain.Grain
     seed: tuple[int, ...]
     lip_slide: Float
     local: Float
     pixels: Float
+    outlines: dict[str, Float]
     light: Light
     level: Float
     facing: Float
@@ -142,7 +143,8 @@ def take(
 ) -> Taken:
     """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
 
-    `shown` (H, W, 3) is its display view: with it, the head is cut from its background.
+    `shown` (H, W, 3) is its display view: with it, the head is cut from its background; without, all of the
+    picture goes with the head.
     """
     person = rig.person
     local = person.posed(fit.expression)
@@ -150,20 +152,21 @@ def take(
     pixels = to_pixels(camera, lens)
     normals = _normals(rig, camera)
     points = pixels[person.vertex_count :, :2]
-    cutout = None if shown is None else cut(plate, shown, points)
-    plate = plate if cutout is None else cutout.bare(plate)
-    outlines = [opening(person, pixels, name) for name in EYES]
+    cutout = whole(plate) if shown is None else cut(plate, shown, points)
+    plate = cutout.bare(plate)
+    outlines = _outlines(person, pixels)
+    lids = [outlines[name] for name in EYES]
     axes = [_iris(person, side, fit, lens) for side in (0, 1)]
-    eyeball = _eyeball_color(plate, outlines, axes)
+    eyeball = _eyeball_color(plate, lids, axes)
     light = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball)
     fallback = light.white * EYEBALL_ALBEDO
     taken_eyes = tuple(
-        eyes.take_eye(plate, outline, axis, fallback) for outline, axis in zip(outlines, axes, strict=True)
+        eyes.take_eye(plate, outline, axis, fallback) for outline, axis in zip(lids, axes, strict=True)
     )
     inside_normals = vertex_normals(camera, rig.inside.triangles)
     shade = light.at(inside_normals)
-    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, opening(person, pixels, "mouth"), shade)
-    level = np.log(np.maximum(light.at(normals).mean(axis=1) / light.white.mean(), 0.2))
+    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, outlines["mouth"], shade)
+    level = np.log(np.maximum(light.level(normals), 0.2))
     facing = _facing(camera, normals) * _seen(rig, pixels)
     return Taken(
         plate=plate,
@@ -175,6 +178,7 @@ def take(
         lip_slide=lips.slide(plate, person, pixels),
         local=local,
         pixels=pixels,
+        outlines=outlines,
         light=light,
         level=level,
         facing=facing,
@@ -232,38 +236,39 @@ def redraw(
     pixels = to_pixels(camera, lens)
     if _unmoved(taken.fit, target):
         return None
-    shift = taken.pixels[:, :2] - pixels[:, :2] + _lid_slide(person, taken, pixels, lens)
-    shift += _parting(person, taken, pixels, lens) * taken.lip_slide
+    outlines = _outlines(person, pixels)
+    shift = taken.pixels[:, :2] - pixels[:, :2]
+    _slide_lids(person, taken, outlines, lens, shift)
+    if (parted := _parting(taken, outlines, lens)) > 0:
+        shift += parted * taken.lip_slide
     turned = not np.allclose(taken.fit.head_pose, target.head_pose, atol=1e-6)
     box = _region(rig, taken, target, pixels, shift, turned)
     if box is None:
         return None
     x0, y0, width, height = box
     normals = _normals(rig, camera)
-    level = np.log(np.maximum(taken.light.at(normals).mean(axis=1) / taken.light.white.mean(), 0.2))
+    level = np.log(np.maximum(taken.light.level(normals), 0.2))
     light = (RELIGHT * (level - taken.level))[:, None]
     local = pixels - np.array([x0, y0, 0], np.float32)
     index, bary, _ = rasterize(local, rig.skin, width, height)
     trust = _trust(taken.facing, _facing(camera, normals))
-    if taken.cutout is not None:
-        trust = np.where(rig.ears, 0, trust)  # their shape is too much their own: they go with the hair
-    turn = _rigid(rig, taken, target, lens) if turned and taken.cutout is not None else None
-    field = _field(rig, index, bary, shift, light, turn, trust, taken, box)
+    trust[rig.ears] = 0  # their shape is too much their own: they go with the hair
+    turn = _rigid(rig, taken, target, lens) if turned else np.zeros_like(shift)
+    field = _field(rig, index, bary, np.concatenate([shift - turn, light, turn], 1), trust, taken, box)
     body = _body(rig, taken, target, lens, box)
-    color, matte = compose(taken.plate, taken.cutout, field, (x0, y0), body)
-    eye_cover = _lay_eyes(rig, taken, target, pixels, lens, (x0, y0), color, matte)
-    mouth_cover = _lay_mouth(rig, taken, camera, pixels, (x0, y0), color, matte)
+    color, matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), body)
+    eye_cover = _lay_eyes(rig, taken, target, outlines, lens, (x0, y0), color, matte)
+    mouth_cover = _lay_mouth(rig, taken, camera, pixels, outlines["mouth"], (x0, y0), color, matte)
     if lent:
         facing = _open_facing(rig, camera, normals)
         theirs = _borrow(rig, taken, target, lent, pixels, facing, index, bary, (x0, y0), color)
         np.maximum(matte, theirs, out=matte)
         eye_cover *= 1 - theirs[..., None]
         mouth_cover *= 1 - theirs[..., None]
-    if taken.cutout is not None:
-        taken.cutout.lay_front(color, matte, (x0, y0))
+    taken.cutout.lay_front(color, matte, (x0, y0))
     out: dict[str, Float] = {}
     if layers:
-        out = _layers(rig, camera, normals, field, index, bary, rig.skin)
+        out = _layers(rig, camera, normals, index, bary) | {"motion": motion}
         out["eyes"], out["mouth"] = eye_cover, mouth_cover
     return Drawn((x0, y0), color, matte, out)
 
@@ -304,33 +309,24 @@ def _field(
     rig: Rig,
     index: Int,
     bary: Float,
-    shift: Float,
-    light: Float,
-    turn: Float | None,
+    moved: Float,
     trust: Float,
     taken: Taken,
     box: tuple[int, int, int, int],
-) -> Float:
-    """The displacement to the plate and the change of light (h, w, 3) of the region.
+) -> warp.Field:
+    """The displacement to the plate and the change of light of the region.
 
-    What the head's turn does goes on beyond the mesh, through hair and ears; what the expression does
-    ends soon.
+    `moved` (V, 5): what the head's turn does, the last two, goes on beyond the mesh, through hair and ears;
+    what the expression does ends soon.
     """
-    face = _face_width(taken.pixels[len(shift) - dense.COUNT :])
-    own = shift if turn is None else shift - turn
-    moved = np.concatenate([own, light], 1).astype(np.float32)
-    field, known = warp.displacement(index, bary, rig.skin, moved, trust)
-    bends = turn is None and not np.allclose(shift, 0) and taken.cutout is None
-    warp.surround(field, known, face * (HEAD_REACH if bends else FACE_REACH))
-    if turn is None:
-        return field
-    carried, known = warp.displacement(index, bary, rig.skin, turn.astype(np.float32), trust)
-    warp.surround(carried, known, face * _hair_reach(rig, taken, box), ends=False)
-    field[..., :2] += carried * _ramp(box, taken.plate.shape)[..., None]
-    return field
+    face = _face_width(taken.pixels[rig.person.vertex_count :])
+    cell = warp.cell_px(face)
+    reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
+    ramp = _ramp(box, taken.plate.shape)
+    return warp.spread(index, bary, rig.skin, moved.astype(np.float32), trust, cell, reach, ramp)
 
 
-def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int]) -> Float:
+def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:
     """How far a turn goes on beyond the mesh, in face widths, by cell of the region (rows, columns).
 
     Far beside the head; below the chin hair lies on the shoulders, which hold it.
@@ -340,7 +336,7 @@ def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int]) -> Float
     down = chin - brow
     x0, y0, width, height = box
     x, y = (
-        first + warp.CELL_PX * (np.arange(-(-size // warp.CELL_PX)) + 0.5) - middle
+        first + cell * (np.arange(-(-size // cell)) + 0.5) - middle
         for first, size, middle in ((x0, width, brow[0]), (y0, height, brow[1]))
     )
     below = (x[None] * down[0] + y[:, None] * down[1]) / max(float(down @ down), 1.0)
@@ -351,7 +347,7 @@ def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int]) -> Float
 
 def _body(rig: Rig, taken: Taken, target: Fit, lens: Lens, box: tuple[int, int, int, int]) -> Float | None:
     """The displacement (h, w, 2) of neck and shoulders that go with a traveling head; None if it stays."""
-    if taken.cutout is None or np.allclose(travel(target, taken.fit), 0, atol=1e-3):
+    if np.allclose(travel(target, taken.fit), 0, atol=1e-3):
         return None
     pivots = np.stack([fit.rotation @ PIVOT + fit.translation for fit in (taken.fit, target)])
     before, after = to_pixels(pivots.astype(np.float32), lens)[:, :2]
@@ -366,38 +362,44 @@ def _body(rig: Rig, taken: Taken, target: Fit, lens: Lens, box: tuple[int, int, 
     aside = np.abs(x * down[1] - y * down[0]) / _face_width(points)
     share = np.clip((below - SHOULDERS[0]) / (SHOULDERS[1] - SHOULDERS[0]), 0, 1)
     share = share * np.clip((BESIDE[1] - aside) / (BESIDE[1] - BESIDE[0]), 0, 1)
-    share = share * share * (3 - 2 * share) * _ramp(box, taken.plate.shape)
+    down_ramp, across_ramp = _ramp(box, taken.plate.shape)
+    share = share * share * (3 - 2 * share) * np.minimum(down_ramp[:, None], across_ramp)
     return (share[..., None] * (before - after)).astype(np.float32)
 
 
-def _ramp(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> Float:
-    """1 inside the region (h, w), falling to 0 at those of its borders that are not the picture's."""
+def _ramp(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[Float, Float]:
+    """By row (h,) and by column (w,): 1 inside the region, 0 at borders that are not the picture's."""
     x0, y0, width, height = box
     sides = []
-    for first, size, whole in ((y0, height, shape[0]), (x0, width, shape[1])):
+    for first, size, whole_size in ((y0, height, shape[0]), (x0, width, shape[1])):
         at = (np.arange(size, dtype=np.float32) + 0.5) / max(BORDER_SHARE * size, 1.0)
         one = np.ones(size, np.float32)
-        sides.append(np.minimum(at if first > 0 else one, at[::-1] if first + size < whole else one))
-    ramp = np.clip(np.minimum(sides[0][:, None], sides[1][None]), 0, 1)
-    out: Float = ramp * ramp * (3 - 2 * ramp)
-    return out
+        ramp = np.minimum(at if first > 0 else one, at[::-1] if first + size < whole_size else one)
+        ramp = np.clip(ramp, 0, 1)
+        sides.append((ramp * ramp * (3 - 2 * ramp)).astype(np.float32))
+    return sides[0], sides[1]
 
 
-def _lid_slide(person: Person, taken: Taken, pixels: Float, lens: Lens) -> Float:
-    """Where a lid closes, the places (V, 2) in the plate from which its skin comes move up to the brow."""
+def _outlines(person: Person, pixels: Float) -> dict[str, Float]:
+    """The outlines (N, 2) of eyes and mouth by name."""
+    return {name: opening(person, pixels, name) for name in (*EYES, "mouth")}
+
+
+def _slide_lids(person: Person, taken: Taken, outlines: dict[str, Float], lens: Lens, shift: Float) -> None:
+    """Where a lid closes, the places in the plate from which its skin comes move up to the brow, in place."""
     up = taken.fit.rotation[:2, 1] * lens.focal_px
-    out = np.zeros((len(pixels), 2), np.float32)
     for side, name in enumerate(EYES):
-        before, after = (_gap(opening(person, p, name)) for p in (taken.pixels, pixels))
-        closing = np.clip(1.15 * (1 - after / max(before, 1e-3)), 0, 1)
-        per_cm = up[None] / taken.pixels[:, 2:]
-        out += (closing * person.lid_slide[side])[:, None] * per_cm
-    return out
+        before, after = _gap(taken.outlines[name]), _gap(outlines[name])
+        closing = float(np.clip(1.15 * (1 - after / max(before, 1e-3)), 0, 1))
+        if closing > 0:
+            slid = np.flatnonzero(person.lid_slide[side])
+            share = closing * person.lid_slide[side, slid] / taken.pixels[slid, 2]
+            shift[slid] += (share[:, None] * up).astype(np.float32)
 
 
-def _parting(person: Person, taken: Taken, pixels: Float, lens: Lens) -> float:
+def _parting(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
     """How far the lips part, beyond what they do in the plate: from 0 to 1."""
-    before, after = (_gap(opening(person, p, "mouth")) for p in (taken.pixels, pixels))
+    before, after = _gap(taken.outlines["mouth"]), _gap(outlines["mouth"])
     cm = (after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
     return float(np.clip(cm / PARTED_CM, 0, 1))
 
@@ -413,7 +415,7 @@ def _lay_eyes(
     rig: Rig,
     taken: Taken,
     target: Fit,
-    pixels: Float,
+    outlines: dict[str, Float],
     lens: Lens,
     origin: tuple[int, int],
     color: Float,
@@ -423,9 +425,9 @@ def _lay_eyes(
     layer = np.zeros((*matte.shape, 4), np.float32)
     for side, name in enumerate(EYES):
         eye = taken.eyes[side]
-        if eye is None or _eye_unmoved(taken.fit, target, side, taken.pixels, pixels, rig.person):
+        outline = outlines[name]
+        if eye is None or _eye_unmoved(taken, target, side, outline):
             continue
-        outline = opening(rig.person, pixels, name)
         ball = _center(rig.person, side, target, lens) - _center(rig.person, side, taken.fit, lens)
         box = _local_box(outline, origin, matte.shape)
         if box is None:
@@ -450,13 +452,13 @@ def _lay_mouth(
     taken: Taken,
     camera: Float,
     pixels: Float,
+    outline: Float,
     origin: tuple[int, int],
     color: Float,
     matte: Float,
 ) -> Float:
     """Draw the inside of the mouth into `color` and `matte` in place; returns its layer (h, w, 4)."""
     layer = np.zeros((*matte.shape, 4), np.float32)
-    outline = opening(rig.person, pixels, "mouth")
     box = _local_box(outline, origin, matte.shape)
     if box is None:
         return layer
@@ -490,55 +492,55 @@ def _lay(ink: Float, cover: Float, color: Float, matte: Float, layer: Float, x: 
     layer[spot][..., 3] = cover
 
 
-def _layers(
-    rig: Rig,
-    camera: Float,
-    normals: Float,
-    field: Float,
+def _layers(rig: Rig, camera: Float, normals: Float, index: Int, bary: Float) -> dict[str, Float]:
+    """Data layers of the region: uv of the plate's place, normal, depth, position."""
+    height, width = index.shape
+    values = (_uv(rig.person), normals, camera)
+    uv, normal, position = (np.empty((height, width, v.shape[1]), np.float32) for v in values)
+    depth = np.empty((height, width, 1), np.float32)
+    in_bands(_spread, height, index, bary, rig.skin, *values, uv, normal, position, depth)
+    return {"uv": uv, "normal": normal, "position": position, "depth": depth}
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _spread(
+    first: int,
+    end: int,
     index: Int,
     bary: Float,
     triangles: Int,
-) -> dict[str, Float]:
-    """Data layers of the region: uv of the plate's place, normal, depth, position, motion."""
-    values = np.concatenate([_uv(rig.person), normals, camera], axis=1).astype(np.float32)
-    spread = _spread(index, bary, triangles, values)
-    _unit(spread[..., 2:5])
-    return {
-        "uv": spread[..., :2],
-        "normal": spread[..., 2:5],
-        "position": spread[..., 5:8],
-        "depth": spread[..., 7:8],
-        "motion": -field[..., :2],
-    }
-
-
-@numba.njit(cache=True, fastmath=True, parallel=True)
-def _spread(index: Int, bary: Float, triangles: Int, values: Float) -> Float:
-    """Interpolate values (V, C) of the vertices over a rasterized region; 0 where it is empty."""
-    height, width = index.shape
-    channels = values.shape[1]
-    out = np.zeros((height, width, channels), np.float32)
-    for y in numba.prange(height):
-        for x in range(width):
+    vertex_uv: Float,
+    vertex_normal: Float,
+    vertex_place: Float,
+    uv: Float,
+    normal: Float,
+    position: Float,
+    depth: Float,
+) -> None:
+    """Interpolate values of the vertices over a rasterized region; 0 where it is empty."""
+    for y in range(first, end):
+        for x in range(index.shape[1]):
             t = index[y, x]
             if t < 0:
+                uv[y, x] = 0
+                normal[y, x] = 0
+                position[y, x] = 0
+                depth[y, x] = 0
                 continue
-            for c in range(3):
-                b, v = bary[y, x, c], triangles[t, c]
-                for k in range(channels):
-                    out[y, x, k] += b * values[v, k]
-    return out
-
-
-@numba.njit(cache=True, fastmath=True, parallel=True)
-def _unit(vectors: Float) -> None:
-    for y in numba.prange(vectors.shape[0]):
-        for x in range(vectors.shape[1]):
-            n = vectors[y, x]
-            length = np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
-            if length > 1e-6:
-                for k in range(3):
-                    n[k] /= length
+            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
+            for n in range(2):
+                uv[y, x, n] = a * vertex_uv[i, n] + b * vertex_uv[j, n] + c * vertex_uv[k, n]
+            long = np.float32(0.0)
+            for n in range(3):
+                position[y, x, n] = a * vertex_place[i, n] + b * vertex_place[j, n] + c * vertex_place[k, n]
+                value = a * vertex_normal[i, n] + b * vertex_normal[j, n] + c * vertex_normal[k, n]
+                normal[y, x, n] = value
+                long += value * value
+            unit = 1 / np.sqrt(long) if long > 1e-12 else np.float32(1.0)
+            for n in range(3):
+                normal[y, x, n] *= unit
+            depth[y, x, 0] = position[y, x, 2]
 
 
 def _uv(person: Person) -> Float:
@@ -566,11 +568,15 @@ def _normals(rig: Rig, camera: Float) -> Float:
     return out
 
 
+@numba.njit(cache=True, nogil=True)
 def _facing(camera: Float, normals: Float) -> Float:
     """Cosine between the normal and the way to the camera (V,); 1 for points, which have no normal."""
-    toward = -camera / np.linalg.norm(camera, axis=1, keepdims=True)
-    there = np.abs(normals).sum(axis=1) > 0
-    return np.where(there, (normals * toward).sum(axis=1), 1.0).astype(np.float32)
+    out = np.ones(len(camera), np.float32)
+    for v in range(len(camera)):
+        (x, y, z), (i, j, k) = camera[v], normals[v]
+        if i != 0 or j != 0 or k != 0:
+            out[v] = -(i * x + j * y + k * z) / np.sqrt(x * x + y * y + z * z)
+    return out
 
 
 def _open_facing(rig: Rig, camera: Float, normals: Float) -> Float:
@@ -629,14 +635,13 @@ def _region(
 ) -> tuple[int, int, int, int] | None:
     """The box (x0, y0, width, height) of the picture in which anything can change."""
     used = rig.used
-    moving = used[np.abs(shift[used]).max(axis=1) > 0.05]
+    moving = used[(np.abs(shift[used, 0]) > 0.05) | (np.abs(shift[used, 1]) > 0.05)]
     if not len(moving):
         moving = np.arange(rig.person.vertex_count, len(pixels))
     both = np.concatenate([pixels[moving, :2], taken.pixels[moving, :2]])
     width = _face_width(taken.pixels[rig.person.vertex_count :])
-    reach = HEAD_REACH if turned and taken.cutout is None else FACE_REACH
     low, high = both.min(axis=0), both.max(axis=0)
-    if turned and taken.cutout is not None:
+    if turned:
         first = np.array(taken.cutout.origin)
         way = -shift[rig.person.vertex_count :]
         low = np.minimum(low, first + np.minimum(way.min(axis=0), 0))
@@ -646,7 +651,7 @@ def _region(
             low[0] = min(low[0], chin[0] - BESIDE[1] * width)
             high[0] = max(high[0], chin[0] + BESIDE[1] * width)
             high[1] = taken.plate.shape[0]
-    margin = width * reach + 2 * warp.CELL_PX
+    margin = width * FACE_REACH + 2 * warp.cell_px(width)
     rows, columns = taken.plate.shape[:2]
     low = np.maximum(np.floor(low - margin), 0).astype(int)
     high = np.minimum(np.ceil(high + margin), [columns, rows]).astype(int)
@@ -677,8 +682,6 @@ def _unmoved(a: Fit, b: Fit) -> bool:
     )
 
 
-def _eye_unmoved(a: Fit, b: Fit, side: int, before: Float, after: Float, person: Person) -> bool:
-    outline = [opening(person, pixels, EYES[side]) for pixels in (before, after)]
-    return bool(
-        np.allclose(a.gaze[side], b.gaze[side], atol=1e-3) and np.abs(outline[0] - outline[1]).max() < 0.15
-    )
+def _eye_unmoved(taken: Taken, target: Fit, side: int, outline: Float) -> bool:
+    still = np.allclose(taken.fit.gaze[side], target.gaze[side], atol=1e-3)
+    return bool(still and np.abs(taken.outlines[EYES[side]] - outline).max() < 0.15)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -23,6 +24,7 @@ from likeness.face.shot import choose_keys, estimate_lens
 from likeness.face.track import STILL_LOOKS, Pictures, follow
 from likeness.head import points as dense
 from likeness.head.model import Head
+from likeness.render.bands import in_bands
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -56,8 +58,9 @@ class Look:
 
 @dataclass(frozen=True)
 class Reference:
-    """One picture that lends: `picture` (h, w, 3) scene-linear around the face, `pixels` (V, 2) in it.
+    """One picture that lends: `picture` (h, w, 4) scene-linear around the face, `pixels` (V, 2) in it.
 
+    The picture's fourth channel is 1, 0 where its color is not finite.
     `facing` (V,): cosine to the view of each vertex, 0 where it is hidden. `gain` (V, 3): logarithm of the
     factor that brings its color to the plate's.
     """
@@ -138,7 +141,9 @@ def around(picture: Float, pixels: Float, points: Float) -> tuple[Float, Float]:
     margin = MARGIN * np.ptp(points, axis=0)
     low = np.clip(np.floor(points.min(axis=0) - margin), 0, size - 4).astype(int)
     high = np.clip(np.ceil(points.max(axis=0) + margin), low + 4, size).astype(int)
-    part = np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0], :3])
+    part = picture[low[1] : high[1], low[0] : high[0], :3]
+    there = np.isfinite(part).all(axis=2, keepdims=True)
+    part = np.concatenate([np.where(there, part, 0), there], axis=2).astype(np.float32)
     return part, (pixels[:, :2] - low).astype(np.float32)
 
 
@@ -233,13 +238,45 @@ def lend(
         moved = np.concatenate(
             [reference.pixels - pixels[:, :2], reference.gain, (weight * shown)[:, None]], axis=1
         )
-        field, _ = warp.displacement(
-            index, bary, triangles, moved.astype(np.float32), np.ones(len(moved), np.float32)
-        )
-        sampled = np.empty_like(color)
-        warp.sample(reference.picture, field, *origin, sampled)
-        alpha = np.where(np.isfinite(sampled).all(axis=2), field[..., 5], 0)
-        total += alpha
-        mixed += alpha[..., None] * np.nan_to_num(sampled) * np.exp(field[..., 2:5])
+        in_bands(
+            _add, len(color), index, bary, triangles, moved.astype(np.float32), reference.picture, *origin,
+            mixed, total,
+        )  # fmt: skip
     color += np.where(total[..., None] > 0, mixed - total[..., None] * color, 0)
     return total
+
+
+@numba.njit(cache=True, nogil=True, fastmath=warp.FAST)
+def _add(
+    first: int,
+    end: int,
+    index: Int,
+    bary: Float,
+    triangles: Int,
+    moved: Float,
+    picture: Float,
+    x0: int,
+    y0: int,
+    mixed: Float,
+    total: Float,
+) -> None:
+    """Add one reference: `moved` (V, 6) has its displacement, the logarithm of its gain and its weight."""
+    zero, values = np.float32(0), np.empty(6, np.float32)
+    for y in range(first, end):
+        for x in range(index.shape[1]):
+            t = index[y, x]
+            if t < 0:
+                continue
+            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
+            for n in range(6):
+                values[n] = a * moved[i, n] + b * moved[j, n] + c * moved[k, n]
+            weight = values[5]
+            if weight <= zero:
+                continue
+            px, py = np.float32(x0 + x) + values[0], np.float32(y0 + y) + values[1]
+            red, green, blue, there = warp.cubic(picture, px, py)
+            total[y, x] += weight * there
+            mixed[y, x, 0] += weight * red * np.exp(values[2])
+            mixed[y, x, 1] += weight * green * np.exp(values[3])
+            mixed[y, x, 2] += weight * blue * np.exp(values[4])

@@ -6,6 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.render.bands import in_bands
+
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
@@ -21,19 +23,14 @@ def rasterize(points: Float, triangles: Int, width: int, height: int) -> tuple[I
     index = np.full((height, width), -1, np.int32)
     bary = np.zeros((height, width, 3), np.float32)
     depth = np.full((height, width), np.inf, np.float32)
-    _fill(
-        np.ascontiguousarray(points, np.float32),
-        np.ascontiguousarray(triangles, np.int32),
-        index,
-        bary,
-        depth,
-    )
+    mesh = (np.ascontiguousarray(points, np.float32), np.ascontiguousarray(triangles, np.int32))
+    in_bands(_fill, height, *mesh, index, bary, depth)
     return index, bary, depth
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _fill(points: Float, triangles: Int, index: Int, bary: Float, depth: Float) -> None:
-    height, width = index.shape
+def _fill(first: int, end: int, points: Float, triangles: Int, index: Int, bary: Float, depth: Float) -> None:
+    width = index.shape[1]
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
@@ -42,8 +39,8 @@ def _fill(points: Float, triangles: Int, index: Int, bary: Float, depth: Float) 
         ax, ay = points[a, 0], points[a, 1]
         bx, by = points[b, 0], points[b, 1]
         cx, cy = points[c, 0], points[c, 1]
-        y0 = max(0, int(np.ceil(min(ay, by, cy) - 0.5)))
-        y1 = min(height - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        y0 = max(first, int(np.ceil(min(ay, by, cy) - 0.5)))
+        y1 = min(end - 1, int(np.floor(max(ay, by, cy) - 0.5)))
         if y1 < y0:
             continue
         x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))

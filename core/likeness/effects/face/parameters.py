@@ -45,6 +45,13 @@ LIKENESS = Input(
 )  # fmt: skip
 
 
+LAYERS = Param(
+    "layers", "choice", "all", "Layers",
+    "All layers, or the comp alone, which takes a third of the time.",
+    choices=("all", "comp"), analyzed=False,
+)  # fmt: skip
+
+
 def find(job: Job, name: str, prefix: str = "", *, everyone: bool = False) -> dict[str, Any]:
     """Follow and fit the face of input `name` that the parameters choose, through all its frames.
 

@@ -12,8 +12,8 @@ from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
+from likeness.face import compose, reenact, references, retarget
 from likeness.face import findings as faces
-from likeness.face import reenact, references, retarget
 from likeness.face.fit import Fit
 from likeness.face.person import build_person
 from likeness.face.references import Reference
@@ -76,14 +76,15 @@ def render(job: Job, frame: int) -> Layers:
     found = faces.under("plate", job.findings)
     index = 0 if source.is_still else int(np.flatnonzero(found["frames"] == frame)[0])
     if not found["found"][index]:
-        return _untouched(source.read(frame))
+        return _untouched(job, source.read(frame))
     fit = faces.fit_of(found, index)
     wanted = _target(job, fit, job.shot.index(frame))
     rig, lens = _rig(job, found), faces.lens_of(found)
     image, taken = _taken(job, rig, fit, lens, frame)
-    drawn = reenact.redraw(rig, taken, wanted, lens, lent=_lent(job, rig, taken))
+    layers = len(job.layers) > 1
+    drawn = reenact.redraw(rig, taken, wanted, lens, layers, lent=_lent(job, rig, taken))
     if drawn is None:
-        return _untouched(image)
+        return _untouched(job, image)
     return _layers(job, image, drawn, frame)
 
 
@@ -219,11 +220,13 @@ def _target(job: Job, fit: Fit, index: int) -> Fit:
     return retarget.target(fit, driver, min(index, count - 1), neutral, job.params)
 
 
-def _untouched(image: Image) -> Layers:
+def _untouched(job: Job, image: Image) -> Layers:
     """The plate as it is, and empty layers."""
     layers: Layers = {"comp": image}
     for layer in LAYERS[1:]:
-        layers[layer.name] = _image(np.zeros((1, 1, len(layer.channels)), np.float32), layer, image, (0, 0))
+        if layer.name in job.layers:
+            empty = np.zeros((1, 1, len(layer.channels)), np.float32)
+            layers[layer.name] = _image(empty, layer, image, (0, 0))
     return layers
 
 
@@ -232,28 +235,20 @@ def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
     x, y = drawn.origin
     height, width = drawn.matte.shape
     spot = (slice(y, y + height), slice(x, x + width))
-    plate = rgb(_cut(image, spot))
-    matte = drawn.matte
+    matte, color = drawn.matte, drawn.color
     if job.kind("holdout") is not None:
         holdout = job.source("holdout")
         in_front = rgb(holdout.read(frame))[spot][..., 0]
         if in_front.shape != matte.shape:
             raise BadRequest("The holdout matte has another size than the plate.", "Give one of its size.")
-        matte = matte * (1 - np.clip(in_front, 0, 1))
-    # `drawn.color` is already mixed with the plate by the drawn matte; a holdout takes more of it away.
-    share = matte / np.maximum(drawn.matte, 1e-6)
-    kept = matte[..., None] <= 0
-    color = drawn.color if matte is drawn.matte else plate + (drawn.color - plate) * share[..., None]
-    color = np.where(kept, plate, color).astype(np.float32)
-    comp = _with_color(image, color, spot)
-    isolated = np.where(kept, 0, color - plate * (1 - matte[..., None]))
-    values = drawn.layers | {
-        "face": np.dstack([isolated, matte]),
-        "matte": matte[..., None],
-    }
-    layers: Layers = {"comp": comp}
+        matte, color = compose.hold_out(rgb(_cut(image, spot)), drawn.matte, color, in_front)
+    layers: Layers = {"comp": _with_color(image, color, matte, spot)}
+    values = drawn.layers | {"matte": matte[..., None]}
+    if "face" in job.layers:
+        values["face"] = compose.isolated(image.pixels[spot], color, matte, _three(image))
     for layer in LAYERS[1:]:
-        layers[layer.name] = _image(values[layer.name], layer, image, (x, y))
+        if layer.name in job.layers:
+            layers[layer.name] = _image(values[layer.name], layer, image, (x, y))
     return layers
 
 
@@ -261,17 +256,22 @@ def _cut(image: Image, spot: tuple[slice, slice]) -> Image:
     return Image(image.pixels[spot], image.channels)
 
 
-def _with_color(image: Image, color: Any, spot: tuple[slice, slice]) -> Image:
-    """A copy of the plate in which the region's color is replaced; all other channels stay."""
-    pixels = image.pixels.copy()
+def _three(image: Image) -> tuple[int, ...]:
+    """The channels of red, green and blue; a gray picture has one for all."""
     chosen = color_channels(image.channels)
-    if len(chosen) == 3:
-        for k, channel in enumerate(chosen):
-            pixels[..., channel][spot] = color[..., k]
-    else:
-        gray = pixels[..., chosen[0]][spot]
-        changed = (color != gray[..., None]).any(axis=2)
-        gray[changed] = color[changed].mean(axis=1)
+    return chosen if len(chosen) == 3 else chosen * 3
+
+
+def _with_color(image: Image, color: Any, matte: Any, spot: tuple[slice, slice]) -> Image:
+    """A copy of the plate, its color replaced where the matte is; all other channels stay."""
+    pixels = image.pixels.copy()
+    if len(color_channels(image.channels)) != 3:
+        color = np.where(
+            (color != pixels[spot][..., _three(image)]).any(axis=2, keepdims=True), color, np.nan
+        )
+        color = np.broadcast_to(color.mean(axis=2, keepdims=True), color.shape).astype(np.float32)
+        matte = np.where(np.isnan(color[..., 0]), 0, matte)
+    compose.paste(pixels[spot], color, matte, _three(image))
     return replace(image, pixels=pixels)
 
 
@@ -445,6 +445,7 @@ REANIMATE = Effect(
         *parameters.face(),
         *parameters.face("driver_", "driver"),
         parameters.FOCAL,
+        parameters.LAYERS,
     ),
     outputs=(Output("comp", "sequence", "The plate with its face reanimated, and the layers."),),
     layers=LAYERS,

@@ -1,0 +1,30 @@
+"""Bands: every row is done exactly once, and an error in one of them is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.render import bands
+
+
+def count(first: int, end: int, done: np.ndarray) -> None:
+    done[first:end] += 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("rows", [0, 1, 63, 64, 1081])
+def test_every_row_is_done_once(monkeypatch: pytest.MonkeyPatch, threads: int, rows: int) -> None:
+    monkeypatch.setattr(bands, "default_threads", lambda: threads)
+    done = np.zeros(rows, int)
+    bands.in_bands(count, rows, done)
+    assert (done == 1).all()
+
+
+def test_an_error_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(first: int, end: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bands, "default_threads", lambda: 2)
+    with pytest.raises(ZeroDivisionError):
+        bands.in_bands(fail, 500)
