@@ -215,11 +215,13 @@ def command_package(args, rest):
 
 def command_train(args, rest):
     """Build or train one house model from scratch, from the head data or, for the body, the body data."""
-    data = Path(args.data).expanduser().resolve()
-    needed = BODY_DATA if args.name == "body" else HEAD_DATA
-    if not (data / needed).is_file():
+    kind, needed = ("body", BODY_DATA) if args.name == "body" else ("head", HEAD_DATA)
+    data = Path(args.data).expanduser().resolve() if args.data else ROOT / "build" / "data" / kind
+    if args.data and not (data / needed).is_file():
         raise Stop(f"{data} has no {needed}; give the folder of that data by --data.")
     setup(train=True)
+    if not (data / needed).is_file():
+        run(python_of(VENV), "-m", "likeness.training.sources", kind, data)
     run(python_of(VENV), "-m", "likeness.training." + args.name, "--data", data, *rest)
 
 
@@ -282,9 +284,8 @@ def parser():
     one.add_argument("name", choices=TRAINABLE, help="the model")
     one.add_argument(
         "--data",
-        required=True,
         metavar="FOLDER",
-        help=f"folder with {HEAD_DATA}; for the body, with {BODY_DATA}",
+        help=f"folder with {HEAD_DATA}, for the body with {BODY_DATA}; else it is fetched and checked",
     )
     add("lock", command_lock, "Resolve the dependencies anew into locks/.")
     return top

@@ -266,11 +266,7 @@ def _with_color(image: Image, color: Any, matte: Any, spot: tuple[slice, slice])
     """A copy of the plate, its color replaced where the matte is; all other channels stay."""
     pixels = image.pixels.copy()
     if len(color_channels(image.channels)) != 3:
-        color = np.where(
-            (color != pixels[spot][..., _three(image)]).any(axis=2, keepdims=True), color, np.nan
-        )
-        color = np.broadcast_to(color.mean(axis=2, keepdims=True), color.shape).astype(np.float32)
-        matte = np.where(np.isnan(color[..., 0]), 0, matte)
+        color = np.repeat(color.mean(axis=2, keepdims=True), 3, axis=2)
     compose.paste(pixels[spot], color, matte, _three(image))
     return replace(image, pixels=pixels)
 
