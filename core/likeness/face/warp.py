@@ -186,7 +186,7 @@ def _double(field: Float, known: Float, coarse: Float, ends: bool) -> None:
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _between(coarse: Float, fy: float, fx: float, k: int, ends: bool) -> float:
+def _between(coarse: Float, fy: Any, fx: Any, k: int, ends: bool) -> Any:
     """Channel `k` of a grid between its cells; where it `ends` there is nothing beyond, else it goes on."""
     rows, columns = coarse.shape[0], coarse.shape[1]
     low = np.float32(-0.5) if ends else np.float32(0.0)
