@@ -75,12 +75,12 @@ def test_a_form_left_alone_asks_for_nothing_special() -> None:
 
 
 def test_what_was_changed_is_asked_for() -> None:
-    values = dict(forms.initial(REANIMATE), mode="absolute", strength=0.25, neutral_frame=7)
+    values = dict(forms.initial(REANIMATE), mode="absolute", strength=0.25, neutral_frames="7")
     values["weights"] = {"jawOpen": 0.5, "mouthPucker": 0.0}
     made = forms.request(REANIMATE, {}, values, "x", (1001, 1048), "ACEScg", "cpu", 3)
     assert made["params"] == {
         "mode": "absolute",
-        "neutral_frame": 7,
+        "neutral_frames": "7",
         "strength": 0.25,
         "weights": {"jawOpen": 0.5},
     }

@@ -12,7 +12,6 @@ import numpy as np
 from likeness import demo
 from likeness.declare import Effect, Input, Output, Param
 from likeness.effects.face import parameters
-from likeness.errors import BadRequest
 from likeness.face import findings as faces
 from likeness.face import retarget
 from likeness.face.overlay import draw_overlay, plot_residual, unwrap_texture
@@ -69,13 +68,8 @@ def _performance(job: Job, found: dict[str, Any], fps: float) -> Performance:
     driver = retarget.from_fits(
         found["rotation"], found["translation"], found["expression"], found["gaze"], fps
     )
-    neutral = int(job.params["neutral_frame"])  # type: ignore[arg-type]
-    if not neutral:
-        return driver.performance
-    places = np.flatnonzero(found["frames"] == neutral)
-    if not len(places):
-        raise BadRequest(f"Neutral frame {neutral} is not in the shot.", "Choose one of its frames.")
-    return relative_to_neutral(driver.performance, [int(places[0])])
+    rest = parameters.resting(job, found["frames"].tolist())
+    return relative_to_neutral(driver.performance, rest) if rest else driver.performance
 
 
 def poses(found: dict[str, Any]) -> Any:
@@ -168,15 +162,9 @@ CAPTURE = Effect(
             group="Faces",
         ),
         parameters.FOCAL,
-        Param(
-            "neutral_frame",
-            "int",
-            0,
-            "Neutral frame",
-            "The frame in which the actor rests becomes zero in the performance; 0 leaves it as it is.",
-            0,
-            1_000_000,
-            analyzed=False,
+        parameters.neutral(
+            "The frames in which the actor rests, such as 12, 40-48: their mean becomes zero in the "
+            "performance; without, it stays as it is."
         ),
         Param(
             "check",

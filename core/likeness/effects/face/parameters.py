@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from likeness.declare import Input, Param
+from likeness.errors import BadRequest
 from likeness.face import findings
 from likeness.face.track import CHOICES
+from likeness.request import parse_frames
 
 if TYPE_CHECKING:
     from likeness.job import Job
@@ -43,6 +46,27 @@ LIKENESS = Input(
     "A picture of the person to take, where there are several: chooses in place of Face.",
     required=False,
 )  # fmt: skip
+
+
+def neutral(help_: str) -> Param:
+    """The parameter that names the frames in which the actor rests."""
+    return Param("neutral_frames", "text", "", "Neutral frames", help_, analyzed=False)
+
+
+def resting(job: Job, frames: Sequence[int]) -> list[int]:
+    """The places among `frames` at which the actor rests, as `neutral_frames` names them ("12, 40-48").
+
+    Empty if it names none; raises `BadRequest` if it names others.
+    """
+    out: list[int] = []
+    for part in filter(None, map(str.strip, str(job.params["neutral_frames"]).split(","))):
+        first, last = parse_frames(part)
+        chosen = [place for place, frame in enumerate(frames) if first <= frame <= last]
+        if not chosen or frames[chosen[0]] != first or frames[chosen[-1]] != last:
+            has = f"from {frames[0]} to {frames[-1]}"
+            raise BadRequest(f"Neutral frames {part} are not in the shot.", f"Choose {has}.")
+        out += chosen
+    return out
 
 
 LAYERS = Param(

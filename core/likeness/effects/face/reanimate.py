@@ -164,28 +164,24 @@ def _driver(job: Job) -> tuple[retarget.Driver | None, int | None]:
         )
     neutral: int | None = None
     if driver is not None:
-        neutral = _neutral(job, driver, kind)
-        driver = _timed(job, driver)
-        if neutral is not None:
-            neutral = len(driver.position) - 1  # `_timed` puts the neutral frame last
+        rest = _neutral(job, driver)
+        driver = _timed(job, driver, rest)
+        if rest is not None:
+            neutral = len(driver.position) - 1  # `_timed` puts it last
     job.memo["driver"] = (driver, neutral)
     return driver, neutral
 
 
-def _neutral(job: Job, driver: retarget.Driver, kind: str | None) -> int | None:
+def _neutral(job: Job, driver: retarget.Driver) -> list[int] | None:
+    """The driver's frames, as indices, whose mean is its neutral; None if it has none."""
     if job.params["mode"] == "absolute":
         return None
-    asked = int(job.params["neutral_frame"])  # type: ignore[arg-type]
-    count = len(driver.position)
-    if asked > count:
-        raise BadRequest(f"Neutral frame {asked} is past the driver's {count} frames.", "Choose another.")
-    chosen = asked - 1 if asked else retarget.neutral_frame(driver)
-    job.memo["neutral"] = chosen
-    return chosen
+    asked = parameters.resting(job, range(1, len(driver.position) + 1))
+    return asked or [retarget.neutral_frame(driver)]
 
 
-def _timed(job: Job, driver: retarget.Driver) -> retarget.Driver:
-    """Smooth and retime; in relative mode the neutral frame is appended."""
+def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarget.Driver:
+    """Smooth and retime; the mean of the frames of `rest` is appended."""
     performance, position = driver.performance, driver.position
     seconds = float(job.params["smoothing_s"])  # type: ignore[arg-type]
     if seconds > 0:
@@ -200,17 +196,17 @@ def _timed(job: Job, driver: retarget.Driver) -> retarget.Driver:
         if len(performance) != count:
             at = np.linspace(0, count - 1, len(performance))
             position = np.stack([np.interp(at, np.arange(count), position[:, k]) for k in range(3)], axis=1)
-    if "neutral" in job.memo:
-        k = job.memo["neutral"]
+    if rest is not None:
         calm = driver.performance
         performance = Performance(
             performance.fps,
-            np.concatenate([performance.weights, calm.weights[k : k + 1]]),
-            np.concatenate([performance.head, calm.head[k : k + 1]]),
-            np.concatenate([performance.eyes, calm.eyes[k : k + 1]]),
+            *(
+                np.concatenate([getattr(performance, part), getattr(calm, part)[rest].mean(0, keepdims=True)])
+                for part in ("weights", "head", "eyes")
+            ),
             np.r_[performance.time_s, performance.time_s[-1] + 1 / performance.fps],
         )
-        position = np.concatenate([position, driver.position[k : k + 1]])
+        position = np.concatenate([position, driver.position[rest].mean(axis=0, keepdims=True)])
     return replace(driver, performance=performance, position=position)
 
 
@@ -358,15 +354,9 @@ REANIMATE = Effect(
             choices=("relative", "absolute"),
             analyzed=False,
         ),
-        Param(
-            "neutral_frame",
-            "int",
-            0,
-            "Neutral frame",
-            "The driver's frame, counted from 1, in which the actor rests; 0 takes the calmest one.",
-            0,
-            1_000_000,
-            analyzed=False,
+        parameters.neutral(
+            "The driver's frames, counted from 1, in which the actor rests, such as 12, 40-48; "
+            "without, the calmest one."
         ),
         Param(
             "timing",
