@@ -23,10 +23,10 @@ MULTIPLE = 64  # the network halves its input six times
 COARSEST_PX = 128
 SMALLEST_SEEN_PX = 16  # the smallest face that one level of the pyramid finds
 LARGEST_LEVEL_PX = 2560
-SCORE = 0.2  # of a candidate; what is a face is then decided by its points
 CANDIDATES = 16
 POSSIBLE = 0.01  # presence at a first look, whose crop may be wrong
 FOUND = 0.5  # of a face
+SCORE = FOUND**2  # of a candidate; with less no points could make it a face
 SAME_FACE = 0.35
 
 

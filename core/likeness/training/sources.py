@@ -80,7 +80,7 @@ def fetch_head(folder: Path, source: Repository = HEAD, pinned: Mapping[str, str
             if file.is_file():
                 shutil.copy(file, folder)
         part = folder / "part.npz"
-        np.savez_compressed(part, **arrays)
+        np.savez_compressed(part, **arrays)  # type: ignore[arg-type]
         part.replace(folder / "ict_facekit_light.npz")
 
 
@@ -205,7 +205,10 @@ def main() -> None:
     parser.add_argument("kind", choices=("head", "body"))
     parser.add_argument("folder", type=Path)
     args = parser.parse_args()
-    {"head": fetch_head, "body": fetch_body}[args.kind](args.folder)
+    if args.kind == "head":
+        fetch_head(args.folder)
+    else:
+        fetch_body(args.folder)
 
 
 if __name__ == "__main__":

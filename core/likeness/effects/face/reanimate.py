@@ -200,14 +200,17 @@ def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarge
         calm = driver.performance
         performance = Performance(
             performance.fps,
-            *(
-                np.concatenate([getattr(performance, part), getattr(calm, part)[rest].mean(0, keepdims=True)])
-                for part in ("weights", "head", "eyes")
-            ),
+            _with_mean(performance.weights, calm.weights[rest]),
+            _with_mean(performance.head, calm.head[rest]),
+            _with_mean(performance.eyes, calm.eyes[rest]),
             np.r_[performance.time_s, performance.time_s[-1] + 1 / performance.fps],
         )
-        position = np.concatenate([position, driver.position[rest].mean(axis=0, keepdims=True)])
+        position = _with_mean(position, driver.position[rest])
     return replace(driver, performance=performance, position=position)
+
+
+def _with_mean(frames: Any, others: Any) -> Any:
+    return np.concatenate([frames, others.mean(axis=0, keepdims=True)])
 
 
 def _target(job: Job, fit: Fit, index: int) -> Fit:
