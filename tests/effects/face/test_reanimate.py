@@ -153,6 +153,48 @@ def test_values_beyond_display_survive(portrait_pixels: np.ndarray, tmp_path: Pa
         assert out[channel][kept].tobytes() == plate[channel][kept].tobytes()
 
 
+def framed(pixels: np.ndarray, kind: str) -> Image:
+    """The portrait (256, 256, 3) as a plate of some unusual kind."""
+    if kind == "one channel":
+        return Image(np.ascontiguousarray(pixels[..., 1:2]), ("Y",))
+    if kind == "overscan":
+        return Image(pixels, origin=(-20, -10), display=(0, 0, 216, 230))
+    if kind == "crop":
+        return Image(pixels, origin=(300, 40), display=(0, 0, 640, 360))
+    return Image(pixels, pixel_aspect=2.0)
+
+
+@pytest.mark.parametrize("kind", ["one channel", "overscan", "crop", "wide pixels"])
+def test_an_unusual_plate_keeps_its_form(
+    portrait_pixels: np.ndarray, tmp_path: Path, likeness: Run, kind: str
+) -> None:
+    plate, out = tmp_path / "plate.exr", tmp_path / "out.exr"
+    write_image(plate, framed(portrait_pixels, kind))
+    words = ["run", "reanimate", "--input", f"plate={plate}", "--set", 'weights={"jawOpen": 0.5}']
+    assert likeness(*words, "--out", out) == 0
+    before, after = (oiio.ImageBuf(str(path)) for path in (plate, out))
+    matte = oiio.ImageBuf(str(out), 2, 0)
+    assert matte.spec().channelnames == ("matte.A",)
+    for name in ("x", "y", "width", "height", "full_x", "full_y", "full_width", "full_height"):
+        assert getattr(after.spec(), name) == getattr(before.spec(), name), name
+    assert after.spec().get_float_attribute("PixelAspectRatio", 1) == (2 if kind == "wide pixels" else 1)
+    kept = matte.get_pixels(oiio.FLOAT)[..., 0] == 0
+    pixels = [buffer.get_pixels(oiio.FLOAT) for buffer in (before, after)]
+    assert 0.2 < kept.mean() < 0.99
+    assert pixels[1][kept].tobytes() == pixels[0][kept].tobytes()
+    assert (pixels[1] != pixels[0]).any()
+
+
+def test_the_comp_alone_is_made_where_it_is_asked_for(portrait: Path, tmp_path: Path, likeness: Run) -> None:
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--set", 'weights={"jawOpen": 0.5}']
+    for layers in ("all", "comp"):
+        assert likeness(*words, "--set", f"layers={layers}", "--out", tmp_path / f"{layers}.exr") == 0
+    whole, alone = parts(tmp_path / "all.exr"), parts(tmp_path / "comp.exr")
+    assert set(alone) == {"R", "G", "B", "A", "Z"}
+    for channel, values in alone.items():
+        assert values.tobytes() == whole[channel].tobytes(), channel
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
