@@ -33,7 +33,8 @@ TURN_CM = 0.3  # how much farther a surface counts that stands across
 NEAR_CM, FAR_CM = 1.5, 4.0  # hair and hats follow up to here, and what is farther away stays
 AROUND = 48  # vertices that tell how the surface is stretched
 STRETCHED_CM2 = 0.05  # how sure they must be of it
-OWN = 0.6  # share of a piece's vertices that makes it an eye or teeth
+OWN = 0.6  # share of a piece's vertices that makes it an eye, or of the mouth
+ONE_SIDE = 0.75  # share of its vertices above or below where teeth meet that makes it upper or lower teeth
 LOOK_DEG = 30.0  # of an eyeball under a full eyeLook shape
 EYES, TEETH = ("eye_left", "eye_right"), ("teeth_upper", "teeth_lower")
 STRAY_CM = 0.6  # an eye's center that lies so far from the expected one is not believed
@@ -136,25 +137,52 @@ def _rigid(
 ) -> None:
     """Let pieces that are teeth or eyes move as such, in `moved` (52, V, 3) and `part` (V,)."""
     label = pieces(surface)
-    total = np.bincount(label)
-    for name in (*TEETH, *EYES):
-        index = head.part_names.index(name)
-        whole = np.flatnonzero(np.bincount(label, part == index) >= OWN * total)
-        rows = np.flatnonzero(np.isin(label, whole))
-        if not len(rows):
+    eyeballs: dict[str, list[NDArray[np.int64]]] = {name: [] for name in EYES}
+    for piece in np.unique(label[part >= 0]):
+        rows = np.flatnonzero(label == piece)
+        name = _own_part(head, rest, places[rows], part[rows])
+        if name is None:
             continue
-        part[rows] = index
-        if name in TEETH:
-            own = np.unique(head.vertex_twin[head.part(name)])
-            for moves, shape in zip(moved, shapes, strict=True):
-                moves[rows] = _as_one(rest[own], shape[own], places[rows])
-        else:
+        part[rows] = head.part_names.index(name)
+        if name in EYES:
+            eyeballs[name].append(rows)
             moved[:, rows] = 0
-            if turn_eyes:
-                side = EYES.index(name)
-                middle = _middle(places[rows], rest[head.vertex_eye == side].mean(0))
-                for moves, look in zip(moved, ARKIT, strict=True):
-                    moves[rows] = _looked(look, side, places[rows] - middle)
+            continue
+        own = np.unique(head.vertex_twin[head.part(name)])
+        if name == "tongue":
+            moved[:, rows] = _ridden(Surface(rest, head.vertex_twin[head.part(name)]), shapes, places[rows])
+            continue
+        for moves, shape in zip(moved, shapes, strict=True):
+            moves[rows] = _as_one(rest[own], shape[own], places[rows])
+    for side, name in enumerate(EYES):
+        if turn_eyes and eyeballs[name]:
+            # Iris, white and cornea may be pieces each: they turn about one center.
+            rows = np.concatenate(eyeballs[name])
+            middle = _middle(places[rows], rest[head.vertex_eye == side].mean(0))
+            for moves, look in zip(moved, ARKIT, strict=True):
+                moves[rows] = _looked(look, side, places[rows] - middle)
+
+
+def _own_part(head: Head, rest: Float, places: Array, part: NDArray[np.integer]) -> str | None:
+    """The part that a piece is as a whole: an eye, the tongue, teeth with their gums; None if none."""
+    share = {name: float((part == i).mean()) for i, name in enumerate(head.part_names)}
+    for name in EYES:
+        if share[name] >= OWN:
+            return name
+    teeth = share["gums"] + sum(share[name] for name in TEETH)
+    if teeth + share["socket"] + share["tongue"] < OWN:
+        return None
+    if share["tongue"] == max(share.values()):
+        return "tongue"
+    upper, lower = (rest[head.part(name)][..., 1].mean() for name in TEETH)
+    above = float((places[:, 1] > (upper + lower) / 2).mean())
+    return TEETH[0] if above >= ONE_SIDE else TEETH[1] if above <= 1 - ONE_SIDE else None
+
+
+def _ridden(surface: Surface, shapes: Float, places: Array) -> Array:
+    """Offsets (S, N, 3) of places that ride on the nearest points of a surface."""
+    near = surface.nearest(places, np.zeros_like(places), 0.0)
+    return np.stack([np.einsum("nk,nkc->nc", near.bary, s[surface.triangles[near.triangle]]) for s in shapes])
 
 
 def _as_one(points: Float, offsets: Float, places: Array) -> Array:
