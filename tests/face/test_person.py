@@ -10,6 +10,7 @@ import pytest
 from likeness.face.fit import Shot, rotation_matrix, with_person
 from likeness.face.person import (
     Person,
+    _lip_height,
     build_person,
     caps,
     opening,
@@ -117,3 +118,13 @@ def test_a_strip_between_two_lines_has_all_their_edges() -> None:
     triangles = zip_strip(rest, np.arange(4, dtype=np.int32), np.arange(4, 7, dtype=np.int32))
     area = sum(abs(np.cross((rest[b] - rest[a])[:2], (rest[c] - rest[a])[:2])) / 2 for a, b, c in triangles)
     assert area == pytest.approx(3.0)
+
+
+def test_parting_lips_hold_together_at_the_corners(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    loose, sticky = (person.posed(expression(jawOpen=0.25), share) for share in (0.0, 1.0))
+    gaps = [_lip_height(posed, person.vertex_count) for posed in (loose, sticky)]
+    middle, corner = len(gaps[0]) // 2, 3
+    assert gaps[1][middle] == pytest.approx(gaps[0][middle], abs=0.01)
+    assert gaps[1][corner] < gaps[0][corner] - 0.03  # cm
+    assert person.sealed(person.posed(expression())) > 0.9 and person.sealed(loose) == 0

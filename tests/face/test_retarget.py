@@ -11,6 +11,7 @@ from likeness.effects.face.reanimate import REANIMATE
 from likeness.errors import BadRequest
 from likeness.face import retarget
 from likeness.face.fit import HEAD_TO_CAMERA, Fit, rotation_vector
+from likeness.head.model import Head
 from likeness.performance import ARKIT, make
 from tests.face.conftest import expression
 
@@ -98,3 +99,18 @@ def test_eye_shapes_stand_in_for_missing_eye_rotations() -> None:
     performance = make({"eyeLookOutLeft": [0.0, 1.0], "eyeLookInRight": [0.0, 1.0]})
     eyes = retarget.from_performance(performance).performance.eyes
     assert np.degrees(eyes[1, :, 0]) == pytest.approx([38, 38], abs=0.1)
+
+
+def test_narrow_eyes_close_as_far_as_wide_ones(head: Head) -> None:
+    rest = head.point_mean.astype(float)
+    wide = retarget.lid_range(head, rest, np.zeros((20, len(ARKIT))))
+    squinting = retarget.lid_range(head, rest, np.tile(expression(eyeBlink=0.4), (20, 1)))
+    assert (wide >= 1).all() and (squinting > 1.3 * wide).all()
+    assert np.isfinite(squinting).all() and squinting.max() <= 1 / retarget.LEAST_LID
+
+
+def test_a_resting_face_is_neutral_though_its_lids_hang(head: Head) -> None:
+    open_mouth, hanging = expression(jawOpen=0.4), expression(eyeBlink=0.15)
+    weights = np.stack([hanging, hanging, open_mouth, hanging])
+    driver = retarget.from_performance(make(weights))
+    assert retarget.neutral_frame(driver) != 2

@@ -29,7 +29,7 @@ ALBEDO = {
     "teeth_upper": (0.74, 0.70, 0.62),
     "teeth_lower": (0.68, 0.64, 0.56),
 }
-CAVITY = np.array([0.06, 0.018, 0.014], np.float32)  # where even the model shows nothing
+CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FAST = {"contract", "reassoc", "arcp", "afn"}  # not those that take every number for finite
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
 FADE_CM = 2.1  # light falls to a third this far behind the lips

@@ -23,7 +23,8 @@ LID_REACH, LID_SLIDE = 0.85, 0.38  # of the distance from lid to brow
 LID_WIDTH_CM = 0.5  # around a lid's margin, how far its bias is its own
 NEARLY_SEALED = 0.2  # below this the lids' outlines run into one
 PRESS = 1.15  # of the lips' gap at rest is taken for closed
-SEALED = 0.06  # an opening below this share of its rest height is closed
+STICK_CM, STICK_FREE_CM = 0.22, 1.2  # lips that were sealed hold together at the corners, until so far open
+SEALED = 0.12  # an opening below this share of its rest height is closed
 
 OPENINGS = {
     "mouth": ("lip_upper_inner", "lip_lower_inner"),
@@ -59,8 +60,11 @@ class Person:
         """How many vertices belong to the mesh; the points follow."""
         return len(self.rest) - dense.COUNT
 
-    def posed(self, expression: Array) -> Float:
-        """Vertices and points in head space (V + POINTS, 3), gaze not applied."""
+    def posed(self, expression: Array, sticky: float = 0.0) -> Float:
+        """Vertices and points in head space (V + POINTS, 3), gaze not applied.
+
+        `sticky`, 0 to 1: how much the lips, parting, still hold together toward their corners.
+        """
         moved = expression.astype(np.float32) @ self.expression
         out = self.rest + moved.reshape(-1, 3)
         for side in (0, 1):
@@ -71,7 +75,14 @@ class Person:
             if open_ < NEARLY_SEALED:
                 seal(out, self.vertex_count, side, 1 - open_ / NEARLY_SEALED)
         press(out, self.vertex_count, self.lip_gap)
+        if sticky > 0:
+            stick(out, self.vertex_count, sticky)
         return out
+
+    def sealed(self, posed: Float) -> float:
+        """How much the posed lips are closed: 1, to 0 where they are `STICK_CM` apart in the middle."""
+        gap = float(_lip_height(posed, self.vertex_count).max())
+        return float(np.clip(1 - gap / STICK_CM, 0, 1))
 
 
 def build_person(head: Head, shot: Shot) -> Person:
@@ -122,6 +133,14 @@ def press(vertices: Float, first: int, gap: Float) -> None:
     along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
     vertices[upper, 1] -= less
     vertices[lower, 1] += np.interp(along[1], along[0], less).astype(np.float32)
+
+
+def stick(vertices: Float, first: int, share: float) -> None:
+    """Draw parting lips together toward their corners, in place: wet lips part in the middle first."""
+    height = np.maximum(_lip_height(vertices, first), 0)
+    held = STICK_CM * share * np.clip(1 - height.max() / STICK_FREE_CM, 0, 1)
+    aside = np.abs(np.linspace(-1, 1, len(height))) ** 1.5
+    press(vertices, first, (held * aside / PRESS).astype(np.float32))
 
 
 def _lip_height(vertices: Float, first: int) -> Float:

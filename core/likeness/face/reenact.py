@@ -53,6 +53,7 @@ MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread ou
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 RELIGHT = 0.7  # how much of the computed change of light is applied
+SLIT, SLIT_LIGHT = 0.45, 0.25  # an eye less open than this share of itself is darkened, at most to that
 EYES = ("eye_left", "eye_right")
 
 
@@ -232,10 +233,11 @@ def redraw(
     What the references in `lent` show better than the plate is taken from them.
     """
     person = rig.person
-    camera = to_camera(person, person.posed(target.expression), target, taken.fit)
-    pixels = to_pixels(camera, lens)
     if _unmoved(taken.fit, target):
         return None
+    posed = person.posed(target.expression, person.sealed(taken.local))
+    camera = to_camera(person, posed, target, taken.fit)
+    pixels = to_pixels(camera, lens)
     outlines = _outlines(person, pixels)
     shift = taken.pixels[:, :2] - pixels[:, :2]
     _slide_lids(person, taken, outlines, lens, shift)
@@ -443,8 +445,14 @@ def _lay_eyes(
             width,
             height,
         )
-        _lay(ink, cover, color, matte, layer, x, y)
+        open_ = _gap(outline) / max(_gap(taken.outlines[name]), 1e-3)
+        _lay(ink * _slit(open_), cover, color, matte, layer, x, y)
     return layer
+
+
+def _slit(open_: float) -> float:
+    """How bright an eye is that is `open_` times as far open as in the plate: lashes darken a slit."""
+    return SLIT_LIGHT + (1 - SLIT_LIGHT) * float(np.clip(open_ / SLIT, 0, 1))
 
 
 def _lay_mouth(

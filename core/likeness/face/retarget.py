@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from likeness.errors import BadRequest
 from likeness.face.fit import EYE_LIMIT_RAD, HEAD_TO_CAMERA, PIVOT, Array, Fit
+from likeness.head import points as dense
+from likeness.head.model import Head, load_head
 from likeness.performance import ARKIT, REGIONS, Performance, angles, make, rotations
 
 LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
+FOUND_SHUT = 0.026  # of the outer corners' distance: so far open a shut eye is found, by held-out renders
+RESTING_LIDS = 0.1  # a neutral frame whose lids hang farther was taken while they moved
+USUAL_FRAMES = 10  # as many tell how far eyes are open mostly
+LEAST_LID = 0.35  # of the average lid's way: eyes that seem narrower are not believed
 _INDEX = {name: i for i, name in enumerate(ARKIT)}
+
+BLINKS = [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,40 @@ class Driver:
     position: Array
 
 
-def from_fits(rotation: Array, translation: Array, expression: Array, gaze: Array, fps: float) -> Driver:
+def from_fits(
+    rotation: Array, translation: Array, expression: Array, gaze: Array, fps: float, rest: Array | None = None
+) -> Driver:
     """A driver from fitted frames: `rotation` (F, 3, 3), `translation` (F, 3), `expression` (F, 52),
-    `gaze` (F, 2, 2) yaw and pitch with up positive."""
+    `gaze` (F, 2, 2) yaw and pitch with up positive. With `rest` (POINTS, 3), the person's points at rest,
+    blinks are told by how far these eyes can close from where their lids are mostly."""
+    if rest is not None:
+        expression = expression.copy()
+        scale = lid_range(load_head(), rest, expression)
+        usual = np.median(expression[:, BLINKS], axis=0) * (len(expression) >= USUAL_FRAMES)
+        expression[:, BLINKS] = np.clip((expression[:, BLINKS] - usual) * scale, 0, 1)
     head = angles(HEAD_TO_CAMERA @ rotation)
     eyes = np.concatenate([gaze * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
     return Driver(make(expression, fps=fps, head=head, eyes=eyes), translation)
+
+
+def lid_range(head: Head, rest: Array, expression: Array) -> Array:
+    """What a found blink of 1 closes of each eye (2,), of the way that its lids have.
+
+    The shape closes the eyes of the average head. Narrower eyes close sooner, and an eye that is shut is
+    still found a little open. `rest` (POINTS, 3) and `expression` (F, 52) tell how far they are open mostly.
+    """
+    shut = FOUND_SHUT * float(np.linalg.norm(rest[36] - rest[45]))
+    out = []
+    for shape, side in zip(BLINKS, ("left", "right"), strict=True):
+        upper, lower = (dense.GROUPS[f"lid_{side}_{edge}"][3:-3] for edge in ("upper", "lower"))
+        moved = head.point_expression[:, :, 1]
+        opens = moved[:, upper].mean(axis=1) - moved[:, lower].mean(axis=1)
+        height = float(rest[upper, 1].mean() - rest[lower, 1].mean())
+        if len(expression) >= USUAL_FRAMES:
+            height = min(height, height + float(np.median(expression @ opens)))
+        travel = -float(opens[shape])
+        out.append(travel / max(height - shut, LEAST_LID * travel))
+    return np.clip(out, 1, 1 / LEAST_LID)
 
 
 def from_performance(performance: Performance) -> Driver:
@@ -52,11 +88,11 @@ def _eyes_from_shapes(performance: Performance) -> NDArray[np.float32]:
 
 
 def neutral_frame(driver: Driver) -> int:
-    """The calmest frame: the one with the least expression, its eyes open and its head most usual."""
+    """The calmest frame: the least expression, eyes as open as mostly, the head where it mostly is."""
     weights = driver.performance.weights
-    energy = (weights**2).sum(axis=1) + 2 * weights[:, [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]].sum(
-        1
-    )
+    blinks = weights[:, BLINKS]
+    shut = np.maximum(blinks - np.median(blinks, axis=0), 0).sum(axis=1)
+    energy = (weights**2).sum(axis=1) - (blinks**2).sum(axis=1) + 2 * shut
     head = driver.performance.head
     energy = energy + ((head - np.median(head, axis=0)) ** 2).sum(axis=1) * 10
     return int(np.argmin(energy))
@@ -104,7 +140,9 @@ def target(
         rotation = HEAD_TO_CAMERA @ turn if params["strength_head"] > 0 else plate.rotation
         way = (driver.position[frame] - driver.position[0]) * params["head_position"]
     else:
-        expression = plate.expression + (weights[frame] - weights[neutral]) * gains
+        rest = weights[neutral].copy()
+        rest[BLINKS] = np.minimum(rest[BLINKS], RESTING_LIDS)
+        expression = plate.expression + (weights[frame] - rest) * gains
         gaze = plate.gaze + (eyes[frame] - eyes[neutral]) * gaze_gain
         change = rotations(head[neutral]).T @ rotations(head[frame])
         turn = rotations(angles(change) * params["strength_head"])

@@ -66,7 +66,7 @@ def write(job: Job) -> Sequence[Result]:
 
 def _performance(job: Job, found: dict[str, Any], fps: float) -> Performance:
     driver = retarget.from_fits(
-        found["rotation"], found["translation"], found["expression"], found["gaze"], fps
+        found["rotation"], found["translation"], found["expression"], found["gaze"], fps, found["rest"]
     )
     rest = parameters.resting(job, found["frames"].tolist())
     return relative_to_neutral(driver.performance, rest) if rest else driver.performance

@@ -160,7 +160,7 @@ def _driver(job: Job) -> tuple[retarget.Driver | None, int | None]:
         found = faces.under("driver", job.findings)
         fps = float(job.source("driver").fps or 25)
         driver = retarget.from_fits(
-            found["rotation"], found["translation"], found["expression"], found["gaze"], fps
+            found["rotation"], found["translation"], found["expression"], found["gaze"], fps, found["rest"]
         )
     neutral: int | None = None
     if driver is not None:
