@@ -19,12 +19,12 @@ Int = NDArray[np.int32]
 NECK_STILL_CM, NECK_FREE_CM = -14.0, -7.5  # heights between which the neck takes up the head's turn
 NEIGHBORS = 6
 LASH_CM = 0.07
-LID_REACH, LID_SLIDE = 0.85, 0.38  # of the distance from lid to brow
+LID_REACH, LID_SLIDE = 0.85, 0.2  # of the distance from lid to brow
 LID_WIDTH_CM = 0.5  # around a lid's margin, how far its bias is its own
 NEARLY_SEALED = 0.2  # below this the lids' outlines run into one
 PRESS = 1.15  # of the lips' gap at rest is taken for closed
 STICK_CM, STICK_FREE_CM = 0.22, 1.2  # lips that were sealed hold together at the corners, until so far open
-SEALED = 0.12  # an opening below this share of its rest height is closed
+SEALED = 0.18  # an opening below this share of its rest height is closed
 
 OPENINGS = {
     "mouth": ("lip_upper_inner", "lip_lower_inner"),
