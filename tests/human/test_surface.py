@@ -241,6 +241,15 @@ def test_bald_is_without_hair_and_beards_differ():
     assert 0 < counts["moustache"] < counts["full"]
 
 
+def test_wider_hairs_are_as_many_fewer():
+    nobody = np.zeros(len(load_head().identity_basis), np.float32)
+    fine = next(c for c in hair.grow_hair(Look(), nobody) if c.name == "brows")
+    wide = hair.coarser(fine, 0.05)
+    assert wide.width.min() >= 0.05 and len(wide.points) < 0.6 * len(fine.points)
+    assert wide.width.sum() == pytest.approx(fine.width.sum(), rel=0.1)
+    assert len(hair.coarser(fine, 1e-4).points) == len(fine.points)
+
+
 def test_brows_rise_with_the_brow():
     head = load_head()
     nobody = np.zeros(len(head.identity_basis), np.float32)

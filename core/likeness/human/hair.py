@@ -7,7 +7,7 @@ brows and beards follow the face's shapes by their roots. Space is the house hea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -273,14 +273,11 @@ def _clump(grown: Float, rng: np.random.Generator, size: int = 14, hold: float =
 
 
 def _tints(rng: np.random.Generator, color: Sequence[float], count: int, gray: float) -> Float:
-    """Colors (N, 3) of hairs that are `color` together: a share of `gray` is white, not all are a little."""
+    """Colors (N, 3) of strands that are `color` together: some are whiter than others."""
     pigment = np.maximum(np.array(color) - gray * WHITE_HAIR, 0) / max(1 - gray, 0.05)
-    white = rng.random((count, 1)) < gray
-    out = (
-        np.where(white, WHITE_HAIR, pigment)
-        * np.exp(rng.normal(0, 0.16, (count, 1)))
-        * (1 + rng.normal(0, 0.03, (count, 3)))
-    )
+    white = np.clip(gray + rng.normal(0, 0.3, (count, 1)) * np.sqrt(gray * (1 - gray)), 0, 1)
+    out = (white * WHITE_HAIR + (1 - white) * pigment) * np.exp(rng.normal(0, 0.16, (count, 1)))
+    out = out * (1 + rng.normal(0, 0.03, (count, 3)))
     return np.asarray(np.clip(out, 0.003, 0.9), np.float32)
 
 
@@ -493,6 +490,21 @@ def _strand_texture(side: int, seed: int, thick: float) -> tuple[Float, Float]:
     return alpha.astype(np.float32), shade.astype(np.float32)
 
 
+def coarser(curves: Curves, least_cm: float) -> Curves:
+    """Hairs at least so wide, and as many fewer where that made them wider: they cover as much."""
+    share = np.minimum(1.0, curves.width / least_cm)
+    kept = np.arange(len(share)) * 0.618034 % 1 < share
+    return replace(
+        curves,
+        points=curves.points[kept],
+        width=np.maximum(curves.width, np.float32(least_cm))[kept],
+        color=curves.color[kept],
+        root=curves.root[kept],
+        bary=curves.bary[kept],
+        moved={name: offset[kept] for name, offset in curves.moved.items()},
+    )
+
+
 def ribbons(
     curves: Sequence[Curves], matrix: Float, weights: Mapping[str, float]
 ) -> tuple[Float, Float, Float, Int]:
@@ -527,4 +539,4 @@ def ribbons(
     )
 
 
-__all__ = ["STYLES", "Curves", "Style", "grow_hair", "hair_materials", "hair_parts", "ribbons"]
+__all__ = ["STYLES", "Curves", "Style", "coarser", "grow_hair", "hair_materials", "hair_parts", "ribbons"]

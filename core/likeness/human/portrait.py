@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from likeness.head.model import eye_rotation
 from likeness.human.character import Character, Material, Part
-from likeness.human.hair import Curves, ribbons
+from likeness.human.hair import Curves, coarser, ribbons
 from likeness.human.place import Fit
 from likeness.performance import ARKIT
 from likeness.render.studio import CLEAR, OPAQUE, STRAND, Lamp, Light, Surface, render
@@ -196,20 +196,21 @@ def picture(sitter: Sitter, view: View, light: Light, size: int, sharp: int = 2)
         if part.name not in CARDS
     ]
     if sitter.hair:
-        surfaces.append(_strands(sitter, matrix, weights))
+        surfaces.append(_strands(sitter, matrix, weights, view.tall_cm / (size * sharp)))
     focal = CAMERA_CM / view.tall_cm * size
     return render(surfaces, light, focal, (size, size), sharp)
 
 
-def _strands(sitter: Sitter, matrix: Float, weights: Mapping[str, float]) -> Surface:
+def _strands(sitter: Sitter, matrix: Float, weights: Mapping[str, float], sample_cm: float) -> Surface:
     """The hair as seen through a camera, which knows the character's space, not the head's."""
+    hair = [coarser(curves, sample_cm) for curves in sitter.hair]
     if sitter.fit is not None:
         turn, fit = matrix[:, :3], sitter.fit
         move = turn @ (fit.at - np.float32(fit.scale) * fit.pivot) + matrix[:, 3]
         matrix = np.concatenate([turn * np.float32(fit.scale), move[:, None]], 1).astype(np.float32)
-    points, tangents, colors, triangles = ribbons(sitter.hair, matrix, weights)
+    points, tangents, colors, triangles = ribbons(hair, matrix, weights)
     flat, plain = np.zeros((len(points), 2), np.float32), np.zeros((1, 1, 3), np.float32)
-    casters = triangles[_some(sitter.hair)]
+    casters = triangles[_some(hair)]
     return Surface(
         points,
         triangles,
