@@ -66,9 +66,7 @@ def test_what_cannot_be_done_is_one_line(root: Path, words: list[str], part: str
     assert part in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    "words", [["fly"], ["train", "wings", "--data", "."], ["setup", "--now"], ["train"]]
-)
+@pytest.mark.parametrize("words", [["fly"], ["train", "wings", "--data", "."], ["setup", "--now"], ["train"]])
 def test_unknown_words_are_refused_before_anything_runs(root: Path, words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "build.py", *words], cwd=root, capture_output=True, text=True, check=False
