@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from likeness.frames import REQUEST, WriteBehind, exr_text, finished
+from likeness.frames import HEAVY_BYTES, REQUEST, WriteBehind, exr_text, finished
 
 HASH = "ab" * 32
 
@@ -71,6 +71,23 @@ def test_one_is_written_while_the_next_is_made(tmp_path: Path) -> None:
         writer.put(tmp_path / "2", lambda: None)
         assert written == [tmp_path / "1"]
     assert written == [tmp_path / "1", tmp_path / "2"]
+
+
+@pytest.mark.parametrize(("size", "waits"), [(1, False), (HEAVY_BYTES + 1, True)])
+def test_a_heavy_frame_is_written_before_the_next_is_made(size: int, waits: bool) -> None:
+    go, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        go.wait(5)
+        done.set()
+
+    with WriteBehind(lambda path: None) as writer:
+        writer.put(None, write, size)
+        if waits:
+            threading.Timer(0.05, go.set).start()
+        writer.make_room()
+        assert done.is_set() == waits
+        go.set()
 
 
 def test_a_failed_write_is_raised_where_the_next_begins() -> None:

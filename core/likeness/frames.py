@@ -44,6 +44,7 @@ _FILES = frozenset(
     ]
 )
 _NAME_BYTES = 256
+HEAVY_BYTES = 256 << 20  # of one frame's layers: two such frames at once are too much at 4K
 _EXR_MAGIC = b"\x76\x2f\x31\x01"
 
 
@@ -113,7 +114,8 @@ def sequence(job: Job) -> Result:
             if finished(files[frame], job.hash):
                 counter.one_more(files[frame])
             else:
-                writer.put(files[frame], functools.partial(_write, job, files[frame], render(job, frame)))
+                writer.make_room()
+                writer.put(files[frame], *_written(job, files[frame], render(job, frame)))
     return _result(job, str(of))
 
 
@@ -203,19 +205,27 @@ def _word(file: BinaryIO) -> bytes:
 class WriteBehind:
     """Writes one thing on a thread of its own while the next is made.
 
-    `put` waits for the one before it, so no more than two are in memory, and raises its error.
-    `written` is called, on the caller's thread, with the path of each that has been written.
+    `put` waits for the one before it, so no more than two are in memory, and raises its error; after
+    `make_room` no more than one, if that is heavy. `written` is called, on the caller's thread, with the
+    path of each that has been written.
     """
 
     def __init__(self, written: Callable[[Path | None], None]) -> None:
         self._written = written
         self._writer = ThreadPoolExecutor(1, "write-behind")
         self._pending: tuple[Path | None, Future[None]] | None = None
+        self._bytes = 0
 
-    def put(self, path: Path | None, write: Callable[[], None]) -> None:
-        """Wait for the write before, then begin this one."""
+    def put(self, path: Path | None, write: Callable[[], None], size: int = 0) -> None:
+        """Wait for the write before, then begin this one, of something of that `size` in bytes."""
         self._flush()
+        self._bytes = size
         self._pending = path, self._writer.submit(write)
+
+    def make_room(self) -> None:
+        """Wait for the write under way if what it holds is too heavy to have the next one beside it."""
+        if self._bytes > HEAVY_BYTES:
+            self._flush()
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, None
@@ -245,6 +255,12 @@ class _Counter:
     def one_more(self, path: Path | None) -> None:
         self._done += 1
         self._job.progress(self._done, len(self._job.chunk), "render", None if path is None else str(path))
+
+
+def _written(job: Job, path: Path, layers: Layers) -> tuple[Callable[[], None], int]:
+    """How a frame's layers are written, and how many bytes they hold until then."""
+    size = sum(image.pixels.nbytes for image in layers.values())
+    return functools.partial(_write, job, path, layers), size
 
 
 def _write(job: Job, path: Path, layers: Layers) -> None:

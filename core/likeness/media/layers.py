@@ -8,9 +8,11 @@ twice as long to read the comp from.
     comp  none 0.16 s 16.6 MB  RLE 0.16 s 12.4 MB  ZIPS 0.27 s 11.1 MB  ZIP 0.32 s 10.5 MB  PIZ 0.64 s 12.9 MB
     all   none 0.74 s  141 MB  RLE 1.05 s 28.6 MB  ZIPS 1.72 s 24.0 MB  ZIP 1.60 s 21.3 MB  PIZ 2.30 s 27.7 MB
 
-ZIP is the default: smallest, and for all layers cheaper than ZIPS and PIZ. All parts share the comp's
-window, because not every host puts parts of different windows in their place. OpenImageIO
-compresses a block of rows with its own threads (its attribute `exr_threads`).
+ZIP is the default: smallest, and for all layers cheaper than ZIPS and PIZ; its level 1 saves nothing, its
+level 9 takes four times as long for a twentieth. All parts share the comp's window: Blender 4.5 puts a part
+of another window into the upper left corner (tried), and what is empty costs the same with every
+compression, none too. OpenImageIO compresses a block of rows with its own threads (its attribute
+`exr_threads`).
 """
 
 from __future__ import annotations
