@@ -218,6 +218,7 @@ def camera_render(settings, picture):
     camera.location, camera.rotation_euler = (0, 0, 8), (0, 0, 0)
     camera.data.type, camera.data.ortho_scale = "ORTHO", max(1, picture.size[1] / picture.size[0])
     scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.cycles.use_denoising = False  # Debian's Cycles cannot, and stops the render
     scene.render.resolution_x, scene.render.resolution_y = (side // 2 * 2 for side in picture.size)
     settings.inputs.plate.source = "RENDER"
     settings.frames, settings.first, settings.last = "CUSTOM", 1, 4
