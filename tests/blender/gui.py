@@ -194,6 +194,7 @@ def sliders(settings, picture):
     show_tab(area)
     yield from look("11_sliders")
     area = editor("VIEW_3D")
+    yield 1
     show_tab(area)
     yield from look("11_sliders_panel")
 
@@ -224,6 +225,7 @@ def camera_render(settings, picture):
     settings.frames, settings.first, settings.last = "CUSTOM", 1, 4
     before = scene.frame_start, scene.frame_end, scene.render.filepath
     area = editor("VIEW_3D")
+    yield 1
     show_tab(area)
     in_area(area, bpy.ops.likeness.run, "INVOKE_DEFAULT", effect="reanimate")
     yield 0.3
