@@ -29,6 +29,7 @@ KEPT = 12
 # How long a wait for the worker looks away: while it starts, and while it works.
 START_S, WAIT_S = 0.02, 0.2
 
+RENDERING = "camera render"
 PREPARING = "Preparing, once after installing"
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 
@@ -78,6 +79,8 @@ class Job:
         """How far it is, in a few words."""
         if not self.active:
             return self.message or self.status.capitalize()
+        if self.status == WAITING and self.stage == RENDERING:
+            return "The camera renders"
         if self.status == WAITING and not self.total:
             if any(job.status == RUNNING for job in queue):
                 return "Waiting"

@@ -70,7 +70,7 @@ class LIKENESS_OT_run(bpy.types.Operator):
         manager.modal_handler_add(self)
         if job.render is not None:
             self._rendering = camera.Rendering(context.scene, job.render)
-            job.stage = "camera render"
+            job.stage = jobs.RENDERING
         else:
             job.start()
         redraw(context)
@@ -128,6 +128,7 @@ class LIKENESS_OT_run(bpy.types.Operator):
         self._rendering.leave()
         self._rendering = None
         if whole:
+            job.stage = "start"
             job.start()
         else:
             job.end(jobs.CANCELLED, "The camera's render was stopped.")
