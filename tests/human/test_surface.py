@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from likeness.errors import BadRequest
 from likeness.head import areas
@@ -228,6 +229,17 @@ def test_hair_grows_on_the_scalp_and_stays_outside_of_the_head(style):
     assert (np.linalg.norm(curves.points - face, axis=2) < 0.8).mean() < 1e-3
     inside = np.linalg.norm(curves.points - [0, 6, 1], axis=2) < 5.0
     assert inside.mean() < 0.002
+
+
+@pytest.mark.parametrize("style", ["long", "bob"])
+def test_no_hair_hangs_by_itself(style):
+    """In the middle of its way a hair has others within 1.5 cm, or it reads as a crack before the skin."""
+    nobody = np.zeros(len(load_head().identity_basis), np.float32)
+    curves = next(c for c in hair.grow_hair(Look(style=style), nobody) if c.name == "hair")
+    steps = curves.points.shape[1]
+    paths = cKDTree(curves.points[:, steps // 3 :].reshape(-1, 3))
+    near, _ = paths.query(curves.points[:, int(0.65 * steps)], 12)
+    assert np.quantile(near[:, -1], 0.999) < 1.5
 
 
 def test_bald_is_without_hair_and_beards_differ():

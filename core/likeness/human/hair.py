@@ -225,6 +225,8 @@ def _scalp(
     if style.curl < 0.5:
         grown = _clump(grown, rng)
     free = front | ~_before_face(grown)
+    if style.gravity > 0.5:
+        free &= ~_strays(grown)
     grown, chosen, layer, full, n = grown[free], chosen[free], layer[free], full[free], int(free.sum())
     if style.kind == strands.TO_POINT:  # the ends lie around a knot
         knot = np.flatnonzero(rng.random(n) < 0.3)
@@ -245,6 +247,20 @@ def _before_face(grown: Float) -> NDArray[np.bool_]:
     """Which strands (N, S, 3) hang before the face."""
     x, y, z = np.moveaxis(grown, 2, 0)
     return np.asarray(((np.abs(x) < 5.2) & (y < 8.0) & (y > -9.0) & (z > 7.5)).any(axis=1))
+
+
+def _strays(grown: Float, companions: int = 8, reach: float = 1.0) -> NDArray[np.bool_]:
+    """Which hanging strands (N, S, 3) part from the rest: few others pass within `reach` cm of them."""
+    from scipy.spatial import cKDTree
+
+    paths = cKDTree(grown[:, grown.shape[1] // 3 :].reshape(-1, 3)[::3])
+    out = np.zeros(len(grown), bool)
+    for share in (0.45, 0.65, 0.85):
+        far, _ = paths.query(
+            grown[:, int(share * grown.shape[1])], companions, distance_upper_bound=3 * reach
+        )
+        out |= far[:, -1] > reach
+    return out
 
 
 def _knot(center: Float, steps: int, count: int, rng: np.random.Generator, radius: float = 2.9) -> Float:
