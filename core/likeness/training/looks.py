@@ -132,6 +132,9 @@ def sample_look(rng: Random) -> Look:
     if beard_shape != "none":
         makeup, stubble = 0.0, float(rng.uniform(0.35, 0.8))
     numbers = _numbers(rng, melanin, age, skin, hair, np.asarray(brow_color), beard_color, makeup, stubble)
+    faint = rng.random() < 0.25  # brows that hardly show: blond, plucked, as in many paintings
+    if faint:
+        numbers[s.P_BROW] *= rng.uniform(0, 0.5)
     return Look(
         numbers=numbers,
         melanin=melanin,
@@ -144,7 +147,7 @@ def sample_look(rng: Random) -> Look:
         style=style,
         brow_thickness=float(np.clip(rng.normal(0.95, 0.28), 0.3, 1.8)),
         brow_lift=float(rng.normal(0.0, 0.14)),
-        brow_hair=float(rng.uniform(0.0, 1.0)) if rng.random() < 0.92 else 0.0,
+        brow_hair=float(rng.uniform(0.0, 1.0)) if rng.random() < 0.92 and not faint else 0.0,
         beard_length=float(
             {"long": rng.uniform(3, 11), "moustache": rng.uniform(0.5, 1.8)}.get(
                 beard_shape, rng.uniform(0.4, 2.4)
