@@ -32,6 +32,16 @@ def test_white_follows_the_exposure() -> None:
     assert np.allclose(ten.white, one.white * 10, rtol=1e-4)
 
 
+def test_shadows_of_skin_tell_how_its_channels_follow_light() -> None:
+    normals = sphere()
+    level = np.maximum(0.5 - 0.4 * normals[:, :1], 0.05)
+    colors = (np.array([0.5, 0.35, 0.28]) * level ** [0.8, 1.05, 1.3]).astype(np.float32)
+    red, green, blue = estimate(colors, normals, None).tint
+    assert red < 0.95 < green < 1.25 < blue
+    even = estimate(np.full((len(normals), 3), 0.3, np.float32), normals, None).tint
+    assert np.allclose(even, 1)
+
+
 def test_a_seen_eyeball_tells_white() -> None:
     normals = sphere()
     colors = np.full((len(normals), 3), 0.4, np.float32)

@@ -14,16 +14,22 @@ from likeness.render.bands import in_bands
 
 Float = NDArray[np.float32]
 
+EVEN = np.ones(3, np.float32)
 FULL_MATTE_PX = 0.35  # displacement from which the matte is 1
 
 
 def compose(
-    plate: Float, cutout: Cutout, field: Field, origin: tuple[int, int], body: Float | None = None
+    plate: Float,
+    cutout: Cutout,
+    field: Field,
+    origin: tuple[int, int],
+    body: Float | None = None,
+    tint: Float = EVEN,
 ) -> tuple[Float, Float, Float]:
     """Color (h, w, 3), matte (h, w) and motion (h, w, 2) of the region with first pixel `origin`.
 
     The head follows the field, over a clean plate, which `body` (h, w, 2) displaces where the body goes with
-    the head. Where the matte is 0 the color is the plate's own.
+    the head. Where the matte is 0 the color is the plate's own. `tint` (3,) is the light's (see `Light`).
     `motion` is the displacement from the place in the plate to the place here, pixels; 0 where nothing moved.
     """
     height, width = field.index.shape
@@ -37,7 +43,7 @@ def compose(
         under = whole(plate).layer
         (left, top), (rows, columns) = cutout.origin, cutout.clean.shape[:2]
         under[top : top + rows, left : left + columns, :3] = cutout.clean
-    head = (plate, cutout.layer, cutout.clean, under, body, *cutout.origin, *origin)
+    head = (plate, cutout.layer, cutout.clean, under, body, tint, *cutout.origin, *origin)
     in_bands(_draw, height, *head, *field.parts, color, matte, motion)
     return color, matte, motion
 
@@ -60,6 +66,7 @@ def _draw(
     clean: Float,
     under: Float,
     body: Float,
+    tint: Float,
     left: int,
     top: int,
     x0: int,
@@ -108,10 +115,13 @@ def _draw(
             if alpha < one and going > 0:
                 at = np.float32(x0 + x) + body[y, x, 0], np.float32(y0 + y) + body[y, x, 1]
                 behind = cubic(under, at[0], at[1])[:3]
-            factor = np.exp(light)
-            color[y, x, 0] = _over(red * factor, alpha, behind[0], share, own[0])
-            color[y, x, 1] = _over(green * factor, alpha, behind[1], share, own[1])
-            color[y, x, 2] = _over(blue * factor, alpha, behind[2], share, own[2])
+            if light != zero:
+                red *= np.exp(light * tint[0])
+                green *= np.exp(light * tint[1])
+                blue *= np.exp(light * tint[2])
+            color[y, x, 0] = _over(red, alpha, behind[0], share, own[0])
+            color[y, x, 1] = _over(green, alpha, behind[1], share, own[1])
+            color[y, x, 2] = _over(blue, alpha, behind[2], share, own[2])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")

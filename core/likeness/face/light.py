@@ -7,7 +7,7 @@ z forward), so a surface that faces the camera has z = -1. Colors are scene-line
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numba
 import numpy as np
@@ -18,14 +18,23 @@ Float = NDArray[np.float32]
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
 EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
+TINT, TINT_SURE = (
+    (0.6, 1.6),
+    0.02,
+)  # its bounds, and the variance of skin's log luma from which it is believed
 
 
 @dataclass(frozen=True)
 class Light:
-    """`shape` (9,): irradiance by normal relative to its mean. `white` (3,): a white wall's radiance."""
+    """`shape` (9,): irradiance by normal relative to its mean. `white` (3,): a white wall's radiance.
+
+    `tint` (3,): the power with which skin's channels follow a change of light. Its shadows are redder than its
+    lights: light scatters below it, comes back from other skin, and clips in a picture's lights.
+    """
 
     shape: Float
     white: Float
+    tint: Float = field(default_factory=lambda: np.ones(3, np.float32))
 
     def at(self, normals: Float) -> Float:
         """Radiance (N, 3) of a white diffuse surface with unit `normals` (N, 3)."""
@@ -73,4 +82,16 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
         # a shaded eyeball tells the light's color, and little of how bright it is
         level = np.clip(seen.mean() / white.mean(), *EYEBALL_LEVEL)
         white = (0.5 * seen / seen.mean() + 0.5 * white / white.mean()) * level * white.mean()
-    return Light(shape.astype(np.float32), np.maximum(white, 1e-6).astype(np.float32))
+    return Light(shape.astype(np.float32), np.maximum(white, 1e-6).astype(np.float32), _tint(colors, luma))
+
+
+def _tint(colors: Float, luma: Float) -> Float:
+    """The slope of each channel's logarithm (3,) over that of the luma, near 1 where the skin hardly varies."""
+    lit = (colors.min(axis=1) > 0.02 * float(np.median(luma))) & (luma > 0)
+    if lit.sum() < 20:
+        return np.ones(3, np.float32)
+    level = np.log(luma[lit])
+    level = level - level.mean()
+    logs = np.log(colors[lit])
+    slope = (level @ (logs - logs.mean(axis=0)) / len(level) + TINT_SURE) / (level.var() + TINT_SURE)
+    return np.clip(slope, *TINT).astype(np.float32)

@@ -258,7 +258,7 @@ def redraw(
     turn = _rigid(rig, taken, target, lens) if turned else np.zeros_like(shift)
     field = _field(rig, index, bary, np.concatenate([shift - turn, light, turn], 1), trust, taken, box)
     body = _body(rig, taken, target, lens, box)
-    color, matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), body)
+    color, matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), body, taken.light.tint)
     eye_cover = _lay_eyes(rig, taken, target, outlines, lens, (x0, y0), color, matte)
     mouth_cover = _lay_mouth(rig, taken, camera, pixels, outlines["mouth"], (x0, y0), color, matte)
     if lent:

@@ -15,6 +15,7 @@ from likeness.effects.face.parameters import FOCAL
 from likeness.effects.human import looks, parameters
 from likeness.effects.human.human import FORMATS, plain_name, write_files
 from likeness.errors import BadRequest
+from likeness.files import replacing
 from likeness.human.photos import CHOICES
 from likeness.results import Result
 
@@ -51,7 +52,8 @@ def write(job: Job) -> Sequence[Result]:
     job.progress(3, 4, "write")
     results = write_files(job, character)
     report = job.folder / "report.json"
-    report.write_text(json.dumps(_report(sitting, look, rights), indent=1) + "\n")
+    with replacing(report) as part:
+        part.write_text(json.dumps(_report(sitting, look, rights), indent=1) + "\n")
     return [*results, Result("report", "report", str(report))]
 
 

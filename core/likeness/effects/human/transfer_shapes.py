@@ -10,6 +10,7 @@ import numpy as np
 
 from likeness.declare import Effect, Input, Output, Param
 from likeness.errors import BadInput
+from likeness.files import replacing
 from likeness.performance import ARKIT
 from likeness.results import Result
 
@@ -69,7 +70,8 @@ def _written(job: Job, scene: Scene, laid: Laid, done: Transferred) -> list[Resu
         usd_file.write(file, scene, ARKIT, shapes, _up(scene, laid), _meters(scene, laid), note)
         results.append(Result("shaped_usd", "model", str(file)))
     file = stem.with_name(f"{stem.name}.json")
-    file.write_text(json.dumps(_report(scene, laid, done), indent=1) + "\n")
+    with replacing(file) as part:
+        part.write_text(json.dumps(_report(scene, laid, done), indent=1) + "\n")
     return [*results, Result("report", "report", str(file))]
 
 
