@@ -28,8 +28,8 @@ TINT, TINT_SURE = (
 class Light:
     """`shape` (9,): irradiance by normal relative to its mean. `white` (3,): a white wall's radiance.
 
-    `tint` (3,): the power with which skin's channels follow a change of light. Its shadows are redder than its
-    lights: light scatters below it, comes back from other skin, and clips in a picture's lights.
+    `tint` (3,): the power with which skin's channels follow a change of light. Its shadows are redder than
+    its lights: light scatters below it, comes back from other skin, and clips in a picture's lights.
     """
 
     shape: Float
@@ -86,7 +86,7 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
 
 
 def _tint(colors: Float, luma: Float) -> Float:
-    """The slope of each channel's logarithm (3,) over that of the luma, near 1 where the skin hardly varies."""
+    """The slope of each channel's logarithm (3,) over the luma's, near 1 where the skin hardly varies."""
     lit = (colors.min(axis=1) > 0.02 * float(np.median(luma))) & (luma > 0)
     if lit.sum() < 20:
         return np.ones(3, np.float32)
