@@ -53,7 +53,7 @@ MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread ou
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 RELIGHT = 0.7  # how much of the computed change of light is applied
-SLIT, SLIT_LIGHT = 0.45, 0.25  # an eye less open than this share of itself is darkened, at most to that
+SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
 EYES = ("eye_left", "eye_right")
 
 
@@ -446,13 +446,15 @@ def _lay_eyes(
             height,
         )
         open_ = _gap(outline) / max(_gap(taken.outlines[name]), 1e-3)
-        _lay(ink * _slit(open_), cover, color, matte, layer, x, y)
+        if (slit := _slit(open_)) < 1:
+            ink = slit * np.minimum(ink, taken.light.white)  # no glint comes through lashes
+        _lay(ink, cover, color, matte, layer, x, y)
     return layer
 
 
 def _slit(open_: float) -> float:
     """How bright an eye is that is `open_` times as far open as in the plate: lashes darken a slit."""
-    return SLIT_LIGHT + (1 - SLIT_LIGHT) * float(np.clip(open_ / SLIT, 0, 1))
+    return SLIT_LIGHT + (1 - SLIT_LIGHT) * float(np.clip(open_ / SLIT, 0, 1)) ** 2
 
 
 def _lay_mouth(
