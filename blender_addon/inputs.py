@@ -94,9 +94,10 @@ def take(
     if not taken.still and moving is not None:
         taken.start = taken.offset + moving.first
     else:
-        # The frames of what moves a still count from 1.
+        # The frames of what moves a still count from 1; what has no place in time begins where the scene
+        # does, whatever part of it is run, and before that only where the run does.
         other = None if moving is None else (moving.offset or 0) + moving.first
-        taken.start = (taken.rows or (other or frames[0], 0))[0]
+        taken.start = (taken.rows or (other or min(frames[0], scene.frame_start), 0))[0]
         taken.offset = taken.start - 1
     return taken
 

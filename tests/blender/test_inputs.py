@@ -51,8 +51,8 @@ def _take(media: str, folder: str) -> dict[str, Any]:
     pick = settings.inputs.plate
     told = {}
 
-    def take(name: str) -> None:
-        taken = inputs.take(scene, effect, settings, (1, 20), None, Path(folder), True)
+    def take(name: str, frames: tuple[int, int] = (1, 20)) -> None:
+        taken = inputs.take(scene, effect, settings, frames, None, Path(folder), True)
         told[name] = [
             taken.paths["plate"],
             taken.offset,
@@ -68,6 +68,8 @@ def _take(media: str, folder: str) -> dict[str, Any]:
     pick.source = "IMAGE"
     pick.image = load("still.exr")
     take("still")
+    take("part of a still", (9, 12))
+    take("a still before the scene", (-5, 3))
     pick.image.colorspace_settings.name = "ACEScg"
     take("still in another space")
     pick.image.colorspace_settings.name = "Linear Rec.709"
@@ -119,6 +121,9 @@ def test_pictures(blender: Blender, media: Path, tmp_path: Path) -> None:
     same, rec709 = str(media / "still.exr"), "lin_rec709"
     sequence, movie = str(media / "seq.####.exr"), str(media / "clip.mov")
     assert told["still"] == [same, 0, 1, True, rec709, "still.exr"]
+    # What moves a still begins where the scene does, whatever part of it is run.
+    assert told["part of a still"] == told["still"]
+    assert told["a still before the scene"][1:3] == [-6, -5]
     assert told["still in another space"][4] == "ACEScg"
     assert told["sequence"] == [sequence, 0, 11, False, rec709, "seq.0011.exr"]
     assert told["movie"] == [movie, 0, 1, False, "auto", "clip.mov"]
