@@ -151,7 +151,7 @@ def _apply_lenses(
     lens: tuple[float, float, float],
     rng: Random,
 ) -> None:
-    """Tint and mirror where a lens lies in front."""
+    """Tint and mirror where a lens lies before the person; what it covers of the background is not drawn."""
     in_camera = parts.transform(glass.vertices, pose.matrix)
     screen = project(in_camera, *lens)
     window = window_of(screen, len(depth))
@@ -159,7 +159,7 @@ def _apply_lenses(
         return
     rgb, label, depth = rgb[window], label[window], depth[window]
     index, bary, near = rasterize_in(screen, glass.triangles, window)
-    front = (index >= 0) & (near < depth)
+    front = (index >= 0) & (near < depth) & np.isfinite(depth)
     if not front.any():
         return
     place = np.einsum("nk,nkc->nc", bary[front], glass.vertices[glass.triangles[index[front]]])
