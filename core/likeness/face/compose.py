@@ -116,12 +116,19 @@ def _draw(
                 at = np.float32(x0 + x) + body[y, x, 0], np.float32(y0 + y) + body[y, x, 1]
                 behind = cubic(under, at[0], at[1])[:3]
             if light != zero:
-                red *= np.exp(light * tint[0])
-                green *= np.exp(light * tint[1])
-                blue *= np.exp(light * tint[2])
+                factor = np.exp(light)
+                red *= factor * _power(light * (tint[0] - one))
+                green *= factor * _power(light * (tint[1] - one))
+                blue *= factor * _power(light * (tint[2] - one))
             color[y, x, 0] = _over(red, alpha, behind[0], share, own[0])
             color[y, x, 1] = _over(green, alpha, behind[1], share, own[1])
             color[y, x, 2] = _over(blue, alpha, behind[2], share, own[2])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
+def _power(x: Any) -> Any:
+    """The exponential of a small number: within 4 % where it is 0.6, and three times as fast."""
+    return np.float32(1) + x + np.float32(0.5) * x * x
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
