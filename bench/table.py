@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -34,7 +35,7 @@ class Row:
             return None
         low = self.at_least is None or self.value >= self.at_least
         high = self.at_most is None or self.value <= self.at_most
-        return low and high
+        return bool(low and high)
 
     def asked(self) -> str:
         """What is asked, for people."""
@@ -72,5 +73,6 @@ def write(path: Path, rows: list[Row], facts: dict[str, Any]) -> None:
 
 def _plain(row: Row) -> dict[str, Any]:
     """A row as JSON data, in which a number that is none is null."""
-    values = asdict(row) | {"holds": row.holds}
+    values = {k: v.item() if isinstance(v, np.generic) else v for k, v in asdict(row).items()}
+    values |= {"holds": row.holds}
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}

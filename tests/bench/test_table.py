@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -55,3 +56,10 @@ def test_the_json_has_every_number_and_the_machine(tmp_path: Path) -> None:
     assert data["rows"][3]["value"] is None
     assert data["machine"]["devices"] == ["cpu"] and data["machine"]["cpus"] >= 1
     assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
+
+
+def test_the_json_takes_numbers_of_numpy(tmp_path: Path) -> None:
+    row = Row("s", "n", np.float32(0.5), "mm", np.float64(2.5), at_most=1)
+    write(tmp_path / "bench.json", [row], {})
+    data = json.loads((tmp_path / "bench.json").read_text())["rows"][0]
+    assert (data["value"], data["other"], data["holds"]) == (0.5, 2.5, True)
