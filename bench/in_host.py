@@ -17,6 +17,7 @@ from typing import Any
 
 MODULE = "bl_ext.user_default.likeness"
 EFFECT = "reanimate"
+WARM = 25  # frames: the performance's first rests, then it blinks, looks about and turns
 Taken = dict[str, float]
 
 
@@ -59,12 +60,12 @@ def blender_enable() -> Taken:
 
 
 def blender_run(plate: str, driver: str, output: str, frames: int) -> Taken:
-    """An effect over many frames, once a first one has made the worker warm."""
+    """An effect over many frames, once some that move have made the worker warm."""
     bpy, settings, worker = _with_inputs(plate)
     settings.inputs.driver.source, settings.inputs.driver.path = "PATH", driver
     settings.frames = "CUSTOM"
     taken: Taken = {}
-    for last in (1, frames):
+    for last in (WARM, frames):
         settings.first, settings.last, settings.output = 1, last, output.format(last)
         taken = _measured(lambda: _finished(bpy.ops.likeness.run(effect=EFFECT)), worker.pid)
     return taken
@@ -137,7 +138,7 @@ def nuke_open(package: str, host: str) -> Taken:
 
 
 def nuke_run(package: str, host: str, plate: str, driver: str, output: str, frames: int) -> Taken:
-    """An effect over many frames, once a first one has made the worker warm."""
+    """An effect over many frames, once some that move have made the worker warm."""
     sys.path[:0] = [package, host]
     import nuke
 
@@ -157,7 +158,7 @@ def nuke_run(package: str, host: str, plate: str, driver: str, output: str, fram
         assert told.startswith("Done"), told
 
     taken: Taken = {}
-    for last in (1, frames):
+    for last in (WARM, frames):
         group["likeness_last"].setValue(last)
         group["likeness_output"].setValue(output.format(last))
         taken = _measured(run, lambda: installed.client().pid)
