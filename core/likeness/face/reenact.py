@@ -447,7 +447,7 @@ def _lay_eyes(
         )
         open_ = _gap(outline) / max(_gap(taken.outlines[name]), 1e-3)
         if (slit := _slit(open_)) < 1:
-            ink = slit * np.minimum(ink, taken.light.white)  # no glint comes through lashes
+            ink = np.float32(slit) * np.minimum(ink, taken.light.white)  # no glint comes through lashes
         _lay(ink, cover, color, matte, layer, x, y)
     return layer
 
