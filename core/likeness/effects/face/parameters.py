@@ -61,11 +61,11 @@ def resting(job: Job, frames: Sequence[int]) -> list[int]:
     out: list[int] = []
     for part in filter(None, map(str.strip, str(job.params["neutral_frames"]).split(","))):
         first, last = parse_frames(part)
-        chosen = [place for place, frame in enumerate(frames) if first <= frame <= last]
-        if not chosen or frames[chosen[0]] != first or frames[chosen[-1]] != last:
+        places = [place for place, frame in enumerate(frames) if first <= frame <= last]
+        if not places or frames[places[0]] != first or frames[places[-1]] != last:
             has = f"from {frames[0]} to {frames[-1]}"
             raise BadRequest(f"Neutral frames {part} are not in the shot.", f"Choose {has}.")
-        out += chosen
+        out += places
     return out
 
 
