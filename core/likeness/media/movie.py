@@ -50,6 +50,7 @@ CODECS = {
     ),
 }
 _BT709 = 1
+_X265_DELAY = 2
 # x265's vector code writes past the end of its buffers in pictures narrower than 64 pixels.
 _X265_SAFE_SIDE = 128
 # And its threads and large blocks sometimes refuse what is smaller than a block.
@@ -172,12 +173,24 @@ class MovieWriter:
         if self._frames == 0:
             return self._abandon(None)
         with self._refusals():
-            self._container.mux(self._stream.encode(None))
+            self._container.mux(self._last_packets())
             if self._track is not None:
                 self._track.finish()
             self._container.close()
             self._stack.close()
         return None
+
+    def _last_packets(self) -> list[Any]:
+        """What the encoder still holds.
+
+        x265 leaves the decoding time unset in a movie shorter than its delay of two frames; so short
+        a movie is decoded in the order in which it is shown.
+        """
+        packets = self._stream.encode(None)
+        if self._frames <= _X265_DELAY:
+            for packet in packets:
+                packet.dts = packet.pts
+        return list(packets)
 
     @contextlib.contextmanager
     def _refusals(self) -> Any:
