@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from skimage import data
 
-from likeness.face import reenact
 from likeness.face.cutout import Cutout, cut
 from likeness.face.findings import find, fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
+from likeness.face.reenact import redraw
+from likeness.face.rig import build_rig
+from likeness.face.taken import take
 from likeness.head.model import load_head
 from likeness.media.look import Look, Shown
 
@@ -76,10 +78,10 @@ def test_the_background_stands_still_when_the_head_turns(
     plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray]
 ) -> None:
     fit, lens = fit_of(found, 0), lens_of(found)
-    rig = reenact.build_rig(build_person(load_head(), shot_of(found)))
-    taken = reenact.take(rig, plate, fit, lens, shown)
+    rig = build_rig(build_person(load_head(), shot_of(found)))
+    taken = take(rig, plate, fit, lens, shown)
     turned = replace(fit, rotation=fit.rotation @ rotation_matrix(np.radians([0.0, 12.0, 0.0])))
-    drawn = reenact.redraw(rig, taken, turned, lens)
+    drawn = redraw(rig, taken, turned, lens)
     assert drawn is not None
     assert taken.cutout is not None
     x, y = drawn.origin

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face import reenact
 from likeness.face.fit import Fit, Shot, with_person
 from likeness.face.person import build_person, opening, to_camera, to_pixels
+from likeness.face.reenact import Drawn, redraw
+from likeness.face.rig import EYES, build_rig, iris_axes
+from likeness.face.taken import take
 from likeness.face.warp import polygon
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -26,9 +28,9 @@ class Stage:
         self.lens, self.fit = truth.lens, truth.fit
         shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
         self.person = build_person(head, with_person(head, shot, truth.identity, shot.bias))
-        self.rig = reenact.build_rig(self.person)
+        self.rig = build_rig(self.person)
         self.plate = self._paint()
-        self.taken = reenact.take(self.rig, self.plate, self.fit, self.lens)
+        self.taken = take(self.rig, self.plate, self.fit, self.lens)
 
     def pixels(self, fit: Fit) -> np.ndarray:
         return to_pixels(to_camera(self.person, self.person.posed(fit.expression), fit, fit), self.lens)
@@ -41,10 +43,10 @@ class Stage:
         points = pixels[self.person.vertex_count :, :2]
         outline = points[[*range(17), 26, 24, 19, 17]].astype(np.float32)
         self._ink(plate, polygon(outline, 0, 0, width, height), SKIN_COLOR)
-        for side, name in enumerate(reenact.EYES):
+        for side, name in enumerate(EYES):
             hole = polygon(opening(self.person, pixels, name), 0, 0, width, height)
             self._ink(plate, hole, BALL_COLOR)
-            rim = reenact._iris(self.person, side, self.fit, self.lens)
+            rim = iris_axes(self.person, side, self.fit, self.lens)
             center, radius = rim[0, :2], np.linalg.norm(rim[1, :2] - rim[0, :2])
             inside = np.hypot(x + 0.5 - center[0], y + 0.5 - center[1]) < radius
             self._ink(plate, hole * inside, IRIS_COLOR)
@@ -54,8 +56,8 @@ class Stage:
     def _ink(plate: np.ndarray, cover: np.ndarray, color: tuple[float, ...]) -> None:
         plate += cover[..., None] * (np.array(color, np.float32) - plate)
 
-    def redraw(self, target: Fit) -> tuple[np.ndarray, reenact.Drawn]:
-        drawn = reenact.redraw(self.rig, self.taken, target, self.lens)
+    def redraw(self, target: Fit) -> tuple[np.ndarray, Drawn]:
+        drawn = redraw(self.rig, self.taken, target, self.lens)
         assert drawn is not None
         picture = self.plate.copy()
         x, y = drawn.origin
@@ -70,7 +72,7 @@ def stage(head: Head) -> Stage:
 
 
 def test_no_motion_draws_nothing(stage: Stage) -> None:
-    assert reenact.redraw(stage.rig, stage.taken, stage.fit, stage.lens) is None
+    assert redraw(stage.rig, stage.taken, stage.fit, stage.lens) is None
 
 
 @pytest.mark.parametrize("weights", [{"jawOpen": 0.4}, {"eyeBlink": 1.0}, {"mouthSmile": 0.8}])
@@ -85,7 +87,7 @@ def test_outside_the_matte_the_plate_keeps_its_bits(stage: Stage, weights: dict[
 
 
 def test_a_blink_covers_the_eyes(stage: Stage) -> None:
-    for side, name in enumerate(reenact.EYES):
+    for side, name in enumerate(EYES):
         before = polygon(opening(stage.person, stage.pixels(stage.fit), name), 0, 0, *SIZE).sum()
         shut = replace(stage.fit, expression=expression(eyeBlink=1.0))
         after = polygon(opening(stage.person, stage.pixels(shut), name), 0, 0, *SIZE).sum()
@@ -105,7 +107,7 @@ def test_an_open_mouth_shows_its_inside(stage: Stage) -> None:
 def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float) -> None:
     def darkness(picture: np.ndarray) -> np.ndarray:
         out = []
-        for name in reenact.EYES:
+        for name in EYES:
             hole = polygon(opening(stage.person, stage.pixels(stage.fit), name), 0, 0, *SIZE)
             dark = hole * np.clip(0.5 - picture.mean(axis=2), 0, 1)
             out.append((dark * np.arange(SIZE[0])).sum() / dark.sum())
@@ -114,10 +116,9 @@ def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float) -> None:
     target = replace(stage.fit, gaze=np.radians([[yaw, 0.0]] * 2))
     moved = darkness(stage.redraw(target)[0]) - darkness(stage.plate)
     wanted = [
-        (
-            reenact._iris(stage.person, s, target, stage.lens)
-            - reenact._iris(stage.person, s, stage.fit, stage.lens)
-        )[0, 0]
+        (iris_axes(stage.person, s, target, stage.lens) - iris_axes(stage.person, s, stage.fit, stage.lens))[
+            0, 0
+        ]
         for s in (0, 1)
     ]
     assert np.sign(moved).tolist() == np.sign(wanted).tolist()
@@ -127,10 +128,8 @@ def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float) -> None:
 def test_bright_and_negative_values_are_carried(stage: Stage) -> None:
     bright = stage.plate * 100
     bright[:, : SIZE[0] // 2] -= 30
-    taken = reenact.take(stage.rig, bright, stage.fit, stage.lens)
-    drawn = reenact.redraw(
-        stage.rig, taken, replace(stage.fit, expression=expression(mouthSmile=0.5)), stage.lens
-    )
+    taken = take(stage.rig, bright, stage.fit, stage.lens)
+    drawn = redraw(stage.rig, taken, replace(stage.fit, expression=expression(mouthSmile=0.5)), stage.lens)
     assert drawn is not None
     assert drawn.color.max() > 40
     assert drawn.color.min() < 0

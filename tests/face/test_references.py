@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face import reenact, references
+from likeness.face import references
+from likeness.face.lending import matched, refer
+from likeness.face.reenact import redraw
 from likeness.face.references import PARTS, Reference
 from likeness.head.model import Head
 from tests.face.conftest import expression
@@ -24,8 +26,8 @@ def stage(head: Head) -> Stage:
 def reference(stage: Stage, picture: np.ndarray, **weights: float) -> Reference:
     """The stage's person in another expression, of which the plate is `picture`."""
     fit = replace(stage.fit, expression=expression(**weights))
-    made = reenact.refer(stage.rig, picture, fit, stage.lens)
-    return reenact.matched(made, stage.rig, stage.taken)
+    made = refer(stage.rig, picture, fit, stage.lens)
+    return matched(made, stage.rig, stage.taken)
 
 
 def test_a_region_comes_from_where_it_looked_alike(stage: Stage) -> None:
@@ -54,7 +56,7 @@ def test_the_mouth_shows_what_the_reference_has(stage: Stage) -> None:
     x, y = stage.pixels(target)[stage.person.vertex_count + np.array([62, 66]), :2].mean(axis=0).astype(int)
     green[y - 3 : y + 4, x - 3 : x + 4] = [0, 9, 0]
     other = reference(stage, green, jawOpen=0.5)
-    drawn = reenact.redraw(stage.rig, stage.taken, target, stage.lens, lent=[other])
+    drawn = redraw(stage.rig, stage.taken, target, stage.lens, lent=[other])
     assert drawn is not None
     assert drawn.color[y - drawn.origin[1], x - drawn.origin[0], 1] > 4
     assert drawn.layers["mouth"][y - drawn.origin[1], x - drawn.origin[0], 3] < 0.1

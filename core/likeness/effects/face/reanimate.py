@@ -12,11 +12,13 @@ from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
-from likeness.face import compose, reenact, references, retarget
+from likeness.face import compose, lending, reenact, references, retarget
 from likeness.face import findings as faces
 from likeness.face.fit import Fit
 from likeness.face.person import build_person
 from likeness.face.references import Reference
+from likeness.face.rig import Rig, build_rig
+from likeness.face.taken import Taken, take
 from likeness.head.model import load_head
 from likeness.media.color import convert, display_view
 from likeness.media.image import Image, color_channels, rgb
@@ -88,37 +90,37 @@ def render(job: Job, frame: int) -> Layers:
     return _layers(job, image, drawn, frame)
 
 
-def _rig(job: Job, found: dict[str, Any]) -> reenact.Rig:
-    def build() -> reenact.Rig:
-        return reenact.build_rig(build_person(load_head(), faces.shot_of(found)))
+def _rig(job: Job, found: dict[str, Any]) -> Rig:
+    def build() -> Rig:
+        return build_rig(build_person(load_head(), faces.shot_of(found)))
 
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen())
 
 
-def _taken(job: Job, rig: reenact.Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, reenact.Taken]:
+def _taken(job: Job, rig: Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, Taken]:
     """The plate's picture and the same taken apart; a still is taken apart once."""
     source = job.source("plate")
     at = 0 if source.is_still else frame  # a still's grain stands still too
 
-    def take() -> tuple[Image, reenact.Taken]:
+    def both() -> tuple[Image, Taken]:
         image = source.read(frame)
         shown = display_view(rgb(image), source.linear_colorspace)
-        return image, reenact.take(rig, rgb(image), fit, lens, shown, (job.request.seed, at))
+        return image, take(rig, rgb(image), fit, lens, shown, (job.request.seed, at))
 
-    return job.keep("taken", take, inputs=["plate"], params=parameters.chosen(), frame=at)
+    return job.keep("taken", both, inputs=["plate"], params=parameters.chosen(), frame=at)
 
 
-def _lent(job: Job, rig: reenact.Rig, taken: reenact.Taken) -> Sequence[Reference]:
+def _lent(job: Job, rig: Rig, taken: Taken) -> Sequence[Reference]:
     """What the references lend to this frame of the plate, in its colors."""
     if job.kind("references") is None:
         return ()
     given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
     raw = job.keep("references", lambda: _references(job), inputs=given, params=params)
     if not job.source("plate").is_still:
-        return [reenact.matched(reference, rig, taken) for reference in raw]
+        return [lending.matched(reference, rig, taken) for reference in raw]
     return job.keep(
         "lent",
-        lambda: [reenact.matched(reference, rig, taken) for reference in raw],
+        lambda: [lending.matched(reference, rig, taken) for reference in raw],
         inputs=given,
         params=params,
     )
@@ -131,9 +133,9 @@ def _references(job: Job) -> list[Reference]:
     out = []
     for k, frame in enumerate(found["frames"].tolist()):
         shot = references.shot_of(found, k)
-        rig = reenact.build_rig(build_person(load_head(), shot))
+        rig = build_rig(build_person(load_head(), shot))
         picture = convert(rgb(source.read(frame)), source.linear_colorspace, space)
-        out.append(reenact.refer(rig, picture, faces.fit_of(found, k), shot.lens))
+        out.append(lending.refer(rig, picture, faces.fit_of(found, k), shot.lens))
     return out
 
 

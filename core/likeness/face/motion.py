@@ -1,0 +1,168 @@
+"""Where in the plate each pixel of a redrawn face comes from: skin, lids, hair, neck and shoulders."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face import warp
+from likeness.face.fit import PIVOT, Fit, Lens
+from likeness.face.person import (
+    Person,
+    to_camera,
+    to_pixels,
+    travel,
+)
+from likeness.face.rig import EYES, Rig, face_width, mean_gap
+from likeness.face.taken import Taken
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+FACE_REACH = 0.12  # how far, in face widths, the surroundings follow an expression
+HAIR_REACH = 3.0  # the same when the head turns
+HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and ends to be held by the body
+SHOULDERS = (-0.15, 0.35)  # below the chin, in its distance from the brows: there the body begins to follow
+BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there it ceases
+BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
+PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
+
+
+def unmoved(a: Fit, b: Fit) -> bool:
+    return (
+        np.allclose(a.head_pose, b.head_pose, atol=1e-6)
+        and np.allclose(a.expression, b.expression, atol=1e-4)
+        and np.allclose(a.gaze, b.gaze, atol=1e-4)
+    )
+
+
+def slide_lids(person: Person, taken: Taken, outlines: dict[str, Float], lens: Lens, shift: Float) -> None:
+    """Where a lid closes, the places in the plate from which its skin comes move up to the brow, in place."""
+    up = taken.fit.rotation[:2, 1] * lens.focal_px
+    for side, name in enumerate(EYES):
+        before, after = mean_gap(taken.outlines[name]), mean_gap(outlines[name])
+        closing = float(np.clip(1.15 * (1 - after / max(before, 1e-3)), 0, 1))
+        if closing > 0:
+            slid = np.flatnonzero(person.lid_slide[side])
+            share = closing * person.lid_slide[side, slid] / taken.pixels[slid, 2]
+            shift[slid] += (share[:, None] * up).astype(np.float32)
+
+
+def parting(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
+    """How far the lips part, beyond what they do in the plate: from 0 to 1."""
+    before, after = mean_gap(taken.outlines["mouth"]), mean_gap(outlines["mouth"])
+    cm = (after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
+    return float(np.clip(cm / PARTED_CM, 0, 1))
+
+
+def region(
+    rig: Rig, taken: Taken, target: Fit, pixels: Float, shift: Float, turned: bool
+) -> tuple[int, int, int, int] | None:
+    """The box (x0, y0, width, height) of the picture in which anything can change."""
+    used = rig.used
+    moving = used[(np.abs(shift[used, 0]) > 0.05) | (np.abs(shift[used, 1]) > 0.05)]
+    if not len(moving):
+        moving = np.arange(rig.person.vertex_count, len(pixels))
+    both = np.concatenate([pixels[moving, :2], taken.pixels[moving, :2]])
+    width = face_width(taken.pixels[rig.person.vertex_count :])
+    low, high = both.min(axis=0), both.max(axis=0)
+    if turned:
+        first = np.array(taken.cutout.origin)
+        way = -shift[rig.person.vertex_count :]
+        low = np.minimum(low, first + np.minimum(way.min(axis=0), 0))
+        high = np.maximum(high, first + taken.cutout.clean.shape[1::-1] + np.maximum(way.max(axis=0), 0))
+        if not np.allclose(travel(target, taken.fit), 0, atol=1e-3):
+            chin = pixels[rig.person.vertex_count + 8, :2]
+            low[0] = min(low[0], chin[0] - BESIDE[1] * width)
+            high[0] = max(high[0], chin[0] + BESIDE[1] * width)
+            high[1] = taken.plate.shape[0]
+    margin = width * FACE_REACH + 2 * warp.cell_px(width)
+    rows, columns = taken.plate.shape[:2]
+    low = np.maximum(np.floor(low - margin), 0).astype(int)
+    high = np.minimum(np.ceil(high + margin), [columns, rows]).astype(int)
+    if (high - low < 2).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def turn_shift(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> Float:
+    """Where every vertex (V, 2) comes from in the plate if only the head turns, as displacement in pixels."""
+    camera = to_camera(rig.person, taken.local, target, taken.fit)
+    return taken.pixels[:, :2] - to_pixels(camera, lens)[:, :2]
+
+
+def field_of(
+    rig: Rig,
+    index: Int,
+    bary: Float,
+    moved: Float,
+    trust: Float,
+    taken: Taken,
+    box: tuple[int, int, int, int],
+) -> warp.Field:
+    """The displacement to the plate and the change of light of the region.
+
+    `moved` (V, 5): what the head's turn does, the last two, goes on beyond the mesh, through hair and ears;
+    what the expression does ends soon.
+    """
+    face = face_width(taken.pixels[rig.person.vertex_count :])
+    cell = warp.cell_px(face)
+    reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
+    ramp = _ramp(box, taken.plate.shape)
+    return warp.spread(index, bary, rig.skin, moved.astype(np.float32), trust, cell, reach, ramp)
+
+
+def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:
+    """How far a turn goes on beyond the mesh, in face widths, by cell of the region (rows, columns).
+
+    Far beside the head; below the chin hair lies on the shoulders, which hold it.
+    """
+    points = taken.pixels[rig.person.vertex_count :, :2]
+    brow, chin = points[17:27].mean(axis=0), points[8]
+    down = chin - brow
+    x0, y0, width, height = box
+    x, y = (
+        first + cell * (np.arange(-(-size // cell)) + 0.5) - middle
+        for first, size, middle in ((x0, width, brow[0]), (y0, height, brow[1]))
+    )
+    below = (x[None] * down[0] + y[:, None] * down[1]) / max(float(down @ down), 1.0)
+    free = np.clip((HANGS - below) / (HANGS - HANGS_FROM), 0, 1)
+    out: Float = (FACE_REACH + (HAIR_REACH - FACE_REACH) * free**2).astype(np.float32)
+    return out
+
+
+def body_shift(
+    rig: Rig, taken: Taken, target: Fit, lens: Lens, box: tuple[int, int, int, int]
+) -> Float | None:
+    """The displacement (h, w, 2) of neck and shoulders that go with a traveling head; None if it stays."""
+    if np.allclose(travel(target, taken.fit), 0, atol=1e-3):
+        return None
+    pivots = np.stack([fit.rotation @ PIVOT + fit.translation for fit in (taken.fit, target)])
+    before, after = to_pixels(pivots.astype(np.float32), lens)[:, :2]
+    points = taken.pixels[rig.person.vertex_count :, :2] + (after - before)
+    brow, chin = points[17:27].mean(axis=0), points[8]
+    down = (chin - brow) / max(float(np.linalg.norm(chin - brow)), 1.0)
+    x0, y0, width, height = box
+    x = np.arange(width, dtype=np.float32) + 0.5 + x0 - chin[0]
+    y = np.arange(height, dtype=np.float32)[:, None] + 0.5 + y0 - chin[1]
+    tall = float((chin - brow) @ down)
+    below = (x * down[0] + y * down[1]) / tall
+    aside = np.abs(x * down[1] - y * down[0]) / face_width(points)
+    share = np.clip((below - SHOULDERS[0]) / (SHOULDERS[1] - SHOULDERS[0]), 0, 1)
+    share = share * np.clip((BESIDE[1] - aside) / (BESIDE[1] - BESIDE[0]), 0, 1)
+    down_ramp, across_ramp = _ramp(box, taken.plate.shape)
+    share = share * share * (3 - 2 * share) * np.minimum(down_ramp[:, None], across_ramp)
+    return (share[..., None] * (before - after)).astype(np.float32)
+
+
+def _ramp(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[Float, Float]:
+    """By row (h,) and by column (w,): 1 inside the region, 0 at borders that are not the picture's."""
+    x0, y0, width, height = box
+    sides = []
+    for first, size, whole_size in ((y0, height, shape[0]), (x0, width, shape[1])):
+        at = (np.arange(size, dtype=np.float32) + 0.5) / max(BORDER_SHARE * size, 1.0)
+        one = np.ones(size, np.float32)
+        ramp = np.minimum(at if first > 0 else one, at[::-1] if first + size < whole_size else one)
+        ramp = np.clip(ramp, 0, 1)
+        sides.append((ramp * ramp * (3 - 2 * ramp)).astype(np.float32))
+    return sides[0], sides[1]

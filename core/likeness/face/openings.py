@@ -1,0 +1,122 @@
+"""Lays eyes and the inside of the mouth into a redrawn face."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face import eyes, grain, mouth
+from likeness.face.fit import Fit, Lens
+from likeness.face.rig import EYES, Rig, ball_center, iris_axes, mean_gap
+from likeness.face.taken import Taken
+from likeness.head import points as dense
+from likeness.head.model import vertex_normals
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
+
+
+def lay_eyes(
+    rig: Rig,
+    taken: Taken,
+    target: Fit,
+    outlines: dict[str, Float],
+    lens: Lens,
+    origin: tuple[int, int],
+    color: Float,
+    matte: Float,
+) -> Float:
+    """Draw both eyes into `color` and `matte` in place; returns the layer (h, w, 4), premultiplied."""
+    layer = np.zeros((*matte.shape, 4), np.float32)
+    for side, name in enumerate(EYES):
+        eye = taken.eyes[side]
+        outline = outlines[name]
+        if eye is None or _eye_unmoved(taken, target, side, outline):
+            continue
+        ball = ball_center(rig.person, side, target, lens) - ball_center(rig.person, side, taken.fit, lens)
+        box = _local_box(outline, origin, matte.shape)
+        if box is None:
+            continue
+        x, y, width, height = box
+        ink, cover = eyes.draw_eye(
+            eye,
+            iris_axes(rig.person, side, target, lens),
+            outline,
+            -ball,
+            x + origin[0],
+            y + origin[1],
+            width,
+            height,
+        )
+        open_ = mean_gap(outline) / max(mean_gap(taken.outlines[name]), 1e-3)
+        if (slit := _slit(open_)) < 1:
+            ink = np.float32(slit) * np.minimum(ink, taken.light.white)  # no glint comes through lashes
+        _lay(ink, cover, color, matte, layer, x, y)
+    return layer
+
+
+def lay_mouth(
+    rig: Rig,
+    taken: Taken,
+    camera: Float,
+    pixels: Float,
+    outline: Float,
+    origin: tuple[int, int],
+    color: Float,
+    matte: Float,
+) -> Float:
+    """Draw the inside of the mouth into `color` and `matte` in place; returns its layer (h, w, 4)."""
+    layer = np.zeros((*matte.shape, 4), np.float32)
+    box = _local_box(outline, origin, matte.shape)
+    if box is None:
+        return layer
+    x, y, width, height = box
+    normals = vertex_normals(camera, rig.inside.triangles)
+    lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
+    lip_depth = float(camera[lips + rig.person.vertex_count, 2].mean())
+    ink, cover = mouth.draw_mouth(
+        taken.plate,
+        taken.mouth,
+        rig.inside,
+        pixels,
+        taken.light.at(normals),
+        mouth.highlight(taken.light, normals),
+        outline,
+        lip_depth,
+        (x + origin[0], y + origin[1], width, height),
+        taken.blur_px,
+    )
+    ink = grain.add(ink, cover, taken.grain, taken.seed)
+    _lay(ink, cover, color, matte, layer, x, y)
+    return layer
+
+
+def _lay(ink: Float, cover: Float, color: Float, matte: Float, layer: Float, x: int, y: int) -> None:
+    height, width = cover.shape
+    spot = (slice(y, y + height), slice(x, x + width))
+    color[spot][..., :3] += cover[..., None] * (ink - color[spot][..., :3])
+    matte[spot] = np.maximum(matte[spot], cover)
+    layer[spot][..., :3] = ink * cover[..., None]
+    layer[spot][..., 3] = cover
+
+
+def _slit(open_: float) -> float:
+    """How bright an eye is that is `open_` times as far open as in the plate: lashes darken a slit."""
+    return SLIT_LIGHT + (1 - SLIT_LIGHT) * float(np.clip(open_ / SLIT, 0, 1)) ** 2
+
+
+def _local_box(
+    outline: Float, origin: tuple[int, int], shape: tuple[int, ...]
+) -> tuple[int, int, int, int] | None:
+    low = np.maximum(np.floor(outline.min(axis=0)) - origin, 0).astype(int)
+    high = np.minimum(np.ceil(outline.max(axis=0)) - origin + 1, [shape[1], shape[0]]).astype(int)
+    if (high - low < 1).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _eye_unmoved(taken: Taken, target: Fit, side: int, outline: Float) -> bool:
+    still = np.allclose(taken.fit.gaze[side], target.gaze[side], atol=1e-3)
+    return bool(still and np.abs(taken.outlines[EYES[side]] - outline).max() < 0.15)

@@ -1,0 +1,147 @@
+"""A person's head made ready to be drawn: triangles, normals, and what a picture shows of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from likeness.face import mouth, references
+from likeness.face.fit import Fit, Lens
+from likeness.face.mouth import Inside
+from likeness.face.person import (
+    OPENINGS,
+    Person,
+    caps,
+    eye_axes,
+    opening,
+    outline_points,
+    to_pixels,
+)
+from likeness.head import points as dense
+from likeness.head.model import vertex_normals
+from likeness.render.raster import rasterize
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
+GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
+MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
+HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
+EYES = ("eye_left", "eye_right")
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`.
+
+    `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
+    `ears` (V,): which of all vertices are an ear's. `masks`: see `references.masks`.
+    """
+
+    person: Person
+    skin: Int
+    surface: Int
+    inside: Inside
+    nearest: Int
+    used: Int
+    ears: NDArray[np.bool_]
+    masks: Float
+
+
+def build_rig(person: Person) -> Rig:
+    """Collect the triangles that are drawn."""
+    surface = person.head.part("skin")
+    vertices = np.unique(surface)
+    points = person.rest[person.vertex_count :][: dense.SKIN_COUNT]
+    nearest = vertices[cKDTree(person.rest[vertices]).query(points)[1]].astype(np.int32)
+    skin = np.concatenate([surface, caps(person)])
+    ears = np.zeros(len(person.rest), bool)
+    ears[: person.vertex_count] = person.head.regions["ears"] > 0.5
+    return Rig(
+        person,
+        skin,
+        surface,
+        mouth.inside_of(person.head),
+        nearest,
+        np.unique(skin),
+        ears,
+        references.masks(person),
+    )
+
+
+def normals_of(rig: Rig, camera: Float) -> Float:
+    """Normals of vertices and of the skin's points, which borrow that of the nearest vertex."""
+    out = vertex_normals(camera, rig.surface)
+    first = rig.person.vertex_count
+    out[first : first + dense.SKIN_COUNT] = out[rig.nearest]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def facing_of(camera: Float, normals: Float) -> Float:
+    """Cosine between the normal and the way to the camera (V,); 1 for points, which have no normal."""
+    out = np.ones(len(camera), np.float32)
+    for v in range(len(camera)):
+        (x, y, z), (i, j, k) = camera[v], normals[v]
+        if i != 0 or j != 0 or k != 0:
+            out[v] = -(i * x + j * y + k * z) / np.sqrt(x * x + y * y + z * z)
+    return out
+
+
+def open_facing(rig: Rig, camera: Float, normals: Float) -> Float:
+    """The same, but 1 along eyes and mouth: between their outlines is what they show, not skin rolled in."""
+    out = facing_of(camera, normals)
+    for name in OPENINGS:
+        out[outline_points(rig.person, name)] = 1
+    return out
+
+
+def visible(rig: Rig, pixels: Float) -> Float:
+    """1 where the picture shows a vertex (V,), 0 where a nearer part of the head hides it."""
+    used = rig.used
+    low = np.floor(pixels[used, :2].min(axis=0)).astype(int) - 1
+    scale = min(1.0, 256 / float(np.ptp(pixels[used, :2], axis=0).max() + 1))
+    local = (pixels - np.array([*low, 0], np.float32)) * np.array([scale, scale, 1], np.float32)
+    size = np.ceil(local[used, :2].max(axis=0)).astype(int) + 2
+    _, _, depth = rasterize(local, rig.surface, int(size[0]), int(size[1]))
+    x, y = (np.clip(local[:, k].astype(int), 0, size[k] - 1) for k in (0, 1))
+    return (pixels[:, 2] < depth[y, x] + HIDDEN_CM).astype(np.float32)
+
+
+def trust_of(before: Float, after: Float) -> Float:
+    """How well the plate shows each vertex (V,), from its facing there and here: from 0.5 well enough."""
+    enough = np.minimum(before, after) / GRAZING
+    dense_enough = before / np.maximum(after, 1e-3) * MOST_STRETCH
+    return np.clip(np.minimum(enough, dense_enough) / 2, 0, 1).astype(np.float32)
+
+
+def outlines_of(person: Person, pixels: Float) -> dict[str, Float]:
+    """The outlines (N, 2) of eyes and mouth by name."""
+    return {name: opening(person, pixels, name) for name in (*EYES, "mouth")}
+
+
+def mean_gap(outline: Float) -> float:
+    """Mean height of an opening: its area over its width."""
+    x, y = outline.T
+    area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+    return area / max(float(np.ptp(x)), 1e-3)
+
+
+def iris_axes(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
+    return to_pixels(eye_axes(person, side, fit, IRIS_RADIUS_CM, IRIS_DEPTH_CM).astype(np.float32), lens)
+
+
+def ball_center(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
+    """The eyeball's center in pixels, at its front surface's depth."""
+    front = person.eye_centers[side] + [0.0, 0.0, IRIS_DEPTH_CM]
+    camera = (fit.rotation @ front + fit.translation).astype(np.float32)
+    return to_pixels(camera[None], lens)[0, :2]
+
+
+def face_width(points_px: Float) -> float:
+    return float(np.linalg.norm(points_px[0, :2] - points_px[16, :2])) + 1.0

@@ -1,0 +1,134 @@
+"""One plate frame taken apart: mesh in pixels, light, eyes, the inside of the mouth, head and background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face import eyes, grain, lips, mouth, warp
+from likeness.face.cutout import Cutout, cut, whole
+from likeness.face.fit import Fit, Lens
+from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
+from likeness.face.mouth import PlateMouth
+from likeness.face.person import to_camera, to_pixels
+from likeness.face.rig import EYES, Rig, facing_of, iris_axes, normals_of, outlines_of, visible
+from likeness.head import points as dense
+from likeness.head.model import vertex_normals
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One plate frame taken apart. `pixels` (V, 3) holds x, y and depth of vertices and points.
+
+    `local` (V, 3) are the same in head space, cm.
+    `blur_px` is the standard deviation of the plate's own blur;
+    `plate` is without what is before the face, which the cutout keeps.
+    `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
+    takes lips without teeth. `outlines` are those of eyes and mouth by name, (N, 2).
+    """
+
+    plate: Float
+    fit: Fit
+    cutout: Cutout
+    blur_px: float
+    grain: grain.Grain
+    seed: tuple[int, ...]
+    lip_slide: Float
+    local: Float
+    pixels: Float
+    outlines: dict[str, Float]
+    light: Light
+    level: Float
+    facing: Float
+    eyes: tuple[eyes.Eye | None, eyes.Eye | None]
+    mouth: PlateMouth
+
+
+def take(
+    rig: Rig,
+    plate: Float,
+    fit: Fit,
+    lens: Lens,
+    shown: Float | None = None,
+    seed: tuple[int, ...] = (0,),
+) -> Taken:
+    """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
+
+    `shown` (H, W, 3) is its display view: with it, the head is cut from its background; without, all of the
+    picture goes with the head.
+    """
+    person = rig.person
+    local = person.posed(fit.expression)
+    camera = to_camera(person, local, fit, fit)
+    pixels = to_pixels(camera, lens)
+    normals = normals_of(rig, camera)
+    points = pixels[person.vertex_count :, :2]
+    cutout = whole(plate) if shown is None else cut(plate, shown, points)
+    plate = cutout.bare(plate)
+    outlines = outlines_of(person, pixels)
+    lids = [outlines[name] for name in EYES]
+    axes = [iris_axes(person, side, fit, lens) for side in (0, 1)]
+    eyeball = _eyeball_color(plate, lids, axes)
+    light = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball)
+    fallback = light.white * EYEBALL_ALBEDO
+    taken_eyes = tuple(
+        eyes.take_eye(plate, outline, axis, fallback) for outline, axis in zip(lids, axes, strict=True)
+    )
+    inside_normals = vertex_normals(camera, rig.inside.triangles)
+    shade = light.at(inside_normals)
+    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, outlines["mouth"], shade)
+    level = np.log(np.maximum(light.level(normals), 0.2))
+    facing = facing_of(camera, normals) * visible(rig, pixels)
+    return Taken(
+        plate=plate,
+        fit=fit,
+        cutout=cutout,
+        blur_px=grain.blur(plate, points),
+        grain=grain.measure(plate, points),
+        seed=seed,
+        lip_slide=lips.slide(plate, person, pixels),
+        local=local,
+        pixels=pixels,
+        outlines=outlines,
+        light=light,
+        level=level,
+        facing=facing,
+        eyes=(taken_eyes[0], taken_eyes[1]),
+        mouth=plate_mouth,
+    )
+
+
+def _eyeball_color(plate: Float, outlines: list[Float], axes: list[Float]) -> Float | None:
+    """The seen eyeballs' bright tone (3,), or None when next to nothing of them is seen."""
+    seen = []
+    for outline, axis in zip(outlines, axes, strict=True):
+        x0, y0, width, height = mouth.box_around(outline, 1, plate.shape)
+        cover = warp.polygon(outline, x0, y0, width, height)
+        frame = eyes.disk_frame(axis)
+        if abs(np.linalg.det(frame[:, :2])) < 1e-6:
+            continue
+        local = eyes._disk_coordinates(frame, x0, y0, width, height)
+        ball = (cover > 0.99) & (np.hypot(local[..., 0], local[..., 1]) > 1.2)
+        seen.append(plate[y0 : y0 + height, x0 : x0 + width, :3][ball])
+    colors = np.concatenate(seen) if seen else np.zeros((0, 3), np.float32)
+    colors = colors[np.isfinite(colors).all(axis=1)]
+    return np.quantile(colors, 0.75, axis=0).astype(np.float32) if len(colors) >= 12 else None
+
+
+def _skin_samples(rig: Rig, plate: Float, pixels: Float, normals: Float) -> tuple[Float, Float]:
+    """Colors and normals at the points of cheeks, nose and forehead that face the camera."""
+    ids = np.arange(17, dense.SKIN_COUNT) + rig.person.vertex_count
+    near = rig.nearest[17:]
+    facing = normals[near, 2] < -0.2
+    x, y = pixels[ids, 0].astype(int), pixels[ids, 1].astype(int)
+    inside = facing & (x >= 0) & (y >= 0) & (x < plate.shape[1]) & (y < plate.shape[0])
+    if inside.sum() < 20:
+        gray = np.full((20, 3), 0.18, np.float32)
+        return gray, np.tile(np.array([0, 0, -1], np.float32), (20, 1))
+    colors = np.nan_to_num(plate[y[inside], x[inside], :3], posinf=0, neginf=0)
+    return colors.astype(np.float32), normals[near][inside]
