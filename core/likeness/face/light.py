@@ -8,6 +8,7 @@ z forward), so a surface that faces the camera has z = -1. Colors are scene-line
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numba
 import numpy as np
@@ -57,12 +58,17 @@ def basis(normals: Float) -> Float:
 def _level(normals: Float, shape: Float) -> Float:
     out = np.empty(len(normals), np.float32)
     for v in range(len(normals)):
-        x, y, z = normals[v]
-        level = shape[0] + shape[1] * x + shape[2] * y + shape[3] * z
-        level += shape[4] * x * y + shape[5] * y * z + shape[6] * x * z
-        level += shape[7] * (x * x - y * y) + shape[8] * (3 * z * z - 1)
-        out[v] = min(max(level, 0.15), 2.5)
+        out[v] = level_of(normals[v, 0], normals[v, 1], normals[v, 2], shape)
     return out
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def level_of(x: Any, y: Any, z: Any, shape: Float) -> Any:
+    """The irradiance, relative to its mean, of one unit normal."""
+    level = shape[0] + shape[1] * x + shape[2] * y + shape[3] * z
+    level += shape[4] * x * y + shape[5] * y * z + shape[6] * x * z
+    level += shape[7] * (x * x - y * y) + shape[8] * (3 * z * z - 1)
+    return min(max(level, 0.15), 2.5)
 
 
 def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face import folds
 from likeness.face.compose import compose
 from likeness.face.data_layers import data_layers
 from likeness.face.fit import Fit, Lens
@@ -47,10 +48,12 @@ def redraw(
     lens: Lens,
     layers: bool = True,
     lent: Sequence[Reference] = (),
+    wrinkles: float = 1.0,
 ) -> Drawn | None:
     """Draw the taken face as `target`; None when nothing moves or the face is out of the picture.
 
-    What the references in `lent` show better than the plate is taken from them.
+    What the references in `lent` show better than the plate is taken from them. The folds that the
+    expression lays into the skin are `wrinkles` times as deep as usual.
     """
     person = rig.person
     if unmoved(taken.fit, target):
@@ -79,6 +82,9 @@ def redraw(
     field = field_of(rig, index, bary, np.concatenate([shift - turn, light, turn], 1), trust, taken, box)
     body = body_shift(rig, taken, target, lens, box)
     color, matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), body, taken.light.tint)
+    relief = _relief(taken, target, lens, wrinkles)
+    if relief is not None:
+        folds.lay(relief, index, bary, rig.skin, normals, target.rotation, taken.light, RELIGHT, color, matte)
     eye_cover = lay_eyes(rig, taken, target, outlines, lens, (x0, y0), color, matte)
     mouth_cover = lay_mouth(rig, taken, camera, pixels, outlines["mouth"], (x0, y0), color, matte)
     if lent:
@@ -91,5 +97,16 @@ def redraw(
     out: dict[str, Float] = {}
     if layers:
         out = data_layers(rig, camera, normals, index, bary) | {"motion": motion}
+        if relief is not None:
+            folds.tilt(relief, index, bary, rig.skin, target.rotation, out["normal"])
         out["eyes"], out["mouth"] = eye_cover, mouth_cover
     return Drawn((x0, y0), color, matte, out)
+
+
+def _relief(taken: Taken, target: Fit, lens: Lens, wrinkles: float) -> folds.Relief | None:
+    """The folds that the target's expression adds to the plate's."""
+    if wrinkles <= 0:
+        return None
+    away = float(np.linalg.norm(taken.fit.translation))
+    size = folds.size_for(max(1.0, taken.blur_px) * away / lens.focal_px)
+    return folds.fold(target.expression - taken.fit.expression, wrinkles, size, taken.held)

@@ -29,7 +29,8 @@ class Taken:
     `blur_px` is the standard deviation of the plate's own blur;
     `plate` is without what is before the face, which the cutout keeps.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
-    takes lips without teeth. `outlines` are those of eyes and mouth by name, (N, 2).
+    takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex.
+    `outlines` are those of eyes and mouth by name, (N, 2).
     """
 
     plate: Float
@@ -47,6 +48,7 @@ class Taken:
     facing: Float
     eyes: tuple[eyes.Eye | None, eyes.Eye | None]
     mouth: PlateMouth
+    held: Float
 
 
 def take(
@@ -100,6 +102,7 @@ def take(
         facing=facing,
         eyes=(taken_eyes[0], taken_eyes[1]),
         mouth=plate_mouth,
+        held=np.zeros(len(pixels), np.float32),
     )
 
 

@@ -320,35 +320,6 @@ def _lip_distance(outline: Float, x: float, y: float) -> float:
     return np.sqrt(best) if inside else -np.sqrt(best)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _fold(lines: Float, groups: Int, x: float, y: float, z: float, age: float) -> tuple[float, float, int]:
-    """Depth in cm of the wrinkles at a place: by age, at their deepest, and the deepest's group."""
-    by_age, full, name = 0.0, 0.0, -1
-    for i in range(len(lines)):
-        w = lines[i, 6]
-        reach = 3.2 * w + 0.35
-        if min(lines[i, 0], lines[i, 3]) - reach > x or max(lines[i, 0], lines[i, 3]) + reach < x:
-            continue
-        if min(lines[i, 1], lines[i, 4]) - reach > y or max(lines[i, 1], lines[i, 4]) + reach < y:
-            continue
-        ex, ey, ez = lines[i, 3] - lines[i, 0], lines[i, 4] - lines[i, 1], lines[i, 5] - lines[i, 2]
-        px, py, pz = x - lines[i, 0], y - lines[i, 1], z - lines[i, 2]
-        t = (px * ex + py * ey + pz * ez) / (ex * ex + ey * ey + ez * ez + 1e-9)
-        t = min(1.0, max(0.0, t))
-        d = np.sqrt((px - t * ex) ** 2 + (py - t * ey) ** 2 + (pz - t * ez) ** 2) / w
-        if d > 3.2:
-            continue
-        # a valley with swollen banks
-        profile = np.exp(-d * d) - 0.32 * np.exp(-((d - 1.7) ** 2) * 1.6)
-        value = lines[i, 7] * lines[i, 9] * profile
-        old = step(lines[i, 8], lines[i, 8] + 40.0, age)
-        if abs(value * old) > abs(by_age):
-            by_age = value * old
-        if abs(value) > abs(full):
-            full, name = value, groups[i]
-    return by_age, full, name
-
-
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _paint(
     index: Int,
@@ -494,7 +465,7 @@ def _paint(
             height += 0.0022 * n3 + 0.0010 * fine + 0.004 * (0.15 + old) * n2
             # wrinkles
             wx, wy = abs(x) + 0.09 * n1 + 0.03 * n2, y + 0.09 * n1 + 0.03 * n2
-            aged, full, group = _fold(lines, line_group, wx, wy, z, n[AGE])
+            aged, full, group = wrinkles.fold_at(lines, line_group, wx, wy, z, n[AGE])
             aged *= min(1.3, max(0.35, 0.85 + 0.45 * n1 + 0.25 * n2))
             if old > 0.1:  # a net of fine creases
                 a, b, _ = cells((sx + 0.1 * n1) / 0.42, (sy + 0.05 * n2) / 0.30, sz / 0.42, seed + 41)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from likeness.head.model import Head
+from likeness.render.noise import step
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -20,6 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "eyes": ("eyeSquintLeft", "eyeSquintRight", "cheekSquintLeft", "cheekSquintRight"),
     "nose": ("noseSneerLeft", "noseSneerRight"),
     "smile": ("mouthSmileLeft", "mouthSmileRight", "mouthUpperUpLeft", "mouthUpperUpRight"),
+    "dimples": ("mouthDimpleLeft", "mouthDimpleRight"),
     "mouth": ("mouthFrownLeft", "mouthFrownRight", "mouthStretchLeft", "mouthStretchRight"),
     "lips": ("mouthPucker", "mouthFunnel"),
     "chin": ("mouthShrugLower",),
@@ -88,6 +91,7 @@ LINES: tuple[Line, ...] = (
     Line("smile", ((1.95, 0.0), (2.35, -0.7), (2.8, -1.6), (3.2, -2.6), (3.4, -3.6)), 0.16, 0.050, 28),
     Line("smile", ((3.9, -1.2), (4.3, -2.3), (4.3, -3.6)), 0.18, 0.026, 58),
     Line("smile", ((4.9, -0.6), (5.4, -2.0), (5.4, -3.6)), 0.16, 0.018, 66),
+    Line("dimples", ((3.55, -2.75), (3.75, -3.1), (3.8, -3.5)), 0.2, 0.030, 60),
     Line("mouth", ((2.75, -3.75), (2.95, -4.4), (2.9, -5.2), (2.65, -6.0)), 0.13, 0.036, 44),
     Line("mouth", ((3.6, -4.4), (3.75, -5.2), (3.5, -6.0)), 0.13, 0.018, 62),
     Line("chin", ((0.0, -5.35), (0.7, -5.3), (1.3, -5.05)), 0.16, 0.026, 42),
@@ -134,3 +138,35 @@ def _dense(values: NDArray[np.float64]) -> NDArray[np.float64]:
         np.linspace(0, len(values) - 1, 4 * len(values) - 3)
     )
     return out
+
+
+@numba.njit(cache=True, fastmath=True)
+def fold_at(lines: Float, groups: Int, x: float, y: float, z: float, age: float) -> tuple[float, float, int]:
+    """Depth in cm of the wrinkles at a place (|x|, y, z): by age, at their deepest, and the deepest's group.
+
+    `lines` and `groups` are from `segments`.
+    """
+    by_age, full, name = 0.0, 0.0, -1
+    for i in range(len(lines)):
+        w = lines[i, 6]
+        reach = 3.2 * w + 0.35
+        if min(lines[i, 0], lines[i, 3]) - reach > x or max(lines[i, 0], lines[i, 3]) + reach < x:
+            continue
+        if min(lines[i, 1], lines[i, 4]) - reach > y or max(lines[i, 1], lines[i, 4]) + reach < y:
+            continue
+        ex, ey, ez = lines[i, 3] - lines[i, 0], lines[i, 4] - lines[i, 1], lines[i, 5] - lines[i, 2]
+        px, py, pz = x - lines[i, 0], y - lines[i, 1], z - lines[i, 2]
+        t = (px * ex + py * ey + pz * ez) / (ex * ex + ey * ey + ez * ez + 1e-9)
+        t = min(1.0, max(0.0, t))
+        d = np.sqrt((px - t * ex) ** 2 + (py - t * ey) ** 2 + (pz - t * ez) ** 2) / w
+        if d > 3.2:
+            continue
+        # a valley with swollen banks
+        profile = np.exp(-d * d) - 0.32 * np.exp(-((d - 1.7) ** 2) * 1.6)
+        value = lines[i, 7] * lines[i, 9] * profile
+        old = step(lines[i, 8], lines[i, 8] + FULL_YEARS, age)
+        if abs(value * old) > abs(by_age):
+            by_age = value * old
+        if abs(value) > abs(full):
+            full, name = value, groups[i]
+    return by_age, full, name

@@ -84,7 +84,9 @@ def render(job: Job, frame: int) -> Layers:
     rig, lens = _rig(job, found), faces.lens_of(found)
     image, taken = _taken(job, rig, fit, lens, frame)
     layers = len(job.layers) > 1
-    drawn = reenact.redraw(rig, taken, wanted, lens, layers, lent=_lent(job, rig, taken))
+    wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
+    lent = _lent(job, rig, taken)
+    drawn = reenact.redraw(rig, taken, wanted, lens, layers, lent=lent, wrinkles=wrinkles)
     if drawn is None:
         return _untouched(job, image)
     return _layers(job, image, drawn, frame)
@@ -410,6 +412,16 @@ REANIMATE = Effect(
             0,
             1,
             group="Strength",
+            analyzed=False,
+        ),
+        Param(
+            "wrinkles",
+            "float",
+            1.0,
+            "Wrinkles",
+            "How deep smiles, frowns and raised brows fold the skin; less for a child, more for the old.",
+            0.0,
+            3.0,
             analyzed=False,
         ),
         Param(

@@ -1,0 +1,86 @@
+"""Folds of the skin: laid by the shapes of one side, relit by the plate's light, none where hair hangs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from likeness.face import folds, reenact
+from likeness.face.light import Light
+from likeness.face.person import to_camera
+from likeness.face.rig import normals_of
+from likeness.head.model import Head
+from likeness.render.raster import rasterize
+from tests.face.conftest import expression
+from tests.face.test_reenact import Stage
+
+SMILE = {"mouthSmile": 0.9}
+FLAT = np.eye(1, 9, dtype=np.float32)[0]
+
+
+@pytest.fixture(scope="module")
+def stage(head: Head) -> Stage:
+    return Stage(head)
+
+
+@pytest.fixture(scope="module")
+def bare(stage: Stage) -> np.ndarray:
+    return np.zeros(len(stage.person.rest), np.float32)
+
+
+def test_what_the_plate_shows_already_is_not_folded_again(bare: np.ndarray) -> None:
+    assert folds.fold(np.zeros(52), 1.0, 256, bare) is None
+    assert folds.fold(-expression(mouthSmile=0.5), 1.0, 256, bare) is None
+    assert folds.fold(expression(**SMILE), 0.0, 256, bare) is None
+
+
+def test_one_side_smiles_alone(bare: np.ndarray) -> None:
+    left = folds.fold(expression(mouthSmileLeft=0.9), 1.0, 256, bare)
+    both = folds.fold(expression(**SMILE), 1.0, 256, bare)
+    assert left is not None and both is not None
+    deep = [np.abs(relief.texels[..., 3]).sum() for relief in (left, both)]
+    assert deep[0] == pytest.approx(deep[1] / 2, rel=0.1)
+
+
+def _lit(stage: Stage, held: float, light: np.ndarray = FLAT) -> np.ndarray:
+    """How light changes over the smiling stage (h, w), by its logarithm."""
+    target = replace(stage.fit, expression=expression(**SMILE))
+    relief = folds.fold(target.expression, 1.0, 512, np.full(len(stage.person.rest), held, np.float32))
+    assert relief is not None
+    width, height = 640, 480
+    camera = to_camera(stage.person, stage.person.posed(target.expression), target, target)
+    index, bary, _ = rasterize(stage.pixels(target), stage.rig.skin, width, height)
+    color, matte = np.ones((height, width, 3), np.float32), np.zeros((height, width), np.float32)
+    lamp = Light(light, np.ones(3, np.float32))
+    normals = normals_of(stage.rig, camera)
+    folds.lay(relief, index, bary, stage.rig.skin, normals, target.rotation, lamp, 1.0, color, matte)
+    assert ((matte > 0) == (color != 1).any(axis=2)).all()
+    return np.log(color[..., 0])
+
+
+def test_a_fold_is_dark_and_thin(stage: Stage) -> None:
+    change = _lit(stage, held=0.0)
+    assert -0.6 < change.min() < -0.12
+    assert 0.001 < (change < -0.05).mean() < 0.03
+
+
+def test_light_from_aside_shows_its_banks(stage: Stage) -> None:
+    aside = np.array([0.8, 0.5, 0, -0.3, 0, 0, 0, 0, 0], np.float32)
+    assert _lit(stage, held=0.0, light=aside).max() > 0.05 > _lit(stage, held=0.0).max()
+
+
+def test_hair_before_the_face_is_not_folded(stage: Stage) -> None:
+    assert not _lit(stage, held=1.0).any()
+
+
+def test_the_normal_layer_shows_them(stage: Stage) -> None:
+    target = replace(stage.fit, expression=expression(**SMILE))
+    smooth, folded = (
+        reenact.redraw(stage.rig, stage.taken, target, stage.lens, wrinkles=much) for much in (0.0, 1.0)
+    )
+    assert smooth is not None and folded is not None
+    bent = np.abs(folded.layers["normal"] - smooth.layers["normal"]).max(axis=2)
+    assert bent.max() > 0.1 and 0.001 < (bent > 0.02).mean() < 0.1
+    assert np.linalg.norm(folded.layers["normal"], axis=2)[bent > 0] == pytest.approx(1, abs=1e-3)
