@@ -222,14 +222,14 @@ def _draw(
                 continue
             if top < 0:
                 top = y + 1.0 - cover[y, x]
-            _lerp(ball, x + shift[0], y + shift[1], under)
-            _lerp(glint, x + shift[0] - went[0], y + shift[1] - went[1], shine)
+            lerp(ball, x + shift[0], y + shift[1], under)
+            lerp(glint, x + shift[0] - went[0], y + shift[1] - went[1], shine)
             dx, dy = x + 0.5 - offset[0], y + 0.5 - offset[1]
             u = (inverse[0, 0] * dx + inverse[0, 1] * dy) / DISK_REACH
             v = (inverse[1, 0] * dx + inverse[1, 1] * dy) / DISK_REACH
             alpha = 0.0
             if abs(u) < 1 and abs(v) < 1:
-                _lerp(disk, (u + 1) * 0.5 * DISK - 0.5, (1 - v) * 0.5 * DISK - 0.5, iris)
+                lerp(disk, (u + 1) * 0.5 * DISK - 0.5, (1 - v) * 0.5 * DISK - 0.5, iris)
                 alpha = iris[3]
             near = max(1.0 - (y + 0.5 - top) / (SHADOW_HEIGHT * opening_px), 0.0)
             shade = 1.0 - SHADOW * near * (1.0 - under[3])
@@ -239,7 +239,7 @@ def _draw(
 
 
 @numba.njit(cache=True, fastmath=True, inline="always")
-def _lerp(picture: Float, x: float, y: float, out: Float) -> None:
+def lerp(picture: Float, x: float, y: float, out: Float) -> None:
     """Bilinear sample at index coordinates, borders repeated."""
     x = min(max(x, 0.0), picture.shape[1] - 1.001)
     y = min(max(y, 0.0), picture.shape[0] - 1.001)

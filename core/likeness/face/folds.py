@@ -33,11 +33,13 @@ WIDE_CM = 26.0  # the texture space from side to side
 SIZES = (512, 256)  # its texels a side: of 0.5 mm, the width of the narrowest fold, and for small faces
 COARSE = 1.4  # pixels of the plate: so wide may a texel be
 MIDDLE_CM = 0.8  # so near the middle, folds belong to both sides
-YEARS = (80.0, 45.0)  # a line that age draws in the first year does not fold a face; so many before, wholly
-WIDER = 1.25  # than what age engraves are folds that come and go
-SWELL, SWELL_CM = 1.6, 0.3  # what is folded sinks in about the line, by so much and so wide
+YEARS = (58.0, 26.0)  # a line that age draws in the first year does not fold a face; so many before, wholly
+WIDER = 1.5  # than what age engraves are folds that come and go
+SHARP = 0.6  # of its depth: skin that bends is not yet creased
+SWELL, SWELL_CM = 3.5, 0.4  # what is folded sinks in about the line, by so much and so wide
 FAR = 9.0  # times as wide as usual, a texel spans a gap
 LEAST_SLOPE = 2e-3  # a smaller one is none
+FOLDS_FROM = 0.2  # of a shape: less only stretches the skin
 LEAST_FOLD = 1e-3  # a weight below which nothing is folded
 HOLLOW = 5.0  # the logarithm of the light that a fold loses for each cm that it is deep
 MOST_LIGHT = (-0.7, 0.4)  # the most that folds take and give of its logarithm
@@ -82,13 +84,16 @@ def fold(change: Array, strength: float, size: int, held: Float) -> Relief | Non
     A fold that goes stays in the plate's skin. `held` (V,): see `Relief`.
     """
     all_folds, touched, uv, shape = _folds(size)
-    weights = [strength * min(float(np.maximum(change[f.shapes], 0).sum()), 1.0) for f in all_folds]
-    if max(weights) < LEAST_FOLD:
+    more = [float(np.maximum(change[f.shapes], 0).sum()) for f in all_folds]
+    weights = np.float32(strength) * np.clip(
+        (np.array(more, np.float32) - FOLDS_FROM) / (1 - FOLDS_FROM), 0, 1
+    )
+    if weights.max() < LEAST_FOLD:
         return None
     texels = np.zeros((*shape, 4), np.float32)
     for each, weight in zip(all_folds, weights, strict=True):
         if weight >= LEAST_FOLD:
-            texels.reshape(-1, 4)[each.texel] += np.float32(weight) * each.relief
+            texels.reshape(-1, 4)[each.texel] += weight * each.relief
     return Relief(texels, touched, uv, held)
 
 
@@ -150,7 +155,9 @@ def _folds(size: int) -> tuple[tuple[Fold, ...], NDArray[np.bool_], Float, tuple
     touched = np.zeros(len(skin), bool)
     for own, shapes in zip(depth, wrinkles.GROUPS.values(), strict=True):
         soft = ndimage.gaussian_filter(own, SWELL_CM * size / WIDE_CM, truncate=2.5)
-        relief = _slopes(index, places, own + np.float32(SWELL) * soft, (FAR * 2 * WIDE_CM / size) ** 2)
+        relief = _slopes(
+            index, places, np.float32(SHARP) * own + np.float32(SWELL) * soft, (FAR * 2 * WIDE_CM / size) ** 2
+        )
         for side, share in (("Left", left), ("Right", 1 - left)):
             half = (relief * share).reshape(-1, 4)
             texel = np.flatnonzero(np.abs(half).max(axis=1) > LEAST_SLOPE).astype(np.int32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from likeness.face.person import (
     to_pixels,
     travel,
 )
+from likeness.face.retarget import BLINKS
 from likeness.face.rig import EYES, Rig, face_width, mean_gap
 from likeness.face.taken import Taken
 
@@ -25,6 +28,7 @@ HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and 
 SHOULDERS = (-0.15, 0.35)  # below the chin, in its distance from the brows: there the body begins to follow
 BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there it ceases
 BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
+CARRIED_BLINK = 0.3  # a lid that closes farther does not carry the plate's pixels: see `lids`
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 
 
@@ -34,6 +38,16 @@ def unmoved(a: Fit, b: Fit) -> bool:
         and np.allclose(a.expression, b.expression, atol=1e-4)
         and np.allclose(a.gaze, b.gaze, atol=1e-4)
     )
+
+
+def with_open_lids(taken: Taken, target: Fit) -> Fit:
+    """The target with lids hardly farther closed than the plate's: so far these carry the plate's pixels."""
+    most = taken.fit.expression[BLINKS] + CARRIED_BLINK
+    if (target.expression[BLINKS] <= most).all():
+        return target
+    expression = target.expression.copy()
+    expression[BLINKS] = np.minimum(expression[BLINKS], most)
+    return replace(target, expression=expression)
 
 
 def slide_lids(person: Person, taken: Taken, outlines: dict[str, Float], lens: Lens, shift: Float) -> None:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from likeness.face import eyes, grain, mouth
 from likeness.face.fit import Fit, Lens
+from likeness.face.lids import lay_lashes, lay_lid
+from likeness.face.person import upper_count
+from likeness.face.retarget import BLINKS
 from likeness.face.rig import EYES, Rig, ball_center, iris_axes, mean_gap
 from likeness.face.taken import Taken
 from likeness.head import points as dense
@@ -15,6 +18,8 @@ from likeness.head.model import vertex_normals
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
+MADE_LID = (0.2, 0.45)  # blinks, beyond the plate's, from and to which a lid is made anew
+NO_SLIT_PX = 0.4  # a lower opening is closed
 SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
 
 
@@ -40,6 +45,9 @@ def lay_eyes(
         if box is None:
             continue
         x, y, width, height = box
+        closing, lid = _closing(taken, target, side), None
+        if closing > 0 and (lid := taken.lids[side]) is not None:
+            lay_lid(lid, closing, -ball, origin, color, matte)
         ink, cover = eyes.draw_eye(
             eye,
             iris_axes(rig.person, side, target, lens),
@@ -50,11 +58,22 @@ def lay_eyes(
             width,
             height,
         )
+        cover *= float(np.clip(mean_gap(outline) - NO_SLIT_PX, 0, 1))
         open_ = mean_gap(outline) / max(mean_gap(taken.outlines[name]), 1e-3)
         if (slit := _slit(open_)) < 1:
             ink = np.float32(slit) * np.minimum(ink, taken.light.white)  # no glint comes through lashes
         _lay(ink, cover, color, matte, layer, x, y)
+        if lid is not None:
+            margin = outline[: upper_count(name)]
+            lay_lashes(lid, closing, margin, taken.blur_px, origin, color, matte)
     return layer
+
+
+def _closing(taken: Taken, target: Fit, side: int) -> float:
+    """How much of a closing lid is made anew, from 0 to 1: what the plate's own cannot cover."""
+    more = float(target.expression[BLINKS[side]] - taken.fit.expression[BLINKS[side]])
+    share = float(np.clip((more - MADE_LID[0]) / (MADE_LID[1] - MADE_LID[0]), 0, 1))
+    return share * share * (3 - 2 * share)
 
 
 def lay_mouth(

@@ -26,6 +26,8 @@ PRESS = 1.15  # of the lips' gap at rest is taken for closed
 STICK_CM, STICK_FREE_CM = 0.22, 1.2  # lips that were sealed hold together at the corners, until so far open
 SEALED = 0.18  # an opening below this share of its rest height is closed
 
+OUTLINE_PARTS = 4  # places of an outline from each point to the next
+
 OPENINGS = {
     "mouth": ("lip_upper_inner", "lip_lower_inner"),
     "eye_left": ("lid_left_upper", "lid_left_lower"),
@@ -249,13 +251,18 @@ def opening(person: Person, pixels: Float, name: str) -> Float:
     return smooth_loop(pixels[outline_points(person, name), :2])
 
 
+def upper_count(name: str) -> int:
+    """So many places of an opening's outline, the first, are its upper edge."""
+    return OUTLINE_PARTS * (len(dense.GROUPS[OPENINGS[name][0]]) - 1) + 1
+
+
 def outline_points(person: Person, name: str) -> Int:
     """The points around an opening, in order, by their place among vertices and points."""
     upper, lower = (dense.GROUPS[g] for g in OPENINGS[name])
     return np.concatenate([upper, lower[::-1][1:-1]]) + person.vertex_count
 
 
-def smooth_loop(corners: Float, parts: int = 4) -> Float:
+def smooth_loop(corners: Float, parts: int = OUTLINE_PARTS) -> Float:
     """A closed Catmull-Rom curve through `corners` (N, D), `parts` samples from each to the next."""
     before, after = np.roll(corners, 1, 0), np.roll(corners, -1, 0)
     beyond = np.roll(corners, -2, 0)

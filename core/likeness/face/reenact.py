@@ -17,7 +17,16 @@ from likeness.face.compose import compose
 from likeness.face.data_layers import data_layers
 from likeness.face.fit import Fit, Lens
 from likeness.face.lending import borrow
-from likeness.face.motion import body_shift, field_of, parting, region, slide_lids, turn_shift, unmoved
+from likeness.face.motion import (
+    body_shift,
+    field_of,
+    parting,
+    region,
+    slide_lids,
+    turn_shift,
+    unmoved,
+    with_open_lids,
+)
 from likeness.face.openings import lay_eyes, lay_mouth
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
@@ -58,12 +67,13 @@ def redraw(
     person = rig.person
     if unmoved(taken.fit, target):
         return None
-    posed = person.posed(target.expression, person.sealed(taken.local))
-    camera = to_camera(person, posed, target, taken.fit)
-    pixels = to_pixels(camera, lens)
+    camera, pixels = _placed(rig, taken, target, lens)
     outlines = outlines_of(person, pixels)
-    shift = taken.pixels[:, :2] - pixels[:, :2]
-    slide_lids(person, taken, outlines, lens, shift)
+    carried, carrying = pixels, with_open_lids(taken, target)
+    if carrying is not target:
+        _, carried = _placed(rig, taken, carrying, lens)
+    shift = taken.pixels[:, :2] - carried[:, :2]
+    slide_lids(person, taken, outlines_of(person, carried), lens, shift)
     if (parted := parting(taken, outlines, lens)) > 0:
         shift += parted * taken.lip_slide
     turned = not np.allclose(taken.fit.head_pose, target.head_pose, atol=1e-6)
@@ -101,6 +111,13 @@ def redraw(
             folds.tilt(relief, index, bary, rig.skin, target.rotation, out["normal"])
         out["eyes"], out["mouth"] = eye_cover, mouth_cover
     return Drawn((x0, y0), color, matte, out)
+
+
+def _placed(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> tuple[Float, Float]:
+    """Vertices and points (V, 3) of the taken person as `target`: in camera space, and in pixels."""
+    posed = rig.person.posed(target.expression, rig.person.sealed(taken.local))
+    camera = to_camera(rig.person, posed, target, taken.fit)
+    return camera, to_pixels(camera, lens)
 
 
 def _relief(taken: Taken, target: Fit, lens: Lens, wrinkles: float) -> folds.Relief | None:

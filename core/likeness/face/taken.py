@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,20 @@ from numpy.typing import NDArray
 from likeness.face import eyes, grain, lips, mouth, warp
 from likeness.face.cutout import Cutout, cut, whole
 from likeness.face.fit import Fit, Lens
+from likeness.face.lids import Lid, take_lid
 from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
 from likeness.face.mouth import PlateMouth
-from likeness.face.person import to_camera, to_pixels
-from likeness.face.rig import EYES, Rig, facing_of, iris_axes, normals_of, outlines_of, visible
+from likeness.face.person import to_camera, to_pixels, upper_count
+from likeness.face.rig import (
+    EYES,
+    IRIS_RADIUS_CM,
+    Rig,
+    facing_of,
+    iris_axes,
+    normals_of,
+    outlines_of,
+    visible,
+)
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
 
@@ -49,6 +60,23 @@ class Taken:
     eyes: tuple[eyes.Eye | None, eyes.Eye | None]
     mouth: PlateMouth
     held: Float
+
+    @cached_property
+    def lids(self) -> tuple[Lid | None, Lid | None]:
+        """Both eyes' lids as they are when closed; made when they are first needed."""
+        return self._lid(0), self._lid(1)
+
+    def _lid(self, side: int) -> Lid | None:
+        eye = self.eyes[side]
+        if eye is None:
+            return None
+        outline, other = (self.outlines[EYES[k]] for k in (side, 1 - side))
+        upper = upper_count(EYES[side])
+        ends = np.linalg.norm(outline[[0, upper - 1]] - other.mean(axis=0), axis=1)
+        cm_px = eye.frame[:, :2] / np.float32(IRIS_RADIUS_CM)
+        lid = take_lid(self.plate, outline, upper, cm_px, inner_first=bool(ends[0] < ends[1]))
+        skin = grain.add(lid.skin[..., :3], lid.skin[..., 3], self.grain, self.seed)
+        return replace(lid, skin=np.dstack([skin, lid.skin[..., 3]]))
 
 
 def take(

@@ -1,0 +1,249 @@
+"""Lids that close: the skin that an open eye hid is made, and the lashes' dark line goes with its margin.
+
+An open eye shows next to nothing of the skin that a blink needs. Where it was, the skin about it is continued
+(`take_lid`); over it lies the margin, as dark as the plate's own, and from it the lashes hang (`lay_lid`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from likeness.face import fill
+from likeness.face.eyes import lerp
+from likeness.face.warp import polygon
+
+Float = NDArray[np.float32]
+
+ABOVE_CM, BELOW_CM, BESIDE_CM = 0.2, 0.15, 0.16  # about an eye's outline, what is no plain skin
+EDGE_PX = 0.8  # so soft is what a camera shows of it at least
+FEATHER_CM, TONE_CM = 0.07, 0.1
+PLAIN_CM = 0.1  # beyond the feathered edge skin is plain enough to be continued
+MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
+SKIN_CM = 0.42  # so far out is plain skin
+WHITE_CM, WHITER = (
+    0.35,
+    0.05,
+)  # how far beyond an eye as found its white may lie, and by how much it is whiter
+SAMPLES = 24  # along an upper lid
+LEAST_DARK, BARE = 0.5, 0.16  # of the skin's light, the line at most; none in this share at the inner corner
+LINE_CM, LINE_PX = 0.045, 0.6  # half the width of the margin's line, and its least
+LASH_CM, LASH_DARK, LASHES = 0.4, 0.55, 46  # how far lashes hang, how much they cover, and how many
+WIDEST_PX = 6  # of a margin around what is drawn
+
+
+@dataclass(frozen=True)
+class Lid:
+    """`skin` (h, w, 4) with first pixel `origin`: the plate without its eye, and how much of it is made.
+
+    `line` (SAMPLES, 3) is the color of the upper lid's margin from the inner corner on. `cm_px` (2, 2) are
+    the pixels of a centimeter to the right and up. `inner_first`: whether outlines begin at the nose.
+    """
+
+    skin: Float
+    origin: tuple[int, int]
+    line: Float
+    cm_px: Float
+    inner_first: bool
+
+
+def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first: bool) -> Lid:
+    """Make the closed lid of an eye of the plate (H, W, 3), scene-linear.
+
+    The first `upper` places of the `outline` (N, 2) are the upper lid's. `cm_px`, `inner_first`: see `Lid`.
+    """
+    wide = float(np.linalg.norm(cm_px[:, 0]))
+    margin = int(np.ceil(0.8 * wide)) + 2
+    low = np.floor(outline.min(axis=0)).astype(int) - margin
+    high = np.ceil(outline.max(axis=0)).astype(int) + margin
+    low, high = np.maximum(low, 0), np.minimum(high, [plate.shape[1], plate.shape[0]])
+    width, height = (int(n) for n in np.maximum(high - low, 1))
+    x0, y0 = int(low[0]), int(low[1])
+    crop = np.ascontiguousarray(plate[y0 : y0 + height, x0 : x0 + width, :3])
+    eye = polygon(_wider(outline, cm_px), x0, y0, width, height)
+    soft = ndimage.gaussian_filter(_with_white(eye, crop, wide), FEATHER_CM * wide, truncate=2.5)
+    plain = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
+    known = plain & np.isfinite(crop).all(axis=2)
+    skin = _continued(crop, known, TONE_CM * wide)
+    line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
+    return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
+
+
+def _continued(crop: Float, known: NDArray[np.bool_], tone_px: float) -> Float:
+    """A `crop` of the plate, smooth where it is not known: the tone of the skin about it goes on."""
+    clean = np.where(known[..., None], crop, 0)
+    share = ndimage.gaussian_filter(known.astype(np.float32), tone_px, truncate=2.5)
+    tone = ndimage.gaussian_filter(clean, (tone_px, tone_px, 0), truncate=2.5)
+    return fill.smooth(tone / np.maximum(share, 1e-4)[..., None], known)
+
+
+def _wider(outline: Float, cm_px: Float) -> Float:
+    """The outline (N, 2), wider by what belongs to the eye."""
+    inverse = np.linalg.inv(cm_px)
+    local = (outline - outline.mean(axis=0)) @ inverse.T
+    tangent = np.roll(local, -1, 0) - np.roll(local, 1, 0)
+    out = np.stack([tangent[:, 1], -tangent[:, 0]], 1)
+    out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
+    out *= np.sign((out * local).sum()) or 1.0
+    reach = np.stack([np.full(len(out), BESIDE_CM), np.where(out[:, 1] > 0, ABOVE_CM, BELOW_CM)], 1)
+    reach += EDGE_PX / float(np.linalg.norm(cm_px[:, 0]))
+    return (outline + (out * reach) @ cm_px.T).astype(np.float32)
+
+
+def _with_white(eye: Float, crop: Float, wide: float) -> Float:
+    """The cover (h, w) of an eye and of what of its white lies beyond, in a `crop` of the plate."""
+    color = np.nan_to_num(np.maximum(crop, 0), posinf=0)
+    white = color.min(axis=2) / np.maximum(color.max(axis=2), 1e-6)
+    near = ndimage.distance_transform_edt(eye < 0.5) < WHITE_CM * wide
+    skin = ~near
+    if not skin.any():
+        return eye
+    luma = color.mean(axis=2)
+    ball = near & (white > np.quantile(white[skin], 0.95) + WHITER) & (luma > np.median(luma[skin]))
+    labels, _ = ndimage.label(ndimage.binary_opening(ball | (eye > 0.5)))
+    of_eye = np.unique(labels[eye > 0.5])
+    grown = ndimage.binary_dilation(
+        np.isin(labels, of_eye[of_eye > 0]), iterations=max(1, round(2 * FEATHER_CM * wide))
+    )
+    return np.maximum(eye, grown & near).astype(np.float32)
+
+
+def _line(plate: Float, margin: Float, cm_px: Float) -> Float:
+    """The color (SAMPLES, 3) of the lid's dark line along its `margin` (N, 2), inner corner first."""
+    at = np.linspace(0, len(margin) - 1, SAMPLES)
+    place = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in (0, 1)], 1)
+    up = cm_px[:, 1]
+
+    def seen(cm: Float) -> Float:
+        where = place[:, None] + np.atleast_1d(cm)[None, :, None] * up
+        rows = [where[..., 1].ravel() - 0.5, where[..., 0].ravel() - 0.5]
+        each = [ndimage.map_coordinates(plate[..., k], rows, order=1, mode="nearest") for k in range(3)]
+        colors = np.stack(each, -1).reshape(len(place), -1, 3)
+        return np.nan_to_num(np.maximum(colors, 0), posinf=0).astype(np.float32)
+
+    about = seen(np.linspace(*MARGIN_CM, 7).astype(np.float32))
+    skin = np.median(seen(np.linspace(0.8, 1.2, 3).astype(np.float32) * SKIN_CM), axis=1)
+    dark = np.take_along_axis(about, about.sum(axis=2).argmin(axis=1)[:, None, None], 1)[:, 0]
+    along = np.linspace(0, 1, SAMPLES)
+    there = np.clip((along - 0.5 * BARE) / BARE, 0, 1)[:, None]
+    dark = np.minimum(dark, skin * (1 - (1 - LEAST_DARK) * there))
+    return ndimage.gaussian_filter1d(dark, 1.0, axis=0, mode="nearest").astype(np.float32)
+
+
+def lay_lid(
+    lid: Lid, share: float, moved: Float, origin: tuple[int, int], color: Float, matte: Float
+) -> None:
+    """Lay the made skin, `share` of it, over `color` (h, w, 3) of the region at `origin`, in place.
+
+    `moved` (2,): from the eye's place here to that in the plate, pixels. `matte` (h, w) grows by it.
+    """
+    height, width = lid.skin.shape[:2]
+    spot = _spot(np.array(lid.origin) - moved, (width, height), origin, matte.shape)
+    if spot is None:
+        return
+    shift = np.array([spot[1].start + origin[0], spot[0].start + origin[1]], np.float32) + moved - lid.origin
+    _lay_skin(lid.skin, shift.astype(np.float32), np.float32(share), color[spot], matte[spot])
+
+
+def lay_lashes(
+    lid: Lid,
+    share: float,
+    margin: Float,
+    blur_px: float,
+    origin: tuple[int, int],
+    color: Float,
+    matte: Float,
+) -> None:
+    """Draw `share` of the dark line and of the lashes along the upper lid's `margin` (N, 2), in place.
+
+    `blur_px`: standard deviation of the plate's own blur.
+    """
+    wide = float(np.linalg.norm(lid.cm_px[:, 0]))
+    reach = int(np.ceil((LASH_CM + 3 * LINE_CM) * wide)) + 2
+    low, high = np.floor(margin.min(axis=0)) - reach, np.ceil(margin.max(axis=0)) + reach
+    spot = _spot(low, tuple(high - low), origin, matte.shape)
+    if spot is None:
+        return
+    first = np.array([spot[1].start + origin[0], spot[0].start + origin[1]], np.float32)
+    path = margin if lid.inner_first else margin[::-1]
+    down = -lid.cm_px[:, 1] / max(float(np.linalg.norm(lid.cm_px[:, 1])), 1e-6)
+    half = np.hypot(max(LINE_CM * wide, LINE_PX), blur_px)
+    _lay_line(
+        np.ascontiguousarray(path - first, np.float32), lid.line, down.astype(np.float32),
+        np.float32(half), np.float32(LASH_CM * wide), np.float32(share), color[spot], matte[spot],
+    )  # fmt: skip
+
+
+def _spot(low: Any, size: Any, origin: tuple[int, int], shape: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """The part of a region of that `shape` that a box of the picture covers; None if it is beside it."""
+    first = np.floor(np.asarray(low) - origin).astype(int)
+    last = np.minimum(first + np.ceil(size).astype(int) + 1, [shape[1], shape[0]])
+    first = np.maximum(first, 0)
+    if (last - first < 1).any():
+        return None
+    return slice(int(first[1]), int(last[1])), slice(int(first[0]), int(last[0]))
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp", "afn"})
+def _lay_skin(skin: Float, shift: Float, share: Any, color: Float, matte: Float) -> None:
+    rows, columns = skin.shape[:2]
+    made = np.empty(4, np.float32)
+    for y in range(matte.shape[0]):
+        for x in range(matte.shape[1]):
+            px, py = x + shift[0], y + shift[1]
+            if px < 0 or py < 0 or px > columns - 1 or py > rows - 1:
+                continue
+            lerp(skin, px, py, made)
+            alpha = share * made[3]
+            if alpha <= 0:
+                continue
+            for k in range(3):
+                color[y, x, k] += alpha * (made[k] - color[y, x, k])
+            matte[y, x] = max(matte[y, x], alpha)
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp", "afn"})
+def _lay_line(
+    path: Float, line: Float, down: Float, half: Any, long: Any, share: Any, color: Float, matte: Float
+) -> None:
+    count = len(path)
+    for y in range(matte.shape[0]):
+        for x in range(matte.shape[1]):
+            px, py = x + 0.5, y + 0.5
+            best, along, aside = 1e9, 0.0, 0.0
+            for i in range(count - 1):
+                ex, ey = path[i + 1, 0] - path[i, 0], path[i + 1, 1] - path[i, 1]
+                t = ((px - path[i, 0]) * ex + (py - path[i, 1]) * ey) / (ex * ex + ey * ey + 1e-9)
+                t = min(max(t, 0.0), 1.0)
+                dx, dy = px - path[i, 0] - t * ex, py - path[i, 1] - t * ey
+                d = dx * dx + dy * dy
+                if d < best:
+                    best, along = d, (i + t) / (count - 1)
+                    aside = dx * down[0] + dy * down[1]
+            away = np.sqrt(best)
+            if away > long + 3 * half:
+                continue
+            taper = min(1.0, 0.35 + 3.0 * along) * min(1.0, 6.0 * (1.0 - along) + 0.3)
+            alpha = taper * np.exp(-((away / half) ** 2))
+            if aside > 0:  # lashes hang outward, longest in the outer half
+                root = along - 0.10 * (along - 0.35) * aside / long
+                tip = long * (0.35 + 0.65 * np.sin(np.pi * min(0.15 + 0.75 * along, 1.0)))
+                tip *= 0.8 + 0.2 * np.sin(root * LASHES * 2.4)
+                strand = 0.55 + 0.45 * np.sin(root * LASHES * 2 * np.pi)
+                hang = max(0.0, 1.0 - away / tip)
+                bare = min(max((along - 0.12) / 0.2, 0.0), 1.0) * min(1.0, 12.0 * (1.0 - along))
+                alpha = max(alpha, LASH_DARK * bare * strand * hang)
+            alpha *= share
+            if alpha < 4e-3:
+                continue
+            at = min(along, 0.9999) * (len(line) - 1)
+            n = int(at)
+            for k in range(3):
+                ink = line[n, k] + (at - n) * (line[n + 1, k] - line[n, k])
+                color[y, x, k] += alpha * (min(ink, color[y, x, k]) - color[y, x, k])
+            matte[y, x] = max(matte[y, x], min(2.0 * alpha, 1.0))

@@ -1,0 +1,79 @@
+"""A closed lid: plain skin where the eye was, and the dark line of its margin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.face import lids
+
+WIDE = 20.0  # pixels of a centimeter
+CM_PX = np.array([[WIDE, 0], [0, -WIDE]], np.float32)
+SKIN, WHITE, LINE = (0.5, 0.33, 0.25), (0.75, 0.73, 0.7), (0.06, 0.04, 0.03)
+MIDDLE, HALF = np.array([80.0, 60.0]), np.array([30.0, 11.0])
+UPPER = 33
+
+
+def outline() -> np.ndarray:
+    """An ellipse, its upper edge first, from the left."""
+    angle = np.r_[np.linspace(np.pi, 0, UPPER), np.linspace(0, -np.pi, UPPER)[1:-1]]
+    return (MIDDLE + HALF * np.stack([np.cos(angle), -np.sin(angle)], 1)).astype(np.float32)
+
+
+def plate(beyond_px: float = 0.0) -> np.ndarray:
+    """Skin, an eye that is larger than its outline by so much below, and a dark margin above it."""
+    y, x = np.mgrid[:120, :160].astype(np.float32) + 0.5
+    out = np.broadcast_to(np.array(SKIN, np.float32), (120, 160, 3)).copy()
+    far = np.hypot((x - MIDDLE[0]) / HALF[0], (y - MIDDLE[1]) / (HALF[1] + beyond_px * (y > MIDDLE[1])))
+    out[far < 1] = WHITE
+    out[(np.abs(far - 1) < 0.12) & (y < MIDDLE[1])] = LINE
+    return out
+
+
+def closed(picture: np.ndarray, blur_px: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """The picture with its eye closed along the lower half of its outline, and where it changed."""
+    lid = lids.take_lid(picture, outline(), UPPER, CM_PX, inner_first=True)
+    color, matte = picture.copy(), np.zeros(picture.shape[:2], np.float32)
+    lids.lay_lid(lid, 1.0, np.zeros(2, np.float32), (0, 0), color, matte)
+    margin = outline()[:UPPER] * [1, -0.8] + [0, 1.8 * MIDDLE[1]]
+    lids.lay_lashes(lid, 1.0, margin.astype(np.float32), blur_px, (0, 0), color, matte)
+    return color, matte
+
+
+@pytest.mark.parametrize("beyond_px", [0.0, 4.0])
+def test_skin_is_where_the_eye_was(beyond_px: float) -> None:
+    color, _ = closed(plate(beyond_px))
+    assert color[..., 2].max() < SKIN[2] + 0.03
+    above = color[int(MIDDLE[1]) - 12 : int(MIDDLE[1]), 60:100]
+    assert above == pytest.approx(np.broadcast_to(SKIN, above.shape), abs=0.03)
+
+
+def test_the_margin_is_as_dark_as_the_plates() -> None:
+    color, _ = closed(plate())
+    line = np.median(color[:, 75:95].min(axis=0), axis=0)
+    assert line == pytest.approx(LINE, abs=0.06)
+    assert color.argmin(axis=0)[85, 0] == pytest.approx(MIDDLE[1] + 0.8 * HALF[1], abs=2)
+
+
+def test_the_inner_corner_is_bare() -> None:
+    color, _ = closed(plate())
+    assert color[..., 0].min(axis=0)[52] > 1.5 * color[..., 0].min(axis=0)[90]
+
+
+def test_a_soft_plate_gets_a_soft_line() -> None:
+    hard, soft = (closed(plate(), blur)[0][:, 85, 0] for blur in (0.0, 2.0))
+    assert np.abs(np.diff(soft)).max() < 0.7 * np.abs(np.diff(hard)).max()
+
+
+def test_what_does_not_change_is_not_in_the_matte() -> None:
+    color, matte = closed(plate())
+    assert not (color != plate())[matte == 0].any()
+    assert not matte[:20].any() and matte.max() == 1
+
+
+def test_an_eye_beyond_the_region_draws_nothing() -> None:
+    lid = lids.take_lid(plate(), outline(), UPPER, CM_PX, inner_first=True)
+    color, matte = np.ones((20, 20, 3), np.float32), np.zeros((20, 20), np.float32)
+    lids.lay_lid(lid, 1.0, np.zeros(2, np.float32), (500, 500), color, matte)
+    lids.lay_lashes(lid, 1.0, outline()[:UPPER], 0.0, (500, 500), color, matte)
+    assert (color == 1).all() and not matte.any()
