@@ -231,6 +231,40 @@ def test_hair_grows_on_the_scalp_and_stays_outside_of_the_head(style):
     assert inside.mean() < 0.002
 
 
+def scalp_hair(look):
+    nobody = np.zeros(len(load_head().identity_basis), np.float32)
+    return next(c for c in hair.grow_hair(look, nobody) if c.name == "hair").points
+
+
+@pytest.mark.parametrize("style", ["long", "bob", "fringe"])
+def test_hair_that_hangs_lies_on_the_skull_and_falls_straight(style):
+    """It stood 5 cm off beside the eyes and ran in again to the neck, as a helmet does."""
+    points = scalp_hair(Look(style=style)).reshape(-1, 3)
+    skin = load_head().mean[np.unique(load_head().part("skin"))]
+
+    def half_width(at, y):
+        return np.quantile(np.abs(at[np.abs(at[:, 1] - y) < 0.7, 0]), 0.98)
+
+    assert half_width(points, 7) - half_width(skin, 7) < 3.2
+    assert half_width(points, -4) > half_width(points, 3) - 0.7
+
+
+def test_a_bob_ends_at_one_height_and_a_fringe_above_the_eyes():
+    for length, level in ((0.0, -2.5), (1.0, -9.5)):
+        ends = scalp_hair(Look(style="bob", hair_length=length))[:, -1, 1]
+        assert np.abs(np.median(ends) - level) < 0.3
+        assert np.quantile(ends, 0.01) > level - 1.2
+    ends = scalp_hair(Look(style="fringe"))[:, -1]
+    brow = ends[(ends[:, 2] > 8) & (np.abs(ends[:, 0]) < 4)]
+    assert len(brow) > 300 and np.quantile(brow[:, 1], 0.02) > 6.0
+
+
+def test_no_hair_is_thrown_out_of_the_nape():
+    """Roots in the fold behind the jaw made a tail of 10 cm under an afro."""
+    points = scalp_hair(Look(style="afro", hair_length=0.25))
+    assert points[..., 1].min() > -8.0
+
+
 @pytest.mark.parametrize("style", ["long", "bob"])
 def test_no_hair_hangs_by_itself(style):
     """In the middle of its way a hair has others within 1.5 cm, or it reads as a crack before the skin."""

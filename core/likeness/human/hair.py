@@ -30,7 +30,8 @@ Int = NDArray[np.int32]
 class Style:
     """How scalp hair falls: see `strands.grow`. `length` at `Look.hair_length` 0 and 1, `layer` in cm.
 
-    `fade` shortens the sides; `fringe` is the length over the forehead, 0 where it is not cut.
+    `fade` shortens the sides. `level` is the height (cm) where hanging hair is cut, at `Look.hair_length` 0
+    and 1, and `fringe` where that over the forehead is.
     """
 
     length: tuple[float, float]
@@ -44,7 +45,8 @@ class Style:
     turns: float = 0.9
     clear: float = 0.0
     fade: float = 0.0
-    fringe: float = 0.0
+    level: tuple[float, float] | None = None
+    fringe: float | None = None
     hug: float = 0.0
     steps: int = 12
     count: int = 15000
@@ -59,48 +61,49 @@ STYLES: dict[str, Style] = {
     "slick_back": Style(
         (5.0, 12.0), 1.3, strands.DIRECTION, (0, 0.05, -1.0), 0.9, 0.25, 0.2, fade=0.55, hug=0.85
     ),
-    "afro": Style((4.0, 13.0), 0.4, strands.AWAY, (0, 3, 0), 0.5, 0.5, 0.02, 1.0, 1.2, steps=14),
+    "afro": Style((4.0, 13.0), 0.4, strands.AWAY, (0, 3, 0), 0.5, 0.5, 0.02, 1.0, 1.2, fade=0.75, steps=14),
     "curly": Style((6.0, 15.0), 2.0, strands.AWAY, (0, 11, -1), 0.3, 0.4, 0.25, 0.75, 0.9, 0.9, steps=15),
     "bob": Style(
-        (14.0, 22.0),
-        1.6,
+        (30.0, 34.0),
+        1.3,
         strands.PART,
-        (1.6, -0.4, -0.05),
+        (1.6, -0.75, -0.12),
         0.4,
-        0.10,
-        0.9,
         0.04,
-        clear=1.1,
-        hug=0.7,
-        steps=14,
+        0.9,
+        0.05,
+        clear=0.7,
+        level=(-2.5, -9.5),
+        hug=0.96,
+        steps=24,
     ),
     "long": Style(
-        (26.0, 46.0),
-        1.8,
+        (34.0, 50.0),
+        1.4,
         strands.PART,
-        (0.2, -0.45, -0.1),
+        (0.2, -0.75, -0.15),
         0.4,
-        0.12,
+        0.04,
         0.9,
-        0.07,
-        clear=1.0,
-        hug=0.7,
-        steps=18,
+        0.08,
+        clear=0.7,
+        hug=0.96,
+        steps=26,
     ),
     "bun": Style((13.0, 16.0), 0.9, strands.TO_POINT, (0, 8.5, -9.5), 1.0, 0.12, 0.0, 0.03),
     "fringe": Style(
-        (20.0, 34.0),
-        1.6,
+        (26.0, 40.0),
+        1.3,
         strands.AWAY,
         (0, 13, -2),
         0.4,
-        0.10,
+        0.04,
         0.8,
-        0.05,
+        0.06,
         clear=0.5,
-        fringe=5.5,
-        hug=0.6,
-        steps=16,
+        fringe=7.2,
+        hug=0.96,
+        steps=24,
     ),
 }
 
@@ -197,9 +200,7 @@ def _scalp(
     n = len(chosen)
     low, high = style.length
     length = (low + (high - low) * look.hair_length) * rng.uniform(0.82, 1.08, n) * full**0.5
-    front = (place[:, 2] > 4.0) & (np.abs(place[:, 0]) < 5.5) & (style.fringe > 0)
-    if style.fringe:
-        length[front] = style.fringe + rng.normal(0, 0.25, int(front.sum()))
+    front = (place[:, 2] > 1.0) & (np.abs(place[:, 0]) < 5.5) & (style.fringe is not None)
     if style.fade:
         length *= np.clip(1 - style.fade * (1 - (place[:, 1] - 2.0) / 8.0), 1 - style.fade, 1.0)
     layer = rng.random(n)
@@ -218,13 +219,18 @@ def _scalp(
         style.curl,
         style.turns,
         style.clear,
-        rng.uniform(0, 6.28, n).astype(np.float32),
+        _phases(place, style.curl, rng),
         style.steps,
         style.hug,
     )
     if style.curl < 0.5:
-        grown = _clump(grown, rng)
-    free = front | ~_before_face(grown)
+        grown = _clump(_clump(grown, rng, 160, 0.4), rng, 14, 0.55)
+    if style.level is not None:
+        level = style.level[0] + (style.level[1] - style.level[0]) * look.hair_length
+        grown = _cut(grown, level + rng.normal(0, 0.3, n))
+    if style.fringe is not None:
+        grown[front] = _cut(grown[front], style.fringe + rng.normal(0, 0.25, int(front.sum())))
+    free = (front | ~_before_face(grown)) & ~_thrown(grown)
     if style.gravity > 0.5:
         free &= ~_strays(grown)
     grown, chosen, layer, full, n = grown[free], chosen[free], layer[free], full[free], int(free.sum())
@@ -243,10 +249,43 @@ def _scalp(
     )
 
 
+def _phases(place: Float, curl: float, rng: np.random.Generator, locks: int = 90) -> Float:
+    """Where the waves of strands from `place` (N, 3) begin: alike within a lock, where hair is not curly."""
+    from scipy.spatial import cKDTree
+
+    if curl > 0.5:
+        return rng.uniform(0, 6.28, len(place)).astype(np.float32)
+    leaders = rng.choice(len(place), min(locks, len(place)), replace=False)
+    _, nearest = cKDTree(place[leaders]).query(place)
+    phase = rng.uniform(0, 6.28, len(leaders))[nearest] + rng.normal(0, 0.5, len(place))
+    return np.asarray(phase, np.float32)
+
+
+def _cut(grown: Float, level: NDArray[np.float64]) -> Float:
+    """Strands (N, S, 3) that end where they first fall below `level` (N,), with as many points."""
+    steps = grown.shape[1]
+    below = grown[:, :, 1] < level[:, None]
+    first = np.where(below.any(axis=1), below.argmax(axis=1), steps - 1).clip(1)
+    row = np.arange(len(grown))
+    above, under = grown[row, first - 1, 1], grown[row, first, 1]
+    part = np.clip((above - level) / np.maximum(above - under, 1e-6), 0, 1)
+    last = np.where(below.any(axis=1), first - 1 + part, steps - 1)
+    at = last[:, None] * np.linspace(0, 1, steps)
+    i = np.minimum(at.astype(int), steps - 2)
+    f = (at - i)[..., None]
+    return np.asarray(grown[row[:, None], i] * (1 - f) + grown[row[:, None], i + 1] * f, np.float32)
+
+
 def _before_face(grown: Float) -> NDArray[np.bool_]:
     """Which strands (N, S, 3) hang before the face."""
     x, y, z = np.moveaxis(grown, 2, 0)
     return np.asarray(((np.abs(x) < 5.2) & (y < 8.0) & (y > -9.0) & (z > 7.5)).any(axis=1))
+
+
+def _thrown(grown: Float) -> NDArray[np.bool_]:
+    """Which strands (N, S, 3) grow in a fold of the skin, from where the head's map throws them out."""
+    step = np.linalg.norm(np.diff(grown, axis=1), axis=2)
+    return np.asarray(step[:, 0] > 2.5 * np.median(step, axis=1) + 0.3)
 
 
 def _strays(grown: Float, companions: int = 8, reach: float = 1.0) -> NDArray[np.bool_]:
@@ -281,7 +320,8 @@ def _clump(grown: Float, rng: np.random.Generator, size: int = 14, hold: float =
     from scipy.spatial import cKDTree
 
     leaders = rng.choice(len(grown), max(1, len(grown) // size), replace=False)
-    _, nearest = cKDTree(grown[leaders, 0]).query(grown[:, 0])
+    third = grown.shape[1] // 3  # by where they go: at a part, neighbors go to different sides
+    _, nearest = cKDTree(grown[leaders, third]).query(grown[:, third])
     leader = grown[leaders[nearest]]
     offset = grown[:, :1] - leader[:, :1]
     t = np.linspace(0, 1, grown.shape[1])[None, :, None] ** 1.3

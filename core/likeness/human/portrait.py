@@ -17,6 +17,7 @@ from likeness.render.studio import CLEAR, OPAQUE, STRAND, Lamp, Light, Surface, 
 
 Float = NDArray[np.float32]
 
+SAMPLES = 1280  # at least, along a side
 CAMERA_CM = 95.0  # from the face: a portrait lens
 LIGHTS: dict[str, Light] = {
     "soft": Light(
@@ -184,8 +185,9 @@ def _both_sides(weights: Mapping[str, float]) -> dict[str, float]:
 EXPRESSIONS = {name: (_both_sides(weights), gaze) for name, (weights, gaze) in _FACES.items()}
 
 
-def picture(sitter: Sitter, view: View, light: Light, size: int, sharp: int = 2) -> Float:
-    """A linear picture (size, size, 3) of a sitter."""
+def picture(sitter: Sitter, view: View, light: Light, size: int) -> Float:
+    """A linear picture (size, size, 3) of a sitter; small ones take more samples, for lashes and brows."""
+    sharp = max(2, -(-SAMPLES // size))
     character, weights = sitter.character, view.weights
     matrix = camera(character, view.yaw_deg)
     gaze = np.tile(np.radians(np.array(view.gaze_deg, np.float32)), (2, 1))

@@ -102,9 +102,10 @@ def grow(
     """Strands (N, steps, 3) from `roots` (N, 3). `length` and `layer` (height above the skin) are (N,) in cm.
 
     `comb` is a point or direction by `comb_kind`; `face_clear` pushes strands sideways off the face; `hug`
-    0..1 takes off what leads them away from the head.
+    0..1 takes off what leads them away from the head, which hair that hangs leaves below the ears.
     """
     count = len(roots)
+    hangs = gravity[1] < -0.5
     out = np.zeros((count, steps, 3), np.float32)
     for n in range(count):
         px, py, pz = roots[n, 0], roots[n, 1], roots[n, 2]
@@ -146,7 +147,8 @@ def grow(
             if hug > 0 and s > 0:
                 qx, qy, qz = px - center[0], py - center[1], pz - center[2]
                 r = np.sqrt(qx * qx + qy * qy + qz * qz) + 1e-6
-                away = hug * max(0.0, (vx * qx + vy * qy + vz * qz) / r) / r
+                hold = hug * min(1.0, max(0.0, 0.25 * py)) if hangs else hug
+                away = hold * max(0.0, (vx * qx + vy * qy + vz * qz) / r) / r
                 vx, vy, vz = vx - away * qx, vy - away * qy, vz - away * qz
             length_v = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-6
             vx, vy, vz = vx / length_v, vy / length_v, vz / length_v
