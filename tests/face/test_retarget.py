@@ -60,6 +60,13 @@ class TestRelative:
         after = retarget.target(plate(), driver(), 1, 0, params(head_position=1.0))
         assert np.allclose(after.translation, [1, 2, 65])
 
+    def test_a_driver_beyond_its_neutral_takes_the_plate_a_little_beyond_its_rest(self) -> None:
+        weights = np.stack([expression(mouthSmile=0.5, jawOpen=0.5), expression()])
+        smiling = retarget.Driver(make(weights), np.zeros((2, 3)))
+        after = retarget.target(plate(mouthSmile=0.3), smiling, 1, 0, params())
+        assert after.expression[SMILE] == pytest.approx(-0.2)
+        assert after.expression[JAW] == 0  # a closed jaw closes no further
+
 
 class TestAbsolute:
     def test_it_replaces_the_plates_expression(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from likeness.face.fit import Fit, default_lens, rotation_vector
 from likeness.face.landmarks import Points
-from likeness.face.shot import choose_keys, estimate_lens, solve_frames, solve_person
+from likeness.face.shot import choose_keys, estimate_lens, fit_frames, solve_person, tie_frames
 from likeness.head.model import Head
 from likeness.performance import ARKIT
 from tests.face.conftest import SIZE, Scene, scene
@@ -36,7 +36,8 @@ def shot_of(head: Head, frames: int, noise_px: float, still: bool = False) -> li
 def solved(head: Head, scenes: list[Scene]) -> list[Fit]:
     found: list[Points] = [s.points for s in scenes]
     person = solve_person(head, found, scenes[0].lens)
-    return solve_frames(head, person, found, [(0, len(found))])
+    runs = [(0, len(found))]
+    return tie_frames(head, person, found, runs, fit_frames(head, person, found, runs))
 
 
 def test_motion_is_followed(head: Head) -> None:

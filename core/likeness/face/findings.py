@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face.align import lay_shot
 from likeness.face.fit import DEFAULT_MM, Fit, Lens, Shot, default_lens, project, skin_points
 from likeness.face.likeness import choose_like, person_in
-from likeness.face.shot import estimate_lens, solve_frames, solve_person
+from likeness.face.shot import estimate_lens, fit_frames, solve_person, tie_frames
 from likeness.face.track import MOST_FACES, Pictures, Track, follow_all
 from likeness.head.model import Head, load_head
 
@@ -60,7 +62,9 @@ def _fitted(
     head: Head, track: Track, lens: Lens, size: tuple[int, int], check: Callable[[], None]
 ) -> dict[str, Any]:
     shot = solve_person(head, track.seen, lens)
-    return pack(track, shot, solve_frames(head, shot, track.points, track.runs, check), size)
+    fits = fit_frames(head, shot, track.points, track.runs, check)
+    track = replace(track, points=lay_shot(head, shot, track.points, track.runs, fits, check))
+    return pack(track, shot, tie_frames(head, shot, track.points, track.runs, fits, check), size)
 
 
 def others_of(findings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -31,25 +31,28 @@ POSE = 6
 SKIN = slice(0, dense.SKIN_COUNT)
 EYE_LIMIT_RAD = np.radians([40.0, 30.0])
 
-# How far a weight may be expected from rest: rare shapes are given less freedom, so that common ones explain.
+# How far a weight may be expected from rest: rare shapes are given less freedom, so that common ones explain;
+# those of the mouth, of which the points tell most, are given more.
 _FREEDOM = {
     "jawForward": 0.15,
     "jawLeft": 0.15,
     "jawRight": 0.15,
-    "mouthLeft": 0.25,
-    "mouthRight": 0.25,
+    "mouthLeft": 0.5,
+    "mouthRight": 0.5,
     "cheekPuff": 0.15,
     "noseSneerLeft": 0.25,
     "noseSneerRight": 0.25,
-    "mouthShrugUpper": 0.25,
-    "mouthRollUpper": 0.3,
-    "mouthRollLower": 0.3,
+    "mouthShrugUpper": 0.5,
+    "mouthRollUpper": 0.6,
+    "mouthRollLower": 0.6,
     "tongueOut": 0.01,
-    "mouthClose": 0.25,
-    "mouthPressLeft": 0.3,
-    "mouthPressRight": 0.3,
+    "mouthClose": 0.5,
+    "mouthPressLeft": 0.6,
+    "mouthPressRight": 0.6,
 }
-EXPRESSION_STD: Array = np.array([_FREEDOM.get(name, 0.5) for name in ARKIT])
+EXPRESSION_STD: Array = np.array(
+    [_FREEDOM.get(name, 1.0 if name.startswith("mouth") else 0.5) for name in ARKIT]
+)
 
 
 CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement

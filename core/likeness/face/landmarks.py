@@ -15,6 +15,7 @@ Float = NDArray[np.float32]
 Array = NDArray[np.floating]
 
 CROP_PX = 192
+VIEW_PX = 96
 # Median uncertainty of the inner points, in crops, at which there is as likely a face as none: texture may
 # look like a face to the network's own presence, but its points stay vague.
 VAGUE = 0.04
@@ -47,12 +48,28 @@ class Crop:
 
 
 @dataclass(frozen=True)
+class View:
+    """What was looked at, small and gray: (VIEW_PX, VIEW_PX) 8-bit codes of a crop."""
+
+    crop: Crop
+    gray: NDArray[np.uint8]
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(2, 3): from the view's pixels to the picture's."""
+        out = self.crop.matrix
+        out[:, :2] /= VIEW_PX
+        return out
+
+
+@dataclass(frozen=True)
 class Points:
     """The dense points of one face (see `likeness.head.points`).
 
     `xy` (450, 2) pixels of the picture, y down, pixel centers at .5; `z` (450,) in the same unit, away from
     the camera, zero on average over the 68 Multi-PIE points; `sigma_px` (450,) standard deviation per axis;
-    `visible` (450,) probability; `presence` probability that there is a face at all.
+    `visible` (450,) probability; `presence` probability that there is a face at all; `view` is what they
+    were found in.
     """
 
     xy: NDArray[np.float64]
@@ -60,6 +77,7 @@ class Points:
     sigma_px: NDArray[np.float64]
     visible: NDArray[np.float64]
     presence: float
+    view: View | None = None
 
 
 def upright(eyes: Array, mouth: Array) -> float:
@@ -133,8 +151,8 @@ def find_points_many(
     tried = [Crop(c.center, c.size * size, c.roll + roll) for c in crops for size, roll in LOOKS[:looks]]
     blob = np.stack([sample_crop(picture, crop) for crop in tried])
     found = [
-        _points(crop, *parts)
-        for crop, *parts in zip(tried, *session("face_points", device)(blob), strict=True)
+        _points(View(crop, _gray(seen)), *parts)
+        for crop, seen, *parts in zip(tried, blob, *session("face_points", device)(blob), strict=True)
     ]
     count = len(tried) // len(crops)
     return [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
@@ -145,19 +163,27 @@ def _mean(found: Sequence[Points]) -> Points:
     xy, z, sigma, visible = (
         np.mean([getattr(p, name) for p in found], axis=0) for name in ("xy", "z", "sigma_px", "visible")
     )
-    return Points(xy, z, sigma, visible, float(np.mean([p.presence for p in found])))
+    return Points(xy, z, sigma, visible, float(np.mean([p.presence for p in found])), found[0].view)
 
 
-def _points(crop: Crop, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:
-    matrix = crop.matrix
+def _gray(crop: Float) -> NDArray[np.uint8]:
+    """A crop (3, CROP_PX, CROP_PX) as a `View` keeps it."""
+    times = CROP_PX // VIEW_PX
+    cells = crop.reshape(3, VIEW_PX, times, VIEW_PX, times).mean(axis=(0, 2, 4))
+    return np.round(255 * np.clip(cells, 0, 1)).astype(np.uint8)
+
+
+def _points(view: View, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:
+    matrix = view.crop.matrix
     xy = place[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
     spread = float(np.median(sigma[INNER])) / VAGUE
     return Points(
         xy,
-        place[:, 2].astype(np.float64) * crop.size,
-        sigma.astype(np.float64) * crop.size,
+        place[:, 2].astype(np.float64) * view.crop.size,
+        sigma.astype(np.float64) * view.crop.size,
         visible.astype(np.float64),
         float(presence[0]) / (1 + spread**4),
+        view,
     )
 
 

@@ -23,6 +23,9 @@ LEAST_LID = 0.35  # of the average lid's way: eyes that seem narrower are not be
 _INDEX = {name: i for i, name in enumerate(ARKIT)}
 
 BLINKS = [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]
+# What a driver does beyond its neutral takes a plate beyond its rest: a little of the opposite shape.
+LEAST_WEIGHT, MOST_WEIGHT = np.full(len(ARKIT), -0.3), 1.2
+LEAST_WEIGHT[[_INDEX["jawOpen"], _INDEX["tongueOut"]]] = 0.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,8 @@ def target(
     """The plate's fit under frame `frame` (an index) of the driver.
 
     With `neutral` (an index) the driver's change from that frame is added to the plate's own expression;
-    without it, the driver's expression replaces the plate's.
+    without it, the driver's expression replaces the plate's. Only in the first case weights may lie a little
+    outside 0 to 1.
     """
     extra = sliders(params["weights"])
     if driver is None:
@@ -139,6 +143,7 @@ def target(
         turn = rotations(head[frame] * params["strength_head"])
         rotation = HEAD_TO_CAMERA @ turn if params["strength_head"] > 0 else plate.rotation
         way = (driver.position[frame] - driver.position[0]) * params["head_position"]
+        least, most = np.zeros(len(ARKIT)), 1.0
     else:
         rest = weights[neutral].copy()
         rest[BLINKS] = np.minimum(rest[BLINKS], RESTING_LIDS)
@@ -148,11 +153,12 @@ def target(
         turn = rotations(angles(change) * params["strength_head"])
         rotation = plate.rotation @ turn
         way = (driver.position[frame] - driver.position[neutral]) * params["head_position"]
+        least, most = LEAST_WEIGHT, MOST_WEIGHT
     anchor = (1 - params["head_position"]) * (plate.rotation @ PIVOT - rotation @ PIVOT)
     return replace(
         plate,
         rotation=rotation,
         translation=plate.translation + anchor + way,
-        expression=np.clip(expression + extra, 0, 1),
+        expression=np.clip(expression + extra, least, most),
         gaze=np.clip(gaze, -EYE_LIMIT_RAD, EYE_LIMIT_RAD),
     )

@@ -45,6 +45,7 @@ _SPEED_RAD, _SPEED_CM, _SPEED_DEPTH_CM = np.radians(2.5), 0.5, 0.8
 _SPEED_WEIGHT = np.array([0.5 if name.startswith("eyeBlink") else 0.12 for name in ARKIT])
 STEP_STD: Array = np.r_[[_SPEED_RAD] * 3, _SPEED_CM, _SPEED_CM, _SPEED_DEPTH_CM, _SPEED_WEIGHT]
 GAZE_STEP_RAD = np.radians(4.0)
+ROUNDS = 2  # of solving a run together
 
 
 def choose_keys(found: Sequence[Points], count: int = KEY_FRAMES) -> list[int]:
@@ -90,24 +91,38 @@ def _lens_cost(head: Head, keys: list[Points], lens: Lens) -> float:
     return cost
 
 
-def solve_frames(
+def fit_frames(
     head: Head,
     shot: Shot,
     found: Sequence[Points],
     runs: Sequence[tuple[int, int]],
     check: Callable[[], None] = lambda: None,
 ) -> list[Fit]:
-    """Fit every frame, then every run of unbroken frames [start, end) together in time."""
+    """Fit every frame by itself, from the one before in its run [start, end)."""
     fits: list[Fit] = []
     starts = {start for start, _ in runs}
     for i, points in enumerate(found):
         check()
         begin = start_pose(shot, points) if i in starts or not fits else fits[-1]
         fits.append(refine(head, shot, points, begin, steps=6 if i in starts else 2))
-    for start, end in runs:
-        for _ in range(2):
-            fits[start:end] = solve_together(head, shot, found[start:end], fits[start:end])
     return fits
+
+
+def tie_frames(
+    head: Head,
+    shot: Shot,
+    found: Sequence[Points],
+    runs: Sequence[tuple[int, int]],
+    fits: Sequence[Fit],
+    check: Callable[[], None] = lambda: None,
+) -> list[Fit]:
+    """Solve every run of unbroken frames [start, end) together in time, from what each was fitted with."""
+    out = list(fits)
+    for start, end in runs:
+        for _ in range(ROUNDS):
+            check()
+            out[start:end] = solve_together(head, shot, found[start:end], out[start:end])
+    return out
 
 
 def solve_together(head: Head, shot: Shot, found: Sequence[Points], fits: Sequence[Fit]) -> list[Fit]:
