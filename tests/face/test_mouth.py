@@ -92,8 +92,24 @@ def test_a_soft_plate_gets_a_soft_mouth(mouth: Mouth) -> None:
     color, cover = mouth.draw(plate_of((np.nan, np.nan, np.nan)))
     soft = soften(color, cover, 2.0)
     inner = cover > 0.99
-    assert (
-        np.abs(np.diff(soft, axis=0))[inner[1:]].mean()
-        < 0.8 * np.abs(np.diff(color, axis=0))[inner[1:]].mean()
-    )
+    steps = (np.abs(np.diff(picture, axis=0))[inner[1:]] for picture in (soft, color))
+    less, more = (np.quantile(step, 0.98) for step in steps)
+    assert less < 0.8 * more
     assert (soft[cover == 0] == color[cover == 0]).all()
+
+
+def test_it_is_darker_toward_the_throat_and_red_at_the_corners(head: Head) -> None:
+    color, cover = Mouth(head, 0.9).draw(plate_of((np.nan, np.nan, np.nan)))
+    rows = np.flatnonzero((cover > 0.99).any(axis=1))
+    middle = cover.sum(axis=0).argmax()
+    upper, lower = (int(rows[0] + share * np.ptp(rows)) for share in (0.35, 0.8))
+    assert color[upper, middle, 0] < 0.8 * color[lower, middle, 0]
+    left = np.flatnonzero(cover[upper] > 0.99)[0]
+    assert color[upper, left, 0] > 0.08
+
+
+def test_lips_that_hardly_part_show_no_teeth(head: Head) -> None:
+    color, cover = Mouth(head, 0.07).draw(plate_of((np.nan, np.nan, np.nan)))
+    seen = color[cover > 0.9]
+    assert len(seen) > 20
+    assert (seen[:, 0] > 2 * seen[:, 2]).mean() > 0.9

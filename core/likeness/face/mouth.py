@@ -24,17 +24,23 @@ Int = NDArray[np.int32]
 # Diffuse reflectance, scene-linear, as parts of a white wall.
 ALBEDO = {
     "socket": (0.30, 0.10, 0.085),
-    "gums": (0.46, 0.20, 0.18),
-    "tongue": (0.44, 0.17, 0.15),
-    "teeth_upper": (0.74, 0.70, 0.62),
-    "teeth_lower": (0.68, 0.64, 0.56),
+    "gums": (0.56, 0.25, 0.22),
+    "tongue": (0.60, 0.25, 0.22),
+    "teeth_upper": (0.97, 0.96, 0.90),
+    "teeth_lower": (0.86, 0.84, 0.77),
 }
+CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
+CHEEK_SEEN, CHEEK_WIDE = 0.5, 0.12  # how bright it is there, and how wide in mouth widths
+SLIT = 0.08  # in mouth widths: lower openings show but their lips' wet inner side
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FAST = {"contract", "reassoc", "arcp", "afn"}  # not those that take every number for finite
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
-FADE_CM = 2.1  # light falls to a third this far behind the lips
+FADE_CM = 3.0  # light falls to a third this far behind the lips
 GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
+DEEP_CM, DEEP_LIGHT = (0.0, 1.5, 5.0), (1.0, 0.8, 0.3)  # behind the teeth's front, less light comes in
+MOLARS_CM, MOLARS_LIGHT = (0.5, 2.5), (1.0, 0.3)  # the same of lower teeth, over which lip and cheek stand
+GROOVE, GROOVE_CM = 0.25, 0.25  # how much darker the tongue's middle is, and how wide
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3  # of the opening: so far from a lip teeth and gums are taken to reach up to it
 GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
@@ -48,7 +54,7 @@ class Inside:
     """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
 
     `part` (T,) is the index of each into `ALBEDO`, `gloss` (T,) how bright its highlight is. `used` are the
-    vertices of them all, `teeth` those of the upper teeth.
+    vertices of them all, `teeth` those of the upper teeth. `glow` (V,): how much light comes to a vertex.
     """
 
     triangles: Int
@@ -57,6 +63,7 @@ class Inside:
     gloss: Float
     used: Int
     teeth: Int
+    glow: Float
 
 
 def inside_of(head: Head) -> Inside:
@@ -68,8 +75,25 @@ def inside_of(head: Head) -> Inside:
     part = np.repeat(np.arange(len(parts)), counts).astype(np.int32)
     triangles = np.concatenate(parts)
     return Inside(
-        triangles, albedo, part, gloss, np.unique(triangles), np.unique(triangles[part == UPPER_TEETH])
+        triangles,
+        albedo,
+        part,
+        gloss,
+        np.unique(triangles),
+        np.unique(triangles[part == UPPER_TEETH]),
+        _glow(head),
     )
+
+
+def _glow(head: Head) -> Float:
+    """How much of the light before the lips comes to each vertex (V,) of the mouth: less to the throat."""
+    front = float(head.mean[np.unique(head.part("teeth_upper")), 2].max())
+    out = np.interp(front - head.mean[:, 2], DEEP_CM, DEEP_LIGHT).astype(np.float32)
+    lower = np.unique(head.part("teeth_lower"))
+    out[lower] = np.interp(front - head.mean[lower, 2], MOLARS_CM, MOLARS_LIGHT)
+    tongue = np.unique(head.part("tongue"))
+    out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
+    return out
 
 
 def highlight(light: Light, normals: Float) -> Float:
@@ -157,10 +181,12 @@ def draw_mouth(
     taken = np.zeros((height, width), np.float32)
     _reach_lips(cover, index, bary, depth, inside.part)
     cavity = (shade.mean(axis=0) * CAVITY).astype(np.float32)
+    cheek = (CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0) * CHEEK).astype(np.float32)
+    shade = shade * np.pad(inside.glow, (0, len(shade) - len(inside.glow)), constant_values=1)[:, None]
     _shade(
         cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, inside.gloss, shade, shine,
         source.pixels, source.own, np.array(source.origin, np.int32),
-        source.gain, plate, np.float32(lip_depth_cm), cavity,
+        source.gain, plate, np.float32(lip_depth_cm), cavity, cheek,
         _jaw(source, inside, pixels, origin=(x0, y0)), source.shallow, color, taken,
     )  # fmt: skip
     soft = soften(color, cover, blur_px)
@@ -241,6 +267,7 @@ def _shade(
     plate: Float,
     lip_depth: float,
     cavity: Float,
+    cheek: Float,
     jaw: Float,
     shallow: bool,
     color: Float,
@@ -249,8 +276,13 @@ def _shade(
     height, width = cover.shape
     ink, wet = np.zeros(3, np.float32), np.zeros(3, np.float32)
     widest = 1.0
+    ends = np.zeros((height, 2), np.float32)
     for y in range(height):
         widest = max(widest, cover[y].sum())
+        ends[y, 0] = width
+        for x in range(width):
+            if cover[y, x] > 0:
+                ends[y, 0], ends[y, 1] = min(ends[y, 0], x), x + 1
     for x in range(width):
         top, bottom = -1.0, -1.0
         for y in range(height):
@@ -268,6 +300,8 @@ def _shade(
                 above = min(max((bottom - y) / (0.5 * LIP_SHADOW * widest), 0.0), 1.0)
                 corner = min(span / (0.3 * widest), 1.0)
                 shadow = (0.66 + 0.34 * below) * (0.8 + 0.2 * above) * (0.5 + 0.5 * corner)
+            edge = min(x + 0.5 - ends[y, 0], ends[y, 1] - x - 0.5) / (CHEEK_WIDE * widest)
+            lit, slit = np.exp(-edge * edge), max(1 - span / (SLIT * widest), 0.0)
             for sy in range(FINE * y, FINE * y + FINE):
                 for sx in range(FINE * x, FINE * x + FINE):
                     t = index[sy, sx]
@@ -280,7 +314,7 @@ def _shade(
                             ink[k] = cavity[k]
                     else:
                         behind = max(depth[sy, sx] - lip_depth - 0.35, 0.0)
-                        light = shadow * np.exp(-behind / FADE_CM)
+                        fade = np.exp(-behind / FADE_CM)
                         ox, oy = 0.0, 0.0
                         for k in range(3):
                             ink[k] = wet[k] = 0.0
@@ -293,10 +327,13 @@ def _shade(
                                 wet[k] += b * shine[v, k]
                         for k in range(3):
                             # Light deep in a mouth has met more red walls on its way.
-                            ink[k] *= albedo[t, k] * light ** (1.0 + 0.2 * k) * gain[k]
-                            ink[k] += gloss[t] * wet[k] * light
+                            ink[k] *= albedo[t, k] * shadow * fade ** (1.0 + 0.25 * k) * gain[k]
+                            ink[k] += gloss[t] * wet[k] * shadow * fade
                         if not shallow:
                             px, py, kind = ox, oy, part[t]
+                    for k in range(3):
+                        ink[k] = max(ink[k], lit * cheek[k])
+                        ink[k] += slit * (cheek[k] - ink[k])
                     if shallow or t >= 0:
                         taken[y, x] += _own(plate, own[kind], origin, px - 0.5, py - 0.5, ink) / FINE**2
                     for k in range(3):
