@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from skimage import data
 
+from likeness.face.findings import find
 from likeness.face.fit import HEAD_TO_CAMERA, Fit, Lens, default_lens, project, rotation_matrix
 from likeness.face.landmarks import Points
 from likeness.head.model import Head, load_head
+from likeness.media.look import Look, Shown
 from likeness.performance import ARKIT
 
 SIZE = (640, 480)
@@ -65,3 +68,31 @@ def scene(
     )
     many = np.ones(len(local))
     return Scene(lens, identity, fit, Points(xy, 0 * many, many * max(noise_px, 0.5), many, 1.0))
+
+
+class One:
+    """One picture as a source."""
+
+    frames = (1,)
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self._picture = picture
+
+    def look(self, frame: int) -> Look:
+        return Shown(self._picture)
+
+
+@pytest.fixture(scope="session")
+def shown() -> np.ndarray:
+    """A photograph of a face, as it is shown."""
+    return np.ascontiguousarray(data.astronaut()[:300], np.float32) / 255
+
+
+@pytest.fixture(scope="session")
+def found(shown: np.ndarray) -> dict[str, np.ndarray]:
+    """The face in it."""
+    size = (shown.shape[1], shown.shape[0])
+    return find(
+        One(shown), [1], size, choose="largest", index=0, focal_mm=50.0, device="cpu",
+        check=lambda: None, tell=lambda done, total: None,
+    )  # fmt: skip

@@ -6,43 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from skimage import data
 
-from likeness.face.cutout import Cutout, cut
-from likeness.face.findings import find, fit_of, lens_of, shot_of
+from likeness.face.cutout import Cutout, cut, hair_at, regions_of
+from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
 from likeness.face.reenact import redraw
 from likeness.face.rig import build_rig
 from likeness.face.taken import take
 from likeness.head.model import load_head
-from likeness.media.look import Look, Shown
-
-
-class One:
-    """One picture as a source."""
-
-    frames = (1,)
-
-    def __init__(self, picture: np.ndarray) -> None:
-        self._picture = picture
-
-    def look(self, frame: int) -> Look:
-        return Shown(self._picture)
-
-
-@pytest.fixture(scope="module")
-def shown() -> np.ndarray:
-    return np.ascontiguousarray(data.astronaut()[:300], np.float32) / 255
-
-
-@pytest.fixture(scope="module")
-def found(shown: np.ndarray) -> dict[str, np.ndarray]:
-    size = (shown.shape[1], shown.shape[0])
-    return find(
-        One(shown), [1], size, choose="largest", index=0, focal_mm=50.0, device="cpu",
-        check=lambda: None, tell=lambda done, total: None,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +24,7 @@ def plate(shown: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def cutout(plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray]) -> Cutout:
-    return cut(plate, shown, found["points"][0])
+    return cut(plate, shown, found["points"][0], regions_of(shown, found["points"][0]))
 
 
 def test_head_over_clean_plate_is_the_plate(cutout: Cutout, plate: np.ndarray) -> None:
@@ -110,7 +82,7 @@ def test_a_microphone_stays_before_the_face(shown: np.ndarray, found: dict[str, 
     stick = (np.abs(column + 0.5 - x) < 0.07 * tall) & (row > y)
     picture = np.where((ball | stick)[..., None], np.float32(0.2), shown).astype(np.float32)
     plate = (picture**2.2).astype(np.float32)
-    cutout = cut(plate, picture, points)
+    cutout = cut(plate, picture, points, regions_of(picture, points))
     assert cutout.front is not None
     bare = cutout.bare(plate)
     middle = bare[int(y), int(x)]
@@ -121,3 +93,11 @@ def test_a_microphone_stays_before_the_face(shown: np.ndarray, found: dict[str, 
     np.testing.assert_allclose(redrawn[deep], plate[deep], atol=1e-6)
     assert matte[deep].max() == 0
     assert matte[int(points[30, 1]), int(points[30, 0])] == 1  # the nose is free
+
+
+def test_hair_is_told_from_the_face(shown: np.ndarray, found: dict[str, np.ndarray]) -> None:
+    points = found["points"][0]
+    tall = float(np.ptp(points[17:68, 1]))
+    above = points[27] - [0, 1.1 * tall]
+    hair, cheeks = (hair_at(regions_of(shown, points), p) for p in (above[None], points[[2, 14, 29, 30]]))
+    assert hair.min() > 0.7 and cheeks.max() < 0.1

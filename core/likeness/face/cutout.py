@@ -23,7 +23,7 @@ Box = tuple[int, int, int, int]
 
 WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in it
 HEAD = [REGIONS.index(n) for n in REGIONS if n not in ("background", "occluder")]
-OCCLUDER = REGIONS.index("occluder")
+OCCLUDER, HAIR = REGIONS.index("occluder"), REGIONS.index("hair")
 FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for sure
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
 STRANDS = 4.0  # times as wide is its outer half, for hair
@@ -87,16 +87,28 @@ def whole(plate: Float) -> Cutout:
     return Cutout((0, 0), np.dstack([color, np.ones(color.shape[:2], np.float32)]), color)
 
 
-def cut(plate: Float, shown: Float, points_px: Float) -> Cutout:
+def regions_of(shown: Float, points_px: Float) -> Regions:
+    """The regions of the whole head whose points lie at `points_px` (450, 2) of a display view (H, W, 3)."""
+    return segment(shown, _crop(points_px))
+
+
+def hair_at(regions: Regions, places: Float) -> Float:
+    """How surely (N,) there is hair at `places` (N, 2) of the picture."""
+    matrix, cells = regions.crop.matrix, len(regions.alpha)
+    at = (places - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T * cells - 0.5
+    found = ndimage.map_coordinates(regions.alpha[..., HAIR], [at[:, 1], at[:, 0]], order=1, mode="nearest")
+    return np.clip((found - LIKELY) / (SURE - LIKELY), 0, 1).astype(np.float32)
+
+
+def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutout:
     """Cut out the head whose dense points lie at `points_px` (450, 2).
 
-    `plate` (H, W, 3) scene-linear; `shown` (H, W, 3) is its display view, 0..1.
+    `plate` (H, W, 3) scene-linear; `shown` (H, W, 3) is its display view, 0..1; `regions` from `regions_of`.
     """
-    wide = _crop(points_px)
+    wide = regions.crop
     x0, y0, width, height = box = _box(wide, points_px, plate.shape)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
     face = _inside(points_px, FACE_SHRINK, box)
-    regions = segment(shown, wide)
     guess = _guess(regions, points_px, box)
     alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size)
     own = plate[spot][..., :3]

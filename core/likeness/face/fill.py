@@ -82,6 +82,14 @@ def _push(tone: Float, weight: Float, coarse: Float) -> None:
                 tone[y, x, k] = w * tone[y, x, k] + (1 - w) * value
 
 
+def toned(picture: Float, known: Mask, tone_px: float) -> Float:
+    """`picture` (H, W, C) without what is finer than `tone_px`, continued smoothly where it is not known."""
+    clean = np.where(known[..., None], picture, 0).astype(np.float32)
+    share = ndimage.gaussian_filter(known.astype(np.float32), tone_px, truncate=2.5)
+    tone = ndimage.gaussian_filter(clean, (tone_px, tone_px, 0), truncate=2.5)
+    return smooth(tone / np.maximum(share, 1e-4)[..., None], known)
+
+
 def textured(picture: Float, known: Mask, grain_px: float) -> Float:
     """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
 

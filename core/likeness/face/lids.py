@@ -69,17 +69,9 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     soft = ndimage.gaussian_filter(_with_white(eye, crop, wide), FEATHER_CM * wide, truncate=2.5)
     plain = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
     known = plain & np.isfinite(crop).all(axis=2)
-    skin = _continued(crop, known, TONE_CM * wide)
+    skin = fill.toned(crop, known, TONE_CM * wide)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
-
-
-def _continued(crop: Float, known: NDArray[np.bool_], tone_px: float) -> Float:
-    """A `crop` of the plate, smooth where it is not known: the tone of the skin about it goes on."""
-    clean = np.where(known[..., None], crop, 0)
-    share = ndimage.gaussian_filter(known.astype(np.float32), tone_px, truncate=2.5)
-    tone = ndimage.gaussian_filter(clean, (tone_px, tone_px, 0), truncate=2.5)
-    return fill.smooth(tone / np.maximum(share, 1e-4)[..., None], known)
 
 
 def _wider(outline: Float, cm_px: Float) -> Float:

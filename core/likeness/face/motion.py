@@ -105,6 +105,20 @@ def turn_shift(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> Float:
     return taken.pixels[:, :2] - to_pixels(camera, lens)[:, :2]
 
 
+def turn_back(rig: Rig, taken: Taken, turn: Float) -> Float:
+    """The affine map (2, 3) from the picture to the plate, of what is worn before the eyes.
+
+    `turn` from `turn_shift`.
+    """
+    if not turn.any():
+        return np.eye(2, 3, dtype=np.float32)
+    worn = rig.person.vertex_count + np.arange(17, 48)
+    before = taken.pixels[worn, :2]
+    here = np.c_[before - turn[worn], np.ones(len(worn))]
+    out: Float = np.linalg.lstsq(here, before, rcond=None)[0].T.astype(np.float32)
+    return out
+
+
 def field_of(
     rig: Rig,
     index: Int,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import folds
+from likeness.face import folds, glasses
 from likeness.face.compose import compose
 from likeness.face.data_layers import data_layers
 from likeness.face.fit import Fit, Lens
@@ -23,6 +23,7 @@ from likeness.face.motion import (
     parting,
     region,
     slide_lids,
+    turn_back,
     turn_shift,
     unmoved,
     with_open_lids,
@@ -89,7 +90,9 @@ def redraw(
     trust = trust_of(taken.facing, facing_of(camera, normals))
     trust[rig.ears] = 0  # their shape is too much their own: they go with the hair
     turn = turn_shift(rig, taken, target, lens) if turned else np.zeros_like(shift)
-    field = field_of(rig, index, bary, np.concatenate([shift - turn, light, turn], 1), trust, taken, box)
+    free = 1 - taken.held[:, None]
+    moved = np.concatenate([free * (shift - turn), free * light, turn], 1)
+    field = field_of(rig, index, bary, moved, trust, taken, box)
     body = body_shift(rig, taken, target, lens, box)
     color, matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), body, taken.light.tint)
     relief = _relief(taken, target, lens, wrinkles)
@@ -103,6 +106,8 @@ def redraw(
         np.maximum(matte, theirs, out=matte)
         eye_cover *= 1 - theirs[..., None]
         mouth_cover *= 1 - theirs[..., None]
+    if taken.glasses is not None:
+        glasses.lay(taken.glasses, turn_back(rig, taken, turn), (x0, y0), color, matte)
     taken.cutout.lay_front(color, matte, (x0, y0))
     out: dict[str, Float] = {}
     if layers:

@@ -32,6 +32,7 @@ IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
+FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
 
 
@@ -40,7 +41,8 @@ class Rig:
     """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`.
 
     `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
-    `ears` (V,): which of all vertices are an ear's. `masks`: see `references.masks`.
+    `ears`, `forehead` (V,): which of all vertices are an ear's, or where a fringe can hang.
+    `masks`: see `references.masks`.
     """
 
     person: Person
@@ -50,6 +52,7 @@ class Rig:
     nearest: Int
     used: Int
     ears: NDArray[np.bool_]
+    forehead: NDArray[np.bool_]
     masks: Float
 
 
@@ -70,8 +73,17 @@ def build_rig(person: Person) -> Rig:
         nearest,
         np.unique(skin),
         ears,
+        _forehead(person),
         references.masks(person),
     )
+
+
+def _forehead(person: Person) -> NDArray[np.bool_]:
+    """Which vertices (V,) lie on the forehead and the brows; below, what looks like hair may be a beard."""
+    mean = person.head.mean
+    out = np.zeros(len(person.rest), bool)
+    out[: len(mean)] = (mean[:, 1] > FRINGE_CM) & (mean[:, 2] > 0)
+    return out
 
 
 def normals_of(rig: Rig, camera: Float) -> Float:

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import eyes, grain, lips, mouth, warp
-from likeness.face.cutout import Cutout, cut, whole
+from likeness.face import eyes, glasses, grain, lips, mouth, warp
+from likeness.face.cutout import Cutout, cut, hair_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
+from likeness.face.glasses import Glasses
 from likeness.face.lids import Lid, take_lid
 from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
 from likeness.face.mouth import PlateMouth
@@ -38,7 +39,7 @@ class Taken:
 
     `local` (V, 3) are the same in head space, cm.
     `blur_px` is the standard deviation of the plate's own blur;
-    `plate` is without what is before the face, which the cutout keeps.
+    `plate` is without what is before the face, which the cutout keeps, and without `glasses`.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
     takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex.
     `outlines` are those of eyes and mouth by name, (N, 2).
@@ -60,6 +61,7 @@ class Taken:
     eyes: tuple[eyes.Eye | None, eyes.Eye | None]
     mouth: PlateMouth
     held: Float
+    glasses: Glasses | None
 
     @cached_property
     def lids(self) -> tuple[Lid | None, Lid | None]:
@@ -98,7 +100,14 @@ def take(
     pixels = to_pixels(camera, lens)
     normals = normals_of(rig, camera)
     points = pixels[person.vertex_count :, :2]
-    cutout = whole(plate) if shown is None else cut(plate, shown, points)
+    held, worn = np.zeros(len(pixels), np.float32), None
+    if shown is None:
+        cutout = whole(plate)
+    else:
+        regions = regions_of(shown, points)
+        plate, worn = glasses.take_off(plate, shown, regions, points)
+        cutout = cut(plate, shown, points, regions)
+        held[rig.forehead] = hair_at(regions, pixels[rig.forehead, :2])
     plate = cutout.bare(plate)
     outlines = outlines_of(person, pixels)
     lids = [outlines[name] for name in EYES]
@@ -130,7 +139,8 @@ def take(
         facing=facing,
         eyes=(taken_eyes[0], taken_eyes[1]),
         mouth=plate_mouth,
-        held=np.zeros(len(pixels), np.float32),
+        held=held,
+        glasses=worn,
     )
 
 
