@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.cutout import Cutout, cut, hair_at, regions_of
+from likeness.face.cutout import Cutout, _apart, cut, hair_at, regions_of
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
@@ -101,3 +101,14 @@ def test_hair_is_told_from_the_face(shown: np.ndarray, found: dict[str, np.ndarr
     above = points[27] - [0, 1.1 * tall]
     hair, cheeks = (hair_at(regions_of(shown, points), p) for p in (above[None], points[[2, 14, 29, 30]]))
     assert hair.min() > 0.7 and cheeks.max() < 0.1
+
+
+def test_what_is_no_head_stays_in_the_background() -> None:
+    own = np.full((1, 4, 3), 0.1, np.float32)
+    alpha = np.array([0.004, 0.004, 0.9, 0.0], np.float32)[None, :, None]
+    filled = np.array([0.5, 0.11, 0.5, 0.5], np.float32)[None, :, None] * np.ones(3, np.float32)
+    color, clean = _apart(own, alpha, filled, alpha > 0)
+    np.testing.assert_allclose((color + (1 - alpha) * clean)[:, :3], own[:, :3], atol=1e-6)
+    assert clean[0, 0, 0] < 0.25  # a fill so far off was wrong: here the plate shows the background
+    np.testing.assert_allclose(clean[0, 1:], filled[0, 1:])
+    assert not color[0, 3].any()

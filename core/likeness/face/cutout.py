@@ -33,6 +33,7 @@ DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not 
 LEAST_FRONT = 0.004  # of that area must be hidden
 HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
 TRACE = 0.004  # alpha of what may hold a last trace of hair
+THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
 
@@ -122,8 +123,22 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     clean = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
     clean = np.where(hole[..., None], clean, own).astype(np.float32)
-    layer = np.dstack([np.where(hole[..., None], own - (1 - alpha[..., None]) * clean, 0), alpha])
-    return Cutout((x0, y0), layer.astype(np.float32), clean, front)
+    color, clean = _apart(own, alpha[..., None], clean, hole[..., None])
+    return Cutout((x0, y0), np.dstack([color, alpha]).astype(np.float32), clean, front)
+
+
+def _apart(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -> tuple[Float, Float]:
+    """The head's premultiplied color (h, w, 3), and the background that it lies over to be the plate `own`.
+
+    Where there is hardly any head, what differs much from the filled background is the background itself.
+    """
+    color = np.where(hole, own - (1 - alpha) * clean, 0)
+    most = TRACE_MOST * np.maximum(np.abs(own), np.abs(clean))
+    near = np.clip(color, -most, alpha * np.abs(own) + most)
+    thin = hole & (alpha < THIN)
+    color = np.where(thin, near, color)
+    clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
+    return color.astype(np.float32), clean.astype(np.float32)
 
 
 def _inside(points_px: Float, shrink: float, box: Box) -> Float:
