@@ -42,6 +42,15 @@ def test_the_ball_has_no_iris(plate: np.ndarray) -> None:
     assert np.allclose(under, BALL, atol=0.05)
 
 
+def test_a_shadow_beside_the_iris_is_not_painted_bright(plate: np.ndarray) -> None:
+    plate[:, 71:] = IRIS
+    eye = take_eye(plate, outline(), axes(), FALLBACK)
+    assert eye is not None
+    x0, y0 = eye.origin
+    assert eye.ball[40 - y0, 75 - x0, :3].mean() < 0.4 * np.mean(BALL)
+    assert eye.ball[40 - y0, 50 - x0, :3] == pytest.approx(BALL, abs=0.1)
+
+
 def test_the_reflection_is_kept_apart(plate: np.ndarray) -> None:
     eye = take_eye(plate, outline(), axes(), FALLBACK)
     assert eye is not None

@@ -103,8 +103,8 @@ def test_an_open_mouth_shows_its_inside(stage: Stage) -> None:
     assert (inside >= 0).all()
 
 
-@pytest.mark.parametrize("yaw", [-18.0, 18.0])
-def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float) -> None:
+@pytest.mark.parametrize(("yaw", "pucker"), [(-18.0, 0.0), (18.0, 0.0), (18.0, 0.4)])
+def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float, pucker: float) -> None:
     def darkness(picture: np.ndarray) -> np.ndarray:
         out = []
         for name in EYES:
@@ -113,7 +113,8 @@ def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float) -> None:
             out.append((dark * np.arange(SIZE[0])).sum() / dark.sum())
         return np.array(out)
 
-    target = replace(stage.fit, gaze=np.radians([[yaw, 0.0]] * 2))
+    gaze = np.radians([[yaw, 0.0]] * 2)
+    target = replace(stage.fit, gaze=gaze, expression=expression(mouthPucker=pucker))
     moved = darkness(stage.redraw(target)[0]) - darkness(stage.plate)
     wanted = [
         (iris_axes(stage.person, s, target, stage.lens) - iris_axes(stage.person, s, stage.fit, stage.lens))[

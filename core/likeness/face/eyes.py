@@ -24,6 +24,7 @@ RINGS = 24  # of the iris, from its center to DISK_REACH
 GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
 GLINT_REACH, GLINT_SHARE = 0.75, 0.15  # reflections lie within this radius and take at most this area
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
+RIM = (0.8, 1.1)  # iris radii from and to which the eyeball goes on as dark as beside
 CLEAN_SHARE = 0.55  # eyeball darker than this share of its bright tone is lash or shadow, not to be spread
 SHADOW = 0.3  # how much darker the continued eyeball is at the upper lid
 SHADOW_HEIGHT = 0.35  # of the opening
@@ -72,8 +73,7 @@ def take_eye(plate: Float, outline: Float, axes_px: Float, fallback: Float) -> E
     local = _disk_coordinates(frame, x0, y0, width, height)
     reach = np.hypot(local[..., 0], local[..., 1])
     seen_ball = inner & (reach > (1.18 if radius > SMALL_PX else 1.1))
-    under_iris = reach < 1.3
-    ball = np.dstack([_continue_color(crop, seen_ball, under_iris, fallback, radius), seen_ball])
+    ball = np.dstack([_continue_color(crop, seen_ball, reach, fallback, radius), seen_ball])
     glint = _take_glint(crop, inner, reach)
     disk = _take_disk(crop - glint, inner, frame, x0, y0)
     return Eye(ball.astype(np.float32), glint, (x0, y0), disk, frame)
@@ -131,17 +131,22 @@ def _complete_disk(disk: Float, radius: Float) -> Float:
 
 
 def _continue_color(
-    crop: Float, seen: NDArray[np.bool_], under_iris: NDArray[np.bool_], fallback: Float, radius: float
+    crop: Float, seen: NDArray[np.bool_], reach: Float, fallback: Float, radius: float
 ) -> Float:
     """The seen eyeball colors smoothly continued everywhere (normalized blurs, small to large).
 
-    Beneath the iris only bright eyeball goes on, not its dark rim; under the lids all that lies beside.
+    Beneath the iris only bright eyeball goes on, not its dark rim; about it, where lashes or a lid's shadow
+    lie, and under the lids all that lies beside. `reach` (h, w) is the distance in iris radii.
     """
     if seen.sum() < 6:
         return np.broadcast_to(fallback.astype(np.float32), crop.shape).copy()
     luma = crop.mean(axis=2)
     clean = seen & (luma > CLEAN_SHARE * np.quantile(luma[seen], 0.85))
-    out = np.where(under_iris[..., None], _spread(crop, clean, radius), _spread(crop, seen, radius))
+    beside = _spread(crop, seen, radius)
+    bright = _spread(crop, clean, radius)
+    rim = np.clip((reach - RIM[0]) / (RIM[1] - RIM[0]), 0, 1)[..., None]
+    out = bright + rim * (np.minimum(beside, bright) - bright)
+    out = np.where(reach[..., None] < 1.3, out, beside)
     return np.where(seen[..., None], crop, out).astype(np.float32)
 
 

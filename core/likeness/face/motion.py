@@ -11,6 +11,7 @@ from likeness.face import warp
 from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.person import (
     Person,
+    outline_points,
     to_camera,
     to_pixels,
     travel,
@@ -75,6 +76,8 @@ def region(
     """The box (x0, y0, width, height) of the picture in which anything can change."""
     used = rig.used
     moving = used[(np.abs(shift[used, 0]) > 0.05) | (np.abs(shift[used, 1]) > 0.05)]
+    looked = [k for k in (0, 1) if not np.allclose(taken.fit.gaze[k], target.gaze[k], atol=1e-3)]
+    moving = np.concatenate([moving, *(outline_points(rig.person, EYES[k]) for k in looked)])
     if not len(moving):
         moving = np.arange(rig.person.vertex_count, len(pixels))
     both = np.concatenate([pixels[moving, :2], taken.pixels[moving, :2]])
