@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.pictures import ROOT
 from bench.table import Row
 from likeness.face.detect import detect
-from likeness.face.fit import Lens, fit_still, rotation_vector
+from likeness.face.fit import Lens, conjugate, fit_still, rotation_vector
 from likeness.face.landmarks import INNER, Points, crop_from_points, find_points
 from likeness.head import points as dense
 from likeness.head.model import load_head
@@ -72,9 +72,10 @@ def _fits(found: list[Points], truth: dict) -> list[Row]:
         _, fit = fit_still(head, points, lens)
         pose = truth["head_pose"][i, :3, :3].astype(float)
         turn.append(np.degrees(np.linalg.norm(rotation_vector(fit.rotation @ pose.T))))
+        looks = conjugate(fit.gaze)  # as `capture` reports it
         for eye, iris in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT)):
             if truth["visible"][i, iris]:
-                gaze.append(_angle(fit.gaze[eye], truth["gaze"][i, eye]))
+                gaze.append(_angle(looks[eye], truth["gaze"][i, eye]))
         active = truth["arkit"][i] > ACTIVE
         if active.any():
             weights.append(np.abs(fit.expression - truth["arkit"][i])[active].mean())

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness.face import fit as fitting
-from likeness.face.fit import fit_still, interocular, project, rotation_matrix, rotation_vector, skin_points
+from likeness.face.fit import (
+    conjugate,
+    fit_still,
+    interocular,
+    project,
+    rotation_matrix,
+    rotation_vector,
+    skin_points,
+)
 from likeness.head.model import Head
 from tests.face.conftest import expression, scene
 
@@ -95,3 +103,11 @@ def test_a_bounded_step_solves_the_free_ones_exactly() -> None:
     assert moved.max() <= 1 + 1e-9
     free = np.r_[np.ones(fitting.POSE, bool), (moved > 1e-6) & (moved < 1 - 1e-6)]
     assert np.abs((matrix @ step - right)[free]).max() < 1e-6
+
+
+def test_eyes_look_at_one_place() -> None:
+    found = np.radians([[[8.0, 4.0], [14.0, -2.0]]])
+    left, right = np.degrees(conjugate(found))[0]
+    assert left[1] == right[1] == pytest.approx(1.0)  # up and down together
+    assert (left[0] + right[0]) / 2 == pytest.approx(11.0)
+    assert 2.8 < right[0] - left[0] < 6.0  # turned in, less than was found

@@ -30,9 +30,15 @@ PIVOT = np.array([0.0, -7.0, 0.0])  # where the head turns on the neck, head spa
 POSE = 6
 SKIN = slice(0, dense.SKIN_COUNT)
 EYE_LIMIT_RAD = np.radians([40.0, 30.0])
+LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
+TURNED_IN_RAD, TURNED_IN_SHARE = np.radians(2.8), 0.25  # eyes converge; how much of what is found is believed
+_LOOKS = [
+    ARKIT.index(f"eyeLook{way}")
+    for way in ("OutLeft", "InLeft", "OutRight", "InRight", "UpLeft", "DownLeft", "UpRight", "DownRight")
+]
 
 # How far a weight may be expected from rest: rare shapes are given less freedom, so that common ones explain;
-# those of the mouth, of which the points tell most, are given more.
+# those of the mouth, of which the points tell most, are given more. Looks lie where the irises say.
 _FREEDOM = {
     "jawForward": 0.15,
     "jawLeft": 0.15,
@@ -51,7 +57,7 @@ _FREEDOM = {
     "mouthPressRight": 0.6,
 }
 EXPRESSION_STD: Array = np.array(
-    [_FREEDOM.get(name, 1.0 if name.startswith("mouth") else 0.5) for name in ARKIT]
+    [_FREEDOM.get(name, {"mouth": 1.0, "eyeLo": 0.3}.get(name[:5], 0.5)) for name in ARKIT]
 )
 
 
@@ -196,6 +202,7 @@ def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) ->
     fit = start
     weight = _weights(found)
     for _ in range(steps):
+        fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
         matrix, right = normal_equations(head, shot, found, fit, weight)
         fit = apply_step(fit, solve_bounded(matrix, right, fit.expression))
     fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
@@ -225,8 +232,27 @@ def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Ar
     matrix, right = columns.T @ columns, columns.T @ error
     prior = 1.0 / EXPRESSION_STD**2
     matrix[range(POSE, size), range(POSE, size)] += prior
-    right[POSE:] -= prior * fit.expression
+    right[POSE:] += prior * (looking(fit.gaze) - fit.expression)
     return matrix, right
+
+
+def looking(gaze: Array) -> Array:
+    """The weights (52,) of the shapes by which skin follows a gaze (2, 2) in radians; all others are 0."""
+    (left, up_left), (right, up_right) = gaze
+    yaw, pitch = np.array([left, -left, -right, right]), np.array([up_left, -up_left, up_right, -up_right])
+    out = np.zeros(len(ARKIT))
+    out[_LOOKS] = np.clip(np.r_[yaw / LOOK_YAW_RAD, pitch / LOOK_PITCH_RAD], 0, 1)
+    return out
+
+
+def conjugate(gaze: Array) -> Array:
+    """Gaze (..., 2, 2), found of each eye by itself, as that of two eyes that look at one place."""
+    both = gaze.mean(axis=-2, keepdims=True)
+    turned_in = gaze[..., 1:, :1] - gaze[..., :1, :1]
+    half = (TURNED_IN_RAD + TURNED_IN_SHARE * (turned_in - TURNED_IN_RAD)) / 2
+    return np.concatenate([both, both], axis=-2) + np.concatenate(
+        [np.concatenate([-half, half], axis=-2), np.zeros_like(gaze[..., :1])], axis=-1
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face.irises import moved_irises
 from likeness.media.look import Look, as_look
 from likeness.runtime import session
 
@@ -145,17 +146,22 @@ def find_points(
 def find_points_many(
     picture: Look | Float, crops: Sequence[Crop], device: str = "auto", *, looks: int = 1
 ) -> list[Points]:
-    """As `find_points`, for several crops of one picture in one run of the network."""
+    """As `find_points`, for several crops of one picture in one run of the network.
+
+    Irises are looked for in the picture itself.
+    """
     if not crops:
         return []
+    look = as_look(picture)
     tried = [Crop(c.center, c.size * size, c.roll + roll) for c in crops for size, roll in LOOKS[:looks]]
-    blob = np.stack([sample_crop(picture, crop) for crop in tried])
+    blob = np.stack([sample_crop(look, crop) for crop in tried])
     found = [
         _points(View(crop, _gray(seen)), *parts)
         for crop, seen, *parts in zip(tried, blob, *session("face_points", device)(blob), strict=True)
     ]
     count = len(tried) // len(crops)
-    return [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
+    means = [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
+    return [replace(p, xy=moved_irises(look, p.xy, p.sigma_px, p.visible)) for p in means]
 
 
 def _mean(found: Sequence[Points]) -> Points:

@@ -10,12 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.errors import BadRequest
-from likeness.face.fit import EYE_LIMIT_RAD, HEAD_TO_CAMERA, PIVOT, Array, Fit
+from likeness.face.fit import (
+    EYE_LIMIT_RAD,
+    HEAD_TO_CAMERA,
+    LOOK_PITCH_RAD,
+    LOOK_YAW_RAD,
+    PIVOT,
+    Array,
+    Fit,
+    conjugate,
+)
 from likeness.head import points as dense
 from likeness.head.model import Head, load_head
 from likeness.performance import ARKIT, REGIONS, Performance, angles, make, rotations
 
-LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
 FOUND_SHUT = 0.026  # of the outer corners' distance: so far open a shut eye is found, by held-out renders
 RESTING_LIDS = 0.1  # a neutral frame whose lids hang farther was taken while they moved
 USUAL_FRAMES = 10  # as many tell how far eyes are open mostly
@@ -48,7 +56,7 @@ def from_fits(
         usual = np.median(expression[:, BLINKS], axis=0) * (len(expression) >= USUAL_FRAMES)
         expression[:, BLINKS] = np.clip((expression[:, BLINKS] - usual) * scale, 0, 1)
     head = angles(HEAD_TO_CAMERA @ rotation)
-    eyes = np.concatenate([gaze * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
+    eyes = np.concatenate([conjugate(gaze) * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
     return Driver(make(expression, fps=fps, head=head, eyes=eyes), translation)
 
 
