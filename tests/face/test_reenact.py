@@ -57,12 +57,9 @@ class Stage:
         plate += cover[..., None] * (np.array(color, np.float32) - plate)
 
     def redraw(self, target: Fit) -> tuple[np.ndarray, Drawn]:
-        drawn = redraw(self.rig, self.taken, target, self.lens)
-        assert drawn is not None
         picture = self.plate.copy()
-        x, y = drawn.origin
-        height, width = drawn.matte.shape
-        picture[y : y + height, x : x + width] = drawn.color
+        drawn = redraw(self.rig, self.taken, target, self.lens, picture)
+        assert drawn is not None
         return picture, drawn
 
 
@@ -72,7 +69,7 @@ def stage(head: Head) -> Stage:
 
 
 def test_no_motion_draws_nothing(stage: Stage) -> None:
-    assert redraw(stage.rig, stage.taken, stage.fit, stage.lens) is None
+    assert redraw(stage.rig, stage.taken, stage.fit, stage.lens, stage.plate.copy()) is None
 
 
 @pytest.mark.parametrize("weights", [{"jawOpen": 0.4}, {"eyeBlink": 1.0}, {"mouthSmile": 0.8}])
@@ -96,9 +93,9 @@ def test_a_blink_covers_the_eyes(stage: Stage) -> None:
 
 def test_an_open_mouth_shows_its_inside(stage: Stage) -> None:
     _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.6)))
-    cover = drawn.layers["mouth"][..., 3]
+    cover = drawn.layers["mouth"].values[..., 3]
     assert cover.sum() > 300
-    inside = drawn.layers["mouth"][cover > 0.99][:, :3]
+    inside = drawn.layers["mouth"].values[cover > 0.99][:, :3]
     assert (inside.mean(axis=0) < np.array(SKIN_COLOR)).all()
     assert (inside >= 0).all()
 
@@ -130,19 +127,25 @@ def test_bright_and_negative_values_are_carried(stage: Stage) -> None:
     bright = stage.plate * 100
     bright[:, : SIZE[0] // 2] -= 30
     taken = take(stage.rig, bright, stage.fit, stage.lens)
-    drawn = redraw(stage.rig, taken, replace(stage.fit, expression=expression(mouthSmile=0.5)), stage.lens)
+    picture = bright.copy()
+    smile = replace(stage.fit, expression=expression(mouthSmile=0.5))
+    drawn = redraw(stage.rig, taken, smile, stage.lens, picture)
     assert drawn is not None
-    assert drawn.color.max() > 40
-    assert drawn.color.min() < 0
+    x, y = drawn.origin
+    changed = picture[y : y + drawn.matte.shape[0], x : x + drawn.matte.shape[1]][drawn.matte > 0]
+    assert changed.max() > 40
+    assert changed.min() < 0
 
 
 def test_layers_are_plausible(stage: Stage) -> None:
     _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.3)))
-    there = drawn.layers["depth"][..., 0] > 0
-    normal = drawn.layers["normal"][there]
+    there = drawn.layers["depth"].values[..., 0] > 0
+    normal = drawn.layers["normal"].values[there]
     assert np.abs(np.linalg.norm(normal, axis=1) - 1).max() < 0.01
-    assert 40 < np.median(drawn.layers["depth"][there]) < 70
-    assert np.allclose(drawn.layers["position"][there][:, 2], drawn.layers["depth"][there][:, 0])
-    assert 0 <= drawn.layers["uv"].min() <= drawn.layers["uv"].max() <= 1
+    assert 40 < np.median(drawn.layers["depth"].values[there]) < 70
+    assert np.allclose(
+        drawn.layers["position"].values[there][:, 2], drawn.layers["depth"].values[there][:, 0]
+    )
+    assert 0 <= drawn.layers["uv"].values.min() <= drawn.layers["uv"].values.max() <= 1
     assert drawn.matte.min() >= 0
     assert drawn.matte.max() <= 1.0001

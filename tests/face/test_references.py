@@ -56,10 +56,13 @@ def test_the_mouth_shows_what_the_reference_has(stage: Stage) -> None:
     x, y = stage.pixels(target)[stage.person.vertex_count + np.array([62, 66]), :2].mean(axis=0).astype(int)
     green[y - 3 : y + 4, x - 3 : x + 4] = [0, 9, 0]
     other = reference(stage, green, jawOpen=0.5)
-    drawn = redraw(stage.rig, stage.taken, target, stage.lens, lent=[other])
+    picture = stage.plate.copy()
+    drawn = redraw(stage.rig, stage.taken, target, stage.lens, picture, lent=[other])
     assert drawn is not None
-    assert drawn.color[y - drawn.origin[1], x - drawn.origin[0], 1] > 4
-    assert drawn.layers["mouth"][y - drawn.origin[1], x - drawn.origin[0], 3] < 0.1
+    assert picture[y, x, 1] > 4
+    down, right = drawn.layers["mouth"].spot
+    mouth = drawn.layers["mouth"].values[y - drawn.origin[1] - down.start, x - drawn.origin[0] - right.start]
+    assert mouth[3] < 0.1
 
 
 def test_hair_and_neck_are_never_lent(stage: Stage) -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from likeness.face import warp
 from likeness.face.compose import compose
 from likeness.face.cutout import whole
-from likeness.render.raster import rasterize
 
 
 def smooth_plate(height: int = 40, width: int = 50) -> np.ndarray:
@@ -23,7 +22,9 @@ def sampled(plate: np.ndarray, dx: float, dy: float) -> np.ndarray:
     height, width = plate.shape[:2]
     everywhere = np.array([[-1, -1, 9], [9999, -1, 9], [-1, 9999, 9]], np.float32)
     field = spread(everywhere, [dx, dy, 0, 0, 0], (height, width), reach=1)
-    return compose(plate, whole(plate), field, (0, 0))[0]
+    canvas = plate.copy()
+    compose(plate, whole(plate), field, (0, 0), canvas)
+    return canvas
 
 
 def spread(
@@ -31,16 +32,19 @@ def spread(
 ) -> warp.Field:
     """The field of a triangle of which all corners move alike."""
     triangle = np.array([[0, 1, 2]], np.int32)
-    index, bary, _ = rasterize(points, triangle, shape[1], shape[0])
     each = np.array([moved] * 3, np.float32)
     ramp = (np.ones(shape[0], np.float32), np.ones(shape[1], np.float32))
     certain = np.full(3, trust, np.float32)
-    return warp.spread(index, bary, triangle, each, certain, warp.CELL_PX, (reach, reach), ramp)
+    return warp.spread(points, triangle, each, certain, warp.CELL_PX, (reach, reach), ramp)
 
 
 def at(field: warp.Field, x: int, y: int) -> tuple[float, float, float]:
     """Displacement and change of light of one pixel."""
-    return warp.place.py_func(y, x, *field.parts)
+    height, width = (len(side) for side in field.ramp)
+    span = np.tile(np.array([0, width], np.int32), (height, 1))
+    out = np.empty((1, 3, width), np.float32)
+    warp.displacements(y, y + 1, span, *field.parts, out)
+    return tuple(out[0, :, x].tolist())
 
 
 class TestSample:

@@ -7,15 +7,18 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from likeness.face.cutout import Cutout, whole
-from likeness.face.warp import FAST, STILL_PX, Field, cubic, place
+from likeness.face.cutout import NOWHERE, Cutout, whole
+from likeness.face.warp import FAST, Field, displacements, sample
 from likeness.render.bands import in_bands
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 
 EVEN = np.ones(3, np.float32)
-FULL_MATTE_PX = 0.35  # displacement from which the matte is 1
+FULL_MATTE_PX, FULL_MATTE_LIGHT = 0.35, 0.02  # displacement and change of light from which the matte is 1
+BAND_ROWS = 16  # so many are drawn at once: what is between the mesh and the picture stays in the cache
 
 
 def compose(
@@ -23,36 +26,64 @@ def compose(
     cutout: Cutout,
     field: Field,
     origin: tuple[int, int],
+    canvas: Float,
     body: Float | None = None,
     tint: Float = EVEN,
-) -> tuple[Float, Float, Float]:
-    """Color (h, w, 3), matte (h, w) and motion (h, w, 2) of the region with first pixel `origin`.
+    motion: bool = True,
+) -> tuple[Float, Float]:
+    """Draw the region with first pixel `origin` into `canvas` (H, W, 3 or more), a copy of the picture.
 
     The head follows the field, over a clean plate, which `body` (h, w, 2) displaces where the body goes with
-    the head. Where the matte is 0 the color is the plate's own. `tint` (3,) is the light's (see `Light`).
-    `motion` is the displacement from the place in the plate to the place here, pixels; 0 where nothing moved.
+    the head. `tint` (3,) is the light's (see `Light`). Returns the region's matte (h, w) and, if asked for,
+    the motion (h, w, 2): displacement from the place in the plate to the place here, pixels. Where the matte
+    is 0, the canvas is left as it is and the motion is 0.
     """
-    height, width = field.index.shape
-    color = np.empty((height, width, 3), np.float32)
-    matte = np.empty((height, width), np.float32)
-    motion = np.empty((height, width, 2), np.float32)
+    height, width = (len(side) for side in field.ramp)
+    matte = np.zeros((height, width), np.float32)
+    moved = np.zeros((height, width, 2) if motion else (0, 0, 2), np.float32)
     under = np.empty((0, 0, 4), np.float32)
+    span = _spans(cutout, origin, (height, width), field.reach_px)
     if body is None:
         body = np.empty((0, 0, 2), np.float32)
     else:
+        span[:] = 0, width
         under = whole(plate).layer
         (left, top), (rows, columns) = cutout.origin, cutout.clean.shape[:2]
         under[top : top + rows, left : left + columns, :3] = cutout.clean
-    head = (plate, cutout.layer, cutout.clean, under, body, tint, *cutout.origin, *origin)
-    in_bands(_draw, height, *head, *field.parts, color, matte, motion)
-    return color, matte, motion
+    head = (plate, cutout.layer, cutout.clean, under, body, tint, *cutout.origin, *origin, span)
+    in_bands(_draw, height, *head, *field.parts, canvas, matte, moved)
+    return matte, moved
+
+
+def _spans(
+    cutout: Cutout, origin: tuple[int, int], shape: tuple[int, int], reach_px: tuple[float, float]
+) -> Int:
+    """First and end column (h, 2) between which the head is or may come, by row of the region."""
+    height, width = shape
+    across, down = (int(np.ceil(reach)) + 2 for reach in reach_px)
+    first, end = cutout.span.T
+    rows = len(first)
+    # beyond a picture's border its last pixels go on
+    window = 2 * down + 1
+    first = ndimage.minimum_filter1d(np.pad(first, down, constant_values=NOWHERE), window, mode="nearest")
+    end = ndimage.maximum_filter1d(np.pad(end, down, constant_values=-NOWHERE), window, mode="nearest")
+    at = np.arange(height) + origin[1] - cutout.origin[1] + down
+    inside = (at >= 0) & (at < rows + 2 * down)
+    at = np.clip(at, 0, rows + 2 * down - 1)
+    shift = cutout.origin[0] - origin[0]
+    low = np.where(inside, first[at] + shift - across, 0)
+    high = np.where(inside, end[at] + shift + across, 0)
+    return np.clip(np.stack([low, high], 1), 0, width).astype(np.int32)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _share(dx: Any, dy: Any, light: Any) -> Any:
     """How much a pixel has changed: 0 when it has hardly moved, then soon 1."""
     zero, one = np.float32(0), np.float32(1)
-    far = max(np.sqrt(dx * dx + dy * dy) * np.float32(1 / FULL_MATTE_PX), abs(light) * np.float32(1 / 0.02))
+    far = max(
+        np.sqrt(dx * dx + dy * dy) * np.float32(1 / FULL_MATTE_PX),
+        abs(light) * np.float32(1 / FULL_MATTE_LIGHT),
+    )
     share = min(max(far - np.float32(0.05), zero), one)
     return share * share * (np.float32(3) - np.float32(2) * share)
 
@@ -71,103 +102,160 @@ def _draw(
     top: int,
     x0: int,
     y0: int,
-    index: NDArray[np.int32],
-    bary: Float,
-    triangles: NDArray[np.int32],
+    span: Int,
+    points: Float,
+    triangles: Int,
+    extent: Int,
     moved: Float,
-    trust: Float,
     per_px: Any,
     grid: Float,
     down: Float,
     across: Float,
-    color: Float,
+    canvas: Float,
     matte: Float,
     motion: Float,
 ) -> None:
-    rows, columns = layer.shape[0], layer.shape[1]
-    edges = (top > 0, left > 0, top + rows < plate.shape[0], left + columns < plate.shape[1])
-    zero, one = np.float32(0), np.float32(1)
-    for y in range(first, end):
-        for x in range(matte.shape[1]):
-            dx, dy, light = place(y, x, index, bary, triangles, moved, trust, per_px, grid, down, across)
-            r, c = y0 + y - top, x0 + x - left
-            inside = 0 <= r < rows and 0 <= c < columns
-            red, green, blue, alpha = _head(layer, r, c, dx, dy, edges)
-            share = zero
-            if alpha > 0 or (inside and layer[r, c, 3] > 0):
-                share = _share(dx, dy, light)
-            going = zero
-            if body.size > 0:
-                going = _share(body[y, x, 0], body[y, x, 1], zero)
-                share = max(share, going)
-            matte[y, x] = share
-            own = (plate[y0 + y, x0 + x, 0], plate[y0 + y, x0 + x, 1], plate[y0 + y, x0 + x, 2])
-            if share == 0:
-                motion[y, x, 0] = motion[y, x, 1] = zero
-                color[y, x, 0], color[y, x, 1], color[y, x, 2] = own
-                continue
-            motion[y, x, 0], motion[y, x, 1] = -dx, -dy
-            if alpha <= 0 and going > 0:
+    field = np.empty((BAND_ROWS, 3, matte.shape[1]), np.float32)
+    for start in range(first, end, BAND_ROWS):
+        stop = min(start + BAND_ROWS, end)
+        displacements(start, stop, span, points, triangles, extent, moved, per_px, grid, down, across, field)
+        for y in range(start, stop):
+            if span[y, 0] < span[y, 1]:
+                _draw_row(
+                    y, span[y, 0], span[y, 1], field[y - start], plate, layer, clean, under, body, tint, left,
+                    top, x0, y0, canvas, matte, motion,
+                )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _draw_row(
+    y: int,
+    low: int,
+    high: int,
+    row: Float,
+    plate: Float,
+    layer: Float,
+    clean: Float,
+    under: Float,
+    body: Float,
+    tint: Float,
+    left: int,
+    top: int,
+    x0: int,
+    y0: int,
+    canvas: Float,
+    matte: Float,
+    motion: Float,
+) -> None:
+    """Draw the columns from `low` to before `high`; `row` (3, w): their displacement and change of light."""
+    zero, one, width = np.float32(0), np.float32(1), matte.shape[1]
+    share, tone = np.empty(width, np.float32), np.empty((3, width), np.float32)
+    dx, dy, light = row
+    red, green, blue = tint - one
+    for x in range(np.uint64(low), np.uint64(high)):
+        share[x] = _share(dx[x], dy[x], light[x])
+    for x in range(np.uint64(low), np.uint64(high)):
+        factor = _exp(light[x])
+        tone[0, x] = factor * _power(light[x] * red)
+        tone[1, x] = factor * _power(light[x] * green)
+        tone[2, x] = factor * _power(light[x] * blue)
+    head = _head(y0 + y - top, x0 - left, low, high, row, share, layer, plate.shape, left, top)
+    moving = body.size > 0
+    if moving:
+        back, going = _body(y, low, high, x0, y0, body, under)
+    else:
+        back, going = head, share
+    r, rows, columns = y0 + y - top, layer.shape[0], layer.shape[1]
+    for x in range(low, high):
+        c = x0 + x - left
+        inside = 0 <= r < rows and 0 <= c < columns
+        alpha, changed = head[x, 3], share[x]
+        if alpha <= zero and not (inside and layer[r, c, 3] > zero):
+            changed = zero
+        if moving:
+            changed = max(changed, going[x])
+        if changed == zero:
+            continue
+        matte[y, x] = changed
+        if motion.size > 0:
+            motion[y, x, 0], motion[y, x, 1] = -row[0, x], -row[1, x]
+            if moving and alpha <= zero and going[x] > zero:
                 motion[y, x, 0], motion[y, x, 1] = -body[y, x, 0], -body[y, x, 1]
-            behind = own
-            if alpha < one and inside:
-                behind = (clean[r, c, 0], clean[r, c, 1], clean[r, c, 2])
-            if alpha < one and going > 0:
-                at = np.float32(x0 + x) + body[y, x, 0], np.float32(y0 + y) + body[y, x, 1]
-                behind = cubic(under, at[0], at[1])[:3]
-            if light != zero:
-                factor = np.exp(light)
-                red *= factor * _power(light * (tint[0] - one))
-                green *= factor * _power(light * (tint[1] - one))
-                blue *= factor * _power(light * (tint[2] - one))
-            color[y, x, 0] = _over(red, alpha, behind[0], share, own[0])
-            color[y, x, 1] = _over(green, alpha, behind[1], share, own[1])
-            color[y, x, 2] = _over(blue, alpha, behind[2], share, own[2])
+        carried = moving and going[x] > zero
+        for n in range(3):
+            own = plate[y0 + y, x0 + x, n]
+            value = head[x, n] * tone[n, x]
+            if alpha < one:
+                behind = back[x, n] if carried else clean[r, c, n] if inside else own
+                value += (one - alpha) * behind
+            if changed < one and np.isfinite(own):
+                value = own + changed * (value - own)
+            canvas[y0 + y, x0 + x, n] = value
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _head(
+    r: int,
+    shift: int,
+    low: int,
+    high: int,
+    row: Float,
+    share: Float,
+    layer: Float,
+    shape: tuple[int, int, int],
+    left: int,
+    top: int,
+) -> Float:
+    """What of the head comes to a row (w, 4), the `r`th of its cutout: premultiplied color and alpha.
+
+    `shift` is the column of the cutout at the region's first. Beyond the cutout there is no head, unless the
+    picture, of that `shape`, itself ends there.
+    """
+    half, (rows, columns) = np.float32(0.5), layer.shape[:2]
+    above = -half if top > 0 else -np.float32(np.inf)
+    before = -half if left > 0 else -np.float32(np.inf)
+    below = rows - half if top + rows < shape[0] else np.float32(np.inf)
+    beyond = columns - half if left + columns < shape[1] else np.float32(np.inf)
+    at_x, at_y = np.empty(row.shape[1], np.float32), np.empty(row.shape[1], np.float32)
+    wanted, out = np.zeros(row.shape[1], np.float32), np.zeros((row.shape[1], 4), np.float32)
+    for x in range(low, high):
+        at_x[x], at_y[x] = np.float32(shift + x) + row[0, x], np.float32(r) + row[1, x]
+        there = above <= at_y[x] <= below and before <= at_x[x] <= beyond
+        wanted[x] = share[x] if there else np.float32(0)
+    sample(layer, at_x, at_y, wanted, low, high, out)
+    for x in range(low, high):
+        out[x, 3] = min(max(out[x, 3], np.float32(0)), np.float32(1))
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _body(y: int, low: int, high: int, x0: int, y0: int, body: Float, under: Float) -> tuple[Float, Float]:
+    """What comes to a row (w, 4) from behind the head, and how much it has changed (w,)."""
+    width = body.shape[1]
+    at_x, at_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    going, out = np.zeros(width, np.float32), np.empty((width, 4), np.float32)
+    for x in range(low, high):
+        going[x] = _share(body[y, x, 0], body[y, x, 1], np.float32(0))
+        at_x[x], at_y[x] = np.float32(x0 + x) + body[y, x, 0], np.float32(y0 + y) + body[y, x, 1]
+    sample(under, at_x, at_y, going, low, high, out)
+    return out, going
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
+def _exp(x: Any) -> Any:
+    """The exponential, within 1e-4 where it is below 6: of a sixteenth by its series, then squared."""
+    x *= np.float32(1 / 16)
+    out = np.float32(1) + x * (np.float32(1) + x * (np.float32(0.5) + x * np.float32(1 / 6)))
+    out *= out
+    out *= out
+    out *= out
+    return out * out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
 def _power(x: Any) -> Any:
     """The exponential of a small number: within 4 % where it is 0.6, and three times as fast."""
     return np.float32(1) + x + np.float32(0.5) * x * x
-
-
-@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
-def _over(value: Any, alpha: Any, behind: Any, share: Any, own: Any) -> Any:
-    """The head's value over what lies behind it, as far as the pixel has changed."""
-    one = np.float32(1)
-    if alpha < one:
-        value += (one - alpha) * behind
-    if share < one and np.isfinite(own):
-        value = own + share * (value - own)
-    return value
-
-
-@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
-def _head(
-    layer: Float, r: int, c: int, dx: Any, dy: Any, edges: tuple[bool, bool, bool, bool]
-) -> tuple[Any, Any, Any, Any]:
-    """What of the head comes to cell (r, c) of its cutout by a displacement: premultiplied color and alpha.
-
-    Beyond the cutout there is no head, unless the picture itself ends there: `edges` says where it goes on,
-    above, to the left, below and to the right.
-    """
-    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
-    rows, columns = layer.shape[0], layer.shape[1]
-    y, x = np.float32(r) + dy, np.float32(c) + dx
-    gone = (y < -half and edges[0]) or (x < -half and edges[1])
-    gone = gone or (y > rows - half and edges[2]) or (x > columns - half and edges[3])
-    if gone:
-        return zero, zero, zero, zero
-    ix, iy = min(max(int(np.floor(x)), 0), columns - 1), min(max(int(np.floor(y)), 0), rows - 1)
-    jx, jy = min(ix + 1, columns - 1), min(iy + 1, rows - 1)
-    # overshoot stays within these four, so where they are empty there is nothing
-    if layer[iy, ix, 3] + layer[iy, jx, 3] + layer[jy, ix, 3] + layer[jy, jx, 3] == zero:
-        return zero, zero, zero, zero
-    if abs(dx) < STILL_PX and abs(dy) < STILL_PX:
-        r, c = min(max(r, 0), rows - 1), min(max(c, 0), columns - 1)
-        return layer[r, c, 0], layer[r, c, 1], layer[r, c, 2], layer[r, c, 3]
-    red, green, blue, alpha = cubic(layer, x, y)
-    return red, green, blue, min(max(alpha, zero), one)
 
 
 def isolated(plate: Float, color: Float, matte: Float, channels: tuple[int, ...]) -> Float:
@@ -196,13 +284,17 @@ def _isolate(
                 out[y, x, k] = color[y, x, k] - left if alpha > 0 else np.float32(0.0)
 
 
-def hold_out(plate: Float, matte: Float, color: Float, in_front: Float) -> tuple[Float, Float]:
-    """Matte (h, w) and color (h, w, 3) where `in_front` (h, w) of the plate (h, w, 3) must stay as it is."""
+def hold_out(plate: Float, matte: Float, color: Float, in_front: Float) -> Float:
+    """Give `color` (h, w, 3) back to the plate (h, w, 3) where `in_front` (h, w) of it must stay, in place.
+
+    Returns the matte (h, w) that is left.
+    """
     left = matte * (1 - np.clip(in_front, 0, 1))
     # the color is already mixed with the plate by its own matte; this takes more of it away
     share = left / np.maximum(matte, 1e-6)
     mixed = plate + (color - plate) * share[..., None]
-    return left, np.where(left[..., None] <= 0, plate, mixed).astype(np.float32)
+    color[:] = np.where(left[..., None] <= 0, plate, mixed)
+    return left
 
 
 def paste(pixels: Float, color: Float, matte: Float, channels: tuple[int, ...]) -> None:

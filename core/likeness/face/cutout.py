@@ -8,7 +8,9 @@ colors beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -19,6 +21,7 @@ from likeness.face.regions import REGIONS, Regions, segment
 from likeness.face.warp import polygon
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 Box = tuple[int, int, int, int]
 
 WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in it
@@ -35,6 +38,7 @@ HAT = (0.75, 0.95)  # half width and height above the brows, in their distance f
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
+NOWHERE = 2**30  # a column that no picture has
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
 
 
@@ -51,6 +55,11 @@ class Cutout:
     layer: Float
     clean: Float
     front: Float | None = None
+
+    @cached_property
+    def span(self) -> Int:
+        """First and end column (h, 2) of the head in each row; none where there is no head."""
+        return _span(self.layer)
 
     def bare(self, plate: Float) -> Float:
         """The plate (H, W, 3) without what is before the face."""
@@ -80,6 +89,17 @@ class Cutout:
         front = self.front[spot[0].start - y : spot[0].stop - y, spot[1].start - x : spot[1].stop - x]
         color[spot] += front[..., :3] - front[..., 3:] * color[spot]
         matte[spot] *= 1 - front[..., 3]
+
+
+@numba.njit(cache=True, nogil=True)
+def _span(layer: Float) -> Int:
+    out = np.empty((layer.shape[0], 2), np.int32)
+    for y in range(layer.shape[0]):
+        out[y, 0], out[y, 1] = NOWHERE, -NOWHERE
+        for x in range(layer.shape[1]):
+            if layer[y, x, 3] > 0:
+                out[y, 0], out[y, 1] = min(out[y, 0], x), x + 1
+    return out
 
 
 def whole(plate: Float) -> Cutout:

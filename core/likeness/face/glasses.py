@@ -16,7 +16,7 @@ from scipy import ndimage
 from likeness.face import fill
 from likeness.face.landmarks import crop_from_points
 from likeness.face.regions import REGIONS, Regions, segment
-from likeness.face.warp import FAST, cubic, polygon
+from likeness.face.warp import FAST, polygon, sample
 from likeness.head import points as dense
 
 Float = NDArray[np.float32]
@@ -140,20 +140,20 @@ def _features(points_px: Float, apart: float, box: Box) -> Float:
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _lay(layer: Float, back: Float, moved: bool, color: Float, matte: Float) -> None:
-    rows, columns = layer.shape[:2]
+    (rows, columns), width = layer.shape[:2], matte.shape[1]
+    at_x, at_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    inside, seen = np.empty(width, np.float32), np.zeros((width, 4), np.float32)
     for y in range(matte.shape[0]):
-        for x in range(matte.shape[1]):
-            px = back[0, 0] * x + back[0, 1] * y + back[0, 2]
-            py = back[1, 0] * x + back[1, 1] * y + back[1, 2]
-            if px < 0 or py < 0 or px > columns - 1 or py > rows - 1:
+        for x in range(width):
+            at_x[x] = back[0, 0] * x + back[0, 1] * y + back[0, 2]
+            at_y[x] = back[1, 0] * x + back[1, 1] * y + back[1, 2]
+            inside[x] = 0 <= at_x[x] <= columns - 1 and 0 <= at_y[x] <= rows - 1
+        sample(layer, at_x, at_y, inside, 0, width, seen)
+        for x in range(width):
+            alpha = min(max(seen[x, 3], np.float32(0)), np.float32(1))
+            if inside[x] == 0 or alpha <= 0:
                 continue
-            red, green, blue, alpha = cubic(layer, np.float32(px), np.float32(py))
-            alpha = min(max(alpha, np.float32(0)), np.float32(1))
-            if alpha <= 0:
-                continue
-            left = 1 - alpha
-            color[y, x, 0] = left * color[y, x, 0] + red
-            color[y, x, 1] = left * color[y, x, 1] + green
-            color[y, x, 2] = left * color[y, x, 2] + blue
+            for n in range(3):
+                color[y, x, n] = (1 - alpha) * color[y, x, n] + seen[x, n]
             if moved:
                 matte[y, x] = max(matte[y, x], alpha)

@@ -124,8 +124,7 @@ def turn_back(rig: Rig, taken: Taken, turn: Float) -> Float:
 
 def field_of(
     rig: Rig,
-    index: Int,
-    bary: Float,
+    points: Float,
     moved: Float,
     trust: Float,
     taken: Taken,
@@ -133,14 +132,14 @@ def field_of(
 ) -> warp.Field:
     """The displacement to the plate and the change of light of the region.
 
-    `moved` (V, 5): what the head's turn does, the last two, goes on beyond the mesh, through hair and ears;
-    what the expression does ends soon.
+    `points` (V, 3) are the vertices in it, pixels and depth. `moved` (V, 5): what the head's turn does, the
+    last two, goes on beyond the mesh, through hair and ears; what the expression does ends soon.
     """
     face = face_width(taken.pixels[rig.person.vertex_count :])
     cell = warp.cell_px(face)
     reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
     ramp = _ramp(box, taken.plate.shape)
-    return warp.spread(index, bary, rig.skin, moved.astype(np.float32), trust, cell, reach, ramp)
+    return warp.spread(points, rig.skin, moved, trust, cell, reach, ramp)
 
 
 def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face import eyes, grain, mouth
 from likeness.face.fit import Fit, Lens
 from likeness.face.lids import lay_lashes, lay_lid
+from likeness.face.part import Part
 from likeness.face.person import upper_count
 from likeness.face.retarget import BLINKS
 from likeness.face.rig import EYES, Rig, ball_center, iris_axes, mean_gap
@@ -32,9 +34,9 @@ def lay_eyes(
     origin: tuple[int, int],
     color: Float,
     matte: Float,
-) -> Float:
-    """Draw both eyes into `color` and `matte` in place; returns the layer (h, w, 4), premultiplied."""
-    layer = np.zeros((*matte.shape, 4), np.float32)
+) -> Part:
+    """Draw both eyes into `color` and `matte` in place; returns the layer of four channels, premultiplied."""
+    layer = _layer([outlines[name] for name in EYES], origin, matte.shape)
     for side, name in enumerate(EYES):
         eye = taken.eyes[side]
         outline = outlines[name]
@@ -85,9 +87,9 @@ def lay_mouth(
     origin: tuple[int, int],
     color: Float,
     matte: Float,
-) -> Float:
-    """Draw the inside of the mouth into `color` and `matte` in place; returns its layer (h, w, 4)."""
-    layer = np.zeros((*matte.shape, 4), np.float32)
+) -> Part:
+    """Draw the inside of the mouth into `color` and `matte` in place; returns its layer of four channels."""
+    layer = _layer([outline], origin, matte.shape)
     box = _local_box(outline, origin, matte.shape)
     if box is None:
         return layer
@@ -112,13 +114,34 @@ def lay_mouth(
     return layer
 
 
-def _lay(ink: Float, cover: Float, color: Float, matte: Float, layer: Float, x: int, y: int) -> None:
+def _layer(outlines: list[Float], origin: tuple[int, int], shape: tuple[int, ...]) -> Part:
+    """An empty layer, as large as the outlines (N, 2) need in a region of that `shape` at `origin`."""
+    box = _local_box(np.concatenate(outlines), origin, shape)
+    if box is None:
+        return Part.empty(4)
+    x, y, width, height = box
+    return Part((slice(y, y + height), slice(x, x + width)), np.zeros((height, width, 4), np.float32))
+
+
+def _lay(ink: Float, cover: Float, color: Float, matte: Float, layer: Part, x: int, y: int) -> None:
+    """Lay `ink` (h, w, 3) by its `cover` over the region at (x, y), and into the layer, in place."""
     height, width = cover.shape
     spot = (slice(y, y + height), slice(x, x + width))
-    color[spot][..., :3] += cover[..., None] * (ink - color[spot][..., :3])
-    matte[spot] = np.maximum(matte[spot], cover)
-    layer[spot][..., :3] = ink * cover[..., None]
-    layer[spot][..., 3] = cover
+    down, right = y - layer.spot[0].start, x - layer.spot[1].start
+    _lay_ink(ink, cover, color[spot], matte[spot], layer.values[down : down + height, right : right + width])
+
+
+@numba.njit(cache=True, nogil=True)
+def _lay_ink(ink: Float, cover: Float, color: Float, matte: Float, layer: Float) -> None:
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            alpha = cover[y, x]
+            if alpha > 0:
+                matte[y, x] = max(matte[y, x], alpha)
+                layer[y, x, 3] = alpha
+                for n in range(3):
+                    layer[y, x, n] = ink[y, x, n] * alpha
+                    color[y, x, n] += alpha * (ink[y, x, n] - color[y, x, n])
 
 
 def _slit(open_: float) -> float:

@@ -29,6 +29,7 @@ from likeness.face.motion import (
     with_open_lids,
 )
 from likeness.face.openings import lay_eyes, lay_mouth
+from likeness.face.part import Part, Spot
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
@@ -43,12 +44,11 @@ RELIGHT = 0.7  # how much of the computed change of light is applied
 
 @dataclass(frozen=True)
 class Drawn:
-    """A region at `origin`: `color` (h, w, C) to lay over the plate by `matte` (h, w), and layers."""
+    """A region at `origin`, drawn into the canvas where its `matte` (h, w) is not 0, and its layers."""
 
     origin: tuple[int, int]
-    color: Float
     matte: Float
-    layers: dict[str, Float]
+    layers: dict[str, Part]
 
 
 def redraw(
@@ -56,14 +56,16 @@ def redraw(
     taken: Taken,
     target: Fit,
     lens: Lens,
+    canvas: Float,
     layers: bool = True,
     lent: Sequence[Reference] = (),
     wrinkles: float = 1.0,
 ) -> Drawn | None:
     """Draw the taken face as `target`; None when nothing moves or the face is out of the picture.
 
-    What the references in `lent` show better than the plate is taken from them. The folds that the
-    expression lays into the skin are `wrinkles` times as deep as usual.
+    `canvas` (H, W, 3 or more) is a copy of the plate whose first three channels are drawn into. What the
+    references in `lent` show better than the plate is taken from them. The folds that the expression lays
+    into the skin are `wrinkles` times as deep as usual.
     """
     person = rig.person
     if unmoved(taken.fit, target):
@@ -86,36 +88,67 @@ def redraw(
     level = np.log(np.maximum(taken.light.level(normals), 0.2))
     light = (RELIGHT * (level - taken.level))[:, None]
     local = pixels - np.array([x0, y0, 0], np.float32)
-    index, bary, _ = rasterize(local, rig.skin, width, height)
     trust = trust_of(taken.facing, facing_of(camera, normals))
     trust[rig.ears] = 0  # their shape is too much their own: they go with the hair
     turn = turn_shift(rig, taken, target, lens) if turned else np.zeros_like(shift)
     free = 1 - taken.held[:, None]
     moved = np.concatenate([free * (shift - turn), free * light, turn], 1)
-    field = field_of(rig, index, bary, moved, trust, taken, box)
+    field = field_of(rig, local, moved, trust, taken, box)
     body = body_shift(rig, taken, target, lens, box)
-    color, matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), body, taken.light.tint)
+    color = canvas[y0 : y0 + height, x0 : x0 + width, :3]
+    own = _uncover(taken, color, (x0, y0))
+    tint = taken.light.tint
+    matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), canvas, body, tint, layers)
     relief = _relief(taken, target, lens, wrinkles)
+    spot, index, bary = _mesh(rig, local, matte.shape, layers or bool(lent) or relief is not None)
     if relief is not None:
-        folds.lay(relief, index, bary, rig.skin, normals, target.rotation, taken.light, RELIGHT, color, matte)
-    eye_cover = lay_eyes(rig, taken, target, outlines, lens, (x0, y0), color, matte)
-    mouth_cover = lay_mouth(rig, taken, camera, pixels, outlines["mouth"], (x0, y0), color, matte)
+        head = (index, bary, rig.skin, normals, target.rotation, taken.light, RELIGHT)
+        folds.lay(relief, *head, color[spot], matte[spot])
+    shown = {
+        "eyes": lay_eyes(rig, taken, target, outlines, lens, (x0, y0), color, matte),
+        "mouth": lay_mouth(rig, taken, camera, pixels, outlines["mouth"], (x0, y0), color, matte),
+    }
     if lent:
         facing = open_facing(rig, camera, normals)
-        theirs = borrow(rig, taken, target, lent, pixels, facing, index, bary, (x0, y0), color)
-        np.maximum(matte, theirs, out=matte)
-        eye_cover *= 1 - theirs[..., None]
-        mouth_cover *= 1 - theirs[..., None]
+        first = (x0 + spot[1].start, y0 + spot[0].start)
+        theirs = borrow(rig, taken, target, lent, pixels, facing, index, bary, first, color[spot])
+        np.maximum(matte[spot], theirs, out=matte[spot])
+        for part in shown.values():
+            part.keep(1 - theirs, spot)
     if taken.glasses is not None:
         glasses.lay(taken.glasses, turn_back(rig, taken, turn), (x0, y0), color, matte)
     taken.cutout.lay_front(color, matte, (x0, y0))
-    out: dict[str, Float] = {}
-    if layers:
-        out = data_layers(rig, camera, normals, index, bary) | {"motion": motion}
-        if relief is not None:
-            folds.tilt(relief, index, bary, rig.skin, target.rotation, out["normal"])
-        out["eyes"], out["mouth"] = eye_cover, mouth_cover
-    return Drawn((x0, y0), color, matte, out)
+    if own is not None:
+        color[matte == 0] = own[matte == 0]
+    if not layers:
+        return Drawn((x0, y0), matte, {})
+    data = data_layers(rig, camera, normals, index, bary)
+    if relief is not None:
+        folds.tilt(relief, index, bary, rig.skin, target.rotation, data["normal"])
+    shown |= {name: Part(spot, values) for name, values in data.items()}
+    return Drawn((x0, y0), matte, shown | {"motion": Part.whole(motion)})
+
+
+def _uncover(taken: Taken, color: Float, origin: tuple[int, int]) -> Float | None:
+    """Take what is before the face out of the region's `color` (h, w, 3), in place; returns it as it was."""
+    if taken.glasses is None and taken.cutout.front is None:
+        return None
+    own, (x, y) = color.copy(), origin
+    color[:] = taken.plate[y : y + len(color), x : x + color.shape[1], :3]
+    return own
+
+
+def _mesh(rig: Rig, local: Float, shape: tuple[int, ...], wanted: bool) -> tuple[Spot, Int, Float]:
+    """The part of a region of that `shape` in which the skin lies, and the skin rasterized there if `wanted`.
+
+    `local` (V, 3): vertices in the region's pixels, and depth.
+    """
+    size = np.array(shape[1::-1])
+    low = np.clip(np.floor(local[rig.used, :2].min(axis=0)), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(local[rig.used, :2].max(axis=0)), low + 1, size).astype(int)
+    width, height = (high - low).tolist() if wanted else (0, 0)
+    index, bary, _ = rasterize(local - np.array([*low, 0], np.float32), rig.skin, width, height)
+    return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), index, bary
 
 
 def _placed(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> tuple[Float, Float]:

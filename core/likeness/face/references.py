@@ -261,22 +261,26 @@ def _add(
     total: Float,
 ) -> None:
     """Add one reference: `moved` (V, 6) has its displacement, the logarithm of its gain and its weight."""
-    zero, values = np.float32(0), np.empty(6, np.float32)
+    width = index.shape[1]
+    at_x, at_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    weight, seen = np.empty(width, np.float32), np.empty((width, 4), np.float32)
+    gain, values = np.empty((width, 3), np.float32), np.empty(6, np.float32)
     for y in range(first, end):
-        for x in range(index.shape[1]):
+        for x in range(width):
             t = index[y, x]
+            weight[x] = 0
             if t < 0:
                 continue
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
             for n in range(6):
                 values[n] = a * moved[i, n] + b * moved[j, n] + c * moved[k, n]
-            weight = values[5]
-            if weight <= zero:
-                continue
-            px, py = np.float32(x0 + x) + values[0], np.float32(y0 + y) + values[1]
-            red, green, blue, there = warp.cubic(picture, px, py)
-            total[y, x] += weight * there
-            mixed[y, x, 0] += weight * red * np.exp(values[2])
-            mixed[y, x, 1] += weight * green * np.exp(values[3])
-            mixed[y, x, 2] += weight * blue * np.exp(values[4])
+            at_x[x], at_y[x] = np.float32(x0 + x) + values[0], np.float32(y0 + y) + values[1]
+            gain[x, 0], gain[x, 1], gain[x, 2] = values[2], values[3], values[4]
+            weight[x] = max(values[5], np.float32(0))
+        warp.sample(picture, at_x, at_y, weight, 0, width, seen)
+        for x in range(width):
+            if weight[x] > 0:
+                total[y, x] += weight[x] * seen[x, 3]
+                for n in range(3):
+                    mixed[y, x, n] += weight[x] * seen[x, n] * np.exp(gain[x, n])

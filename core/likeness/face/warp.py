@@ -15,41 +15,52 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.render.raster import carry, extents, rasterize
+from likeness.render.simd import patch
+
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+Four = tuple[Any, Any, Any, Any]
 
 CELL_PX = 4  # the surroundings are solved on a coarse grid
 CELLS_A_FACE = 64  # so many of its cells are a face's width, where pixels are small
-STILL_PX = 1e-3  # less displacement than this is none
+SAMPLES = 2  # of the mesh, across and down a cell
+FEWEST_CELLS = 12  # a grid of fewer is solved as it is
+ROUNDS, RELAXATION = 12, 1.5
 FAST = {"contract", "reassoc", "arcp", "afn"}  # not those that take every number for finite
 
 
 @dataclass(frozen=True)
 class Field:
-    """Where in the plate each pixel of a region (h, w) comes from, and how its light changes.
+    """Where in the plate each pixel of a region comes from, and how its light changes.
 
-    Under the mesh (`index`, `bary`: rasterized `triangles`) it is `moved` (V, 5) of the vertices: x and y of
-    the displacement in pixels and the logarithm of the change of light, which end near the mesh, then x and
-    y of what goes on beyond it. `trust` (V,): below 0.5 where the plate does not show a vertex; such places
-    are taken as if there were no mesh. Around it the field is that of `grid` (r, c, 5), whose cells are
-    `cell` pixels wide and of which the first lies beyond the region's corner. `ramp`, of the rows (h,) and
-    of the columns (w,): how much of the last two is left.
+    Under the mesh (`points` (V, 3) in pixels of the region and depth, `triangles`) it is what the vertices
+    carry, `moved` (V, 4): x and y of the displacement in pixels, the logarithm of the change of light, and a
+    trust below 0.5 where the plate does not show a vertex; such places are taken as if there were no mesh.
+    Around it the field is that of `grid` (5, r + 2, c + 2), whose cells are `cell` pixels wide and of which
+    the first lies beyond the region's corner: x, y and light, which end near the mesh, then x and y of what
+    goes on beyond it. `ramp`, of the rows (h,) and of the columns (w,): how much of the last two is left.
     """
 
-    index: Int
-    bary: Float
+    points: Float
     triangles: Int
     moved: Float
-    trust: Float
     cell: int
     grid: Float
     ramp: tuple[Float, Float]
 
     @property
-    def parts(self) -> tuple[Int, Float, Int, Float, Float, np.float32, Float, Float, Float]:
+    def parts(self) -> tuple[Float, Int, Int, Float, np.float32, Float, Float, Float]:
         """All of it, as kernels take it."""
-        mesh = (self.index, self.bary, self.triangles, self.moved, self.trust)
+        mesh = (self.points, self.triangles, extents(self.points, self.triangles), self.moved)
         return (*mesh, np.float32(1 / self.cell), self.grid, *self.ramp)
+
+    @property
+    def reach_px(self) -> tuple[float, float]:
+        """No pixel comes from farther than this, in x and in y."""
+        far = np.abs(self.grid).max(axis=(1, 2))
+        near = np.abs(self.moved[:, :2]).max(axis=0)
+        return max(float(near[0]), far[0] + far[3]), max(float(near[1]), far[1] + far[4])
 
 
 def cell_px(face_px: float) -> int:
@@ -58,8 +69,7 @@ def cell_px(face_px: float) -> int:
 
 
 def spread(
-    index: Int,
-    bary: Float,
+    points: Float,
     triangles: Int,
     moved: Float,
     trust: Float,
@@ -67,38 +77,47 @@ def spread(
     reach_px: tuple[float, float | Float],
     ramp: tuple[Float, Float],
 ) -> Field:
-    """The field of a mesh and of what surrounds it.
+    """The field of a mesh and of what surrounds it, in a region as large as the `ramp`.
 
-    `reach_px`: within it the near and the far part fade; the far one's may differ from cell to cell. At the
-    region's border the near part is nothing, the far part goes on as it comes.
+    `moved` (V, 5): displacement and light as in `Field.grid`. `reach_px`: within it the near and the far part
+    fade; the far one's may differ from cell to cell. At the region's border the near part is nothing, the far
+    part goes on as it comes.
     """
-    coarse, weight = _cells(index, bary, triangles, moved, trust, cell)
-    near, far = (np.ascontiguousarray(part) for part in (coarse[..., :3], coarse[..., 3:]))
-    for grid, reach, ends in ((near, reach_px[0], True), (far, reach_px[1], False)):
-        if grid.any():
-            size = np.broadcast_to(np.float32(cell) / np.maximum(reach, 1.0), weight.shape)
-            _solve(grid, weight, np.ascontiguousarray(size, np.float32), ends)
-    around = ((1, 1), (1, 1), (0, 0))
-    grid = np.concatenate([np.pad(near, around), np.pad(far, around, mode="edge")], axis=2)
-    return Field(index, bary, triangles, moved, trust, cell, grid, ramp)
+    rows, columns = (-(-len(side) // cell) for side in ramp)
+    fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
+    index, bary, _ = rasterize(fine, triangles, SAMPLES * columns, SAMPLES * rows)
+    grid, known = _cells(index, bary, triangles, moved, trust)
+    for part, reach, ends in ((grid[:3], reach_px[0], True), (grid[3:], reach_px[1], False)):
+        if part.any():
+            size = np.broadcast_to(np.float32(cell) / np.maximum(reach, 1.0), known.shape)
+            _solve(part, known, np.ascontiguousarray(size, np.float32), ends)
+    return Field(points, triangles, _ramped(points, moved, trust, *ramp), cell, grid, ramp)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _cells(
-    index: Int, bary: Float, triangles: Int, moved: Float, trust: Float, cell: int
-) -> tuple[Float, Float]:
-    """The mean of the mesh's displacement in each cell, and how many of its pixels were looked at.
+def _ramped(points: Float, moved: Float, trust: Float, down: Float, across: Float) -> Float:
+    """What the vertices (V, 4) carry: near and far part are one, as much as is left of it where they lie."""
+    out = np.empty((len(moved), 4), np.float32)
+    rows, columns = len(down), len(across)
+    for v in range(len(moved)):
+        y, x = min(max(int(points[v, 1]), 0), rows - 1), min(max(int(points[v, 0]), 0), columns - 1)
+        left = min(down[y], across[x])
+        out[v, 0] = moved[v, 0] + left * moved[v, 3]
+        out[v, 1] = moved[v, 1] + left * moved[v, 4]
+        out[v, 2] = moved[v, 2]
+        out[v, 3] = trust[v]
+    return out
 
-    Every other pixel of every other row is.
-    """
-    height, width = index.shape
-    rows, columns = -(-height // cell), -(-width // cell)
-    channels = moved.shape[1]
-    coarse = np.zeros((rows, columns, channels), np.float32)
-    weight = np.zeros((rows, columns), np.float32)
-    for y in range(0, height, 2):
-        r = y // cell
-        for x in range(0, width, 2):
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _cells(index: Int, bary: Float, triangles: Int, moved: Float, trust: Float) -> tuple[Float, Float]:
+    """The mean of the mesh's displacement in each cell of a grid (5, r + 2, c + 2), and where it is known."""
+    rows, columns, channels = index.shape[0] // SAMPLES, index.shape[1] // SAMPLES, moved.shape[1]
+    grid = np.zeros((channels, rows + 2, columns + 2), np.float32)
+    known = np.zeros((rows, columns), np.float32)
+    for y in range(index.shape[0]):
+        r = y // SAMPLES
+        for x in range(index.shape[1]):
             t = index[y, x]
             if t < 0:
                 continue
@@ -106,207 +125,235 @@ def _cells(
             a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
             if a * trust[i] + b * trust[j] + c * trust[k] < 0.5:
                 continue
-            weight[r, x // cell] += 1.0
+            q = x // SAMPLES
+            known[r, q] += 1
             for n in range(channels):
-                coarse[r, x // cell, n] += a * moved[i, n] + b * moved[j, n] + c * moved[k, n]
-    for r in range(rows):
-        for x in range(columns):
-            if weight[r, x] > 0:
-                for n in range(channels):
-                    coarse[r, x, n] /= weight[r, x]
-    return coarse, weight
-
-
-def _solve(coarse: Float, weight: Float, cell: Float, ends: bool) -> None:
-    """Nested iteration: solve on a grid of half the cells first. `cell` is a cell's width in reaches."""
-    if min(weight.shape) > 12:
-        half, half_weight = _halve(coarse, weight)
-        _solve(half, half_weight, np.ascontiguousarray(2 * cell[::2, ::2]), ends)
-        _double(coarse, weight, half, ends)
-    _relax(coarse, weight, cell, 12, ends)
+                grid[n, r + 1, q + 1] += a * moved[i, n] + b * moved[j, n] + c * moved[k, n]
+    _divide(grid, known)
+    return grid, known
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _halve(field: Float, known: Float) -> tuple[Float, Float]:
+def _divide(grid: Float, known: Float) -> None:
+    """Sums over so many to means, in place."""
+    for n in range(grid.shape[0]):
+        for r in range(known.shape[0]):
+            for c in range(known.shape[1]):
+                if known[r, c] > 0:
+                    grid[n, r + 1, c + 1] /= known[r, c]
+
+
+def _solve(grid: Float, known: Float, cell: Float, ends: bool) -> None:
+    """Nested iteration: solve on a grid of half the cells first. `cell` is a cell's width in reaches."""
+    if min(known.shape) > FEWEST_CELLS:
+        half, half_known = _halve(grid, known)
+        _solve(half, half_known, np.ascontiguousarray(2 * cell[::2, ::2]), ends)
+        _double(grid, known, half)
+    _relax(grid, known, 1 / (4 + cell**2), ROUNDS, ends)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _halve(grid: Float, known: Float) -> tuple[Float, Float]:
     """The mean of what is known in every 2 x 2 cells, and in how many of them."""
     height, width = known.shape
     rows, columns = -(-height // 2), -(-width // 2)
-    channels = field.shape[2]
-    coarse = np.zeros((rows, columns, channels), np.float32)
-    weight = np.zeros((rows, columns), np.float32)
+    half = np.zeros((grid.shape[0], rows + 2, columns + 2), np.float32)
+    total = np.zeros((rows, columns), np.float32)
     for y in range(height):
         for x in range(width):
             if known[y, x] > 0:
-                r, c = y // 2, x // 2
-                weight[r, c] += 1.0
-                for k in range(channels):
-                    coarse[r, c, k] += field[y, x, k]
+                total[y // 2, x // 2] += 1
+                for n in range(grid.shape[0]):
+                    half[n, y // 2 + 1, x // 2 + 1] += grid[n, y + 1, x + 1]
+    _divide(half, total)
+    return half, total
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _relax(grid: Float, known: Float, per: Float, rounds: int, ends: bool) -> None:
+    """Successive over-relaxation, every other cell in turn, so that those of a row go side by side.
+
+    `per` (r, c) is one over the weight of a cell's four sides. The grid's rim stays zero where the field
+    `ends`, else it becomes what lies beside it.
+    """
+    rows, columns = known.shape
+    turn = np.zeros((2, rows, columns), np.float32)
     for r in range(rows):
         for c in range(columns):
-            if weight[r, c] > 0:
-                for k in range(channels):
-                    coarse[r, c, k] /= weight[r, c]
-    return coarse, weight
+            if known[r, c] <= 0:
+                turn[(r + c) % 2, r, c] = RELAXATION
+    row = np.empty(columns, np.float32)
+    for n in range(grid.shape[0]):
+        field = grid[n]
+        for half_round in range(2 * rounds):
+            if not ends:
+                _mirror(field)
+            for r in range(rows):
+                above, here, below = field[r], field[r + 1], field[r + 2]
+                share, weight = turn[half_round % 2, r], per[r]
+                for c in range(columns):
+                    around = above[c + 1] + below[c + 1] + here[c] + here[c + 2]
+                    row[c] = here[c + 1] + share[c] * (around * weight[c] - here[c + 1])
+                for c in range(columns):
+                    here[c + 1] = row[c]
+        if not ends:
+            _mirror(field)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _relax(coarse: Float, weight: Float, cell: Float, rounds: int, ends: bool) -> None:
-    """Successive over-relaxation; where the field `ends`, cells outside the grid are zero."""
-    rows, columns, channels = coarse.shape
-    for _ in range(rounds):
-        for r in range(rows):
-            for c in range(columns):
-                if weight[r, c] > 0:
-                    continue
-                sides = 4.0 + cell[r, c] ** 2
-                if not ends:
-                    sides -= (r == 0) + (r + 1 == rows) + (c == 0) + (c + 1 == columns)
-                for k in range(channels):
-                    around = 0.0
-                    if r > 0:
-                        around += coarse[r - 1, c, k]
-                    if r + 1 < rows:
-                        around += coarse[r + 1, c, k]
-                    if c > 0:
-                        around += coarse[r, c - 1, k]
-                    if c + 1 < columns:
-                        around += coarse[r, c + 1, k]
-                    goal = around / sides
-                    coarse[r, c, k] += 1.5 * (goal - coarse[r, c, k])
+def _mirror(field: Float) -> None:
+    """The rim of a grid becomes what lies beside it."""
+    field[0], field[-1] = field[1], field[-2]
+    field[:, 0], field[:, -1] = field[:, 1], field[:, -2]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _double(field: Float, known: Float, coarse: Float, ends: bool) -> None:
-    """Fill what is not known of `field` from the grid of half its cells, in place."""
-    for y in range(known.shape[0]):
-        for x in range(known.shape[1]):
-            if known[y, x] <= 0:
-                for k in range(field.shape[2]):
-                    field[y, x, k] = _between(coarse, (y + 0.5) / 2 - 0.5, (x + 0.5) / 2 - 0.5, k, ends)
+def _double(grid: Float, known: Float, half: Float) -> None:
+    """Fill what is not known of a grid from that of half its cells, between them, in place."""
+    height, width = known.shape
+    near, far = np.float32(0.75), np.float32(0.25)
+    row = np.empty(half.shape[2], np.float32)
+    for n in range(grid.shape[0]):
+        for y in range(height):
+            r = y // 2 + 1
+            beside = r - 1 if y % 2 == 0 else r + 1
+            for c in range(len(row)):
+                row[c] = near * half[n, r, c] + far * half[n, beside, c]
+            for x in range(width):
+                if known[y, x] <= 0:
+                    c = x // 2 + 1
+                    grid[n, y + 1, x + 1] = near * row[c] + far * row[c - 1 if x % 2 == 0 else c + 1]
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _between(coarse: Float, fy: Any, fx: Any, k: int, ends: bool) -> Any:
-    """Channel `k` of a grid between its cells; where it `ends` there is nothing beyond, else it goes on."""
-    rows, columns = coarse.shape[0], coarse.shape[1]
-    low = np.float32(-0.5) if ends else np.float32(0.0)
-    fy = min(max(fy, low), rows - 1 - low)
-    fx = min(max(fx, low), columns - 1 - low)
-    r, c = int(np.floor(fy)), int(np.floor(fx))
-    wy, wx = np.float32(fy - r), np.float32(fx - c)
-    value = np.float32(0.0)
-    for j in range(2):
-        for i in range(2):
-            if 0 <= r + j < rows and 0 <= c + i < columns:
-                share = (wy if j else np.float32(1.0) - wy) * (wx if i else np.float32(1.0) - wx)
-                value += share * coarse[r + j, c + i, k]
-    return value
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def place(
-    y: int,
-    x: int,
-    index: Int,
-    bary: Float,
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def displacements(
+    first: int,
+    end: int,
+    span: Int,
+    points: Float,
     triangles: Int,
+    extent: Int,
     moved: Float,
-    trust: Float,
     per_px: Any,
     grid: Float,
     down: Float,
     across: Float,
-) -> tuple[Any, Any, Any]:
-    """Displacement in x and y and change of light of one pixel of a `Field`."""
-    left = min(down[y], across[x])
-    t = index[y, x]
-    if t >= 0:
-        i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
-        a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
-        if a * trust[i] + b * trust[j] + c * trust[k] >= np.float32(0.5):
-            dx = a * (moved[i, 0] + left * moved[i, 3])
-            dx += b * (moved[j, 0] + left * moved[j, 3]) + c * (moved[k, 0] + left * moved[k, 3])
-            dy = a * (moved[i, 1] + left * moved[i, 4])
-            dy += b * (moved[j, 1] + left * moved[j, 4]) + c * (moved[k, 1] + left * moved[k, 4])
-            return dx, dy, a * moved[i, 2] + b * moved[j, 2] + c * moved[k, 2]
-    half = np.float32(0.5)
-    fy, fx = (np.float32(y) + half) * per_px + half, (np.float32(x) + half) * per_px + half
-    r, q = np.uint32(fy), np.uint32(fx)
-    wy, wx = fy - np.float32(r), fx - np.float32(q)
-    s, p = r + np.uint32(1), q + np.uint32(1)
-    d, e = wy * (1 - wx), wy * wx
-    a, b = (1 - wx) - d, wx - e
-    dx = a * (grid[r, q, 0] + left * grid[r, q, 3]) + b * (grid[r, p, 0] + left * grid[r, p, 3])
-    dx += d * (grid[s, q, 0] + left * grid[s, q, 3]) + e * (grid[s, p, 0] + left * grid[s, p, 3])
-    dy = a * (grid[r, q, 1] + left * grid[r, q, 4]) + b * (grid[r, p, 1] + left * grid[r, p, 4])
-    dy += d * (grid[s, q, 1] + left * grid[s, q, 4]) + e * (grid[s, p, 1] + left * grid[s, p, 4])
-    light = a * grid[r, q, 2] + b * grid[r, p, 2] + d * grid[s, q, 2] + e * grid[s, p, 2]
-    return dx, dy, light
+    out: Float,
+) -> None:
+    """Displacement in x and y and change of light of a few rows of a `Field`, `out` (rows, 3, w).
 
-
-@numba.njit(cache=True, fastmath=FAST, nogil=True, inline="always")
-def cubic(picture: Float, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
-    """`picture` (H, W, 4) at index coordinates: Catmull-Rom, borders repeated.
-
-    Its overshoot is held within the four nearest pixels. Non-finite values do not spread.
+    Between the first and the end column that `span` (h, 2) gives for each row.
     """
-    rows, columns = picture.shape[0], picture.shape[1]
-    ix, iy = int(np.floor(x)), int(np.floor(y))
-    across, down = _catmull_rom(x - np.float32(ix)), _catmull_rom(y - np.float32(iy))
-    # unsigned, or numba asks of each whether it counts from the end
-    four, line = np.uint64(4), np.uint64(columns) * np.uint64(4)
-    if 1 <= ix < columns - 2 and 1 <= iy < rows - 2:
-        first = np.uint64((iy - 1) * columns + ix - 1) * four
-        at = (first, first + four, first + four + four, first + four + four + four)
-        to = (np.uint64(0), line, line + line, line + line + line)
-    else:
-        at = (_held(ix - 1, columns) * four, _held(ix, columns) * four,
-              _held(ix + 1, columns) * four, _held(ix + 2, columns) * four)  # fmt: skip
-        to = (_held(iy - 1, rows) * line, _held(iy, rows) * line,
-              _held(iy + 1, rows) * line, _held(iy + 2, rows) * line)  # fmt: skip
-    flat, one = picture.reshape(-1), np.uint64(1)
-    red = _tap(flat, at, to, np.uint64(0), across, down)
-    green = _tap(flat, at, to, one, across, down)
-    blue = _tap(flat, at, to, one + one, across, down)
-    return red, green, blue, _tap(flat, at, to, one + one + one, across, down)
+    rows, width = end - first, out.shape[2]
+    near, carried = np.empty((rows, width), np.float32), np.empty((rows, width, 4), np.float32)
+    carry(first, end, points, triangles, extent, moved, near, carried)
+    cells = np.empty((3, grid.shape[2]), np.float32)
+    for r in range(rows):
+        low, high = span[first + r, 0], span[first + r, 1]
+        _around(first + r, low, high, per_px, grid, down, across, cells, out[r])
+        for x in range(low, high):
+            if near[r, x] > 0 and carried[r, x, 3] >= np.float32(0.5):
+                for n in range(3):
+                    out[r, n, x] = carried[r, x, n]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _held(i: int, count: int) -> Any:
-    return np.uint64(min(max(i, 0), count - 1))
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _around(
+    y: int,
+    low: int,
+    high: int,
+    per_px: Any,
+    grid: Float,
+    down: Float,
+    across: Float,
+    cells: Float,
+    row: Float,
+) -> None:
+    """Displacement in x and y and change of light of a row of the region, `row` (3, w), as if without a mesh.
+
+    Only from column `low` to before `high`. `cells` (3, c + 2) is room to work in.
+    """
+    half = np.float32(0.5)
+    fy = (np.float32(y) + half) * per_px + half
+    r = int(fy)
+    wy, last = fy - np.float32(r), len(across) - 1
+    for c in range(grid.shape[2]):
+        at = int((np.float32(c) - half) / per_px)
+        left = min(down[y], across[min(max(at, 0), last)])
+        for n in range(3):
+            cells[n, c] = grid[n, r, c] + wy * (grid[n, r + 1, c] - grid[n, r, c])
+        for n in range(2):
+            cells[n, c] += left * (grid[n + 3, r, c] + wy * (grid[n + 3, r + 1, c] - grid[n + 3, r, c]))
+    for x in range(np.uint64(low), np.uint64(high)):
+        fx = (np.float32(x) + half) * per_px + half
+        cell = np.uint64(fx)
+        wx = fx - np.float32(cell)
+        for n in range(3):
+            row[n, x] = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
 
 
-@numba.njit(cache=True, fastmath=FAST, nogil=True, inline="always")
-def _tap(
-    flat: Float,
-    at: tuple[Any, Any, Any, Any],
-    to: tuple[Any, Any, Any, Any],
-    k: Any,
-    a: tuple[Any, Any, Any, Any],
-    b: tuple[Any, Any, Any, Any],
-) -> Any:
-    """Channel `k` of the patch whose columns begin at `at` and rows at `to`, weighed by `a` and `b`."""
-    c0, c1, c2, c3 = at[0] + k, at[1] + k, at[2] + k, at[3] + k
-    r0, r1, r2, r3 = to
-    p, q, r, s = flat[r1 + c1], flat[r1 + c2], flat[r2 + c1], flat[r2 + c2]
-    above = a[0] * flat[r0 + c0] + a[1] * flat[r0 + c1] + a[2] * flat[r0 + c2] + a[3] * flat[r0 + c3]
-    upper = a[0] * flat[r1 + c0] + a[1] * p + a[2] * q + a[3] * flat[r1 + c3]
-    lower = a[0] * flat[r2 + c0] + a[1] * r + a[2] * s + a[3] * flat[r2 + c3]
-    below = a[0] * flat[r3 + c0] + a[1] * flat[r3 + c1] + a[2] * flat[r3 + c2] + a[3] * flat[r3 + c3]
-    total = b[0] * above + b[1] * upper + b[2] * lower + b[3] * below
-    if not np.isfinite(total):
-        return _finite_mean(p, q, r, s, abs(a[1]), abs(a[2]), abs(b[1]), abs(b[2]))
-    return min(max(total, min(p, q, r, s)), max(p, q, r, s))
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
+def sample(picture: Float, x: Float, y: Float, wanted: Float, low: int, high: int, out: Float) -> None:
+    """Catmull-Rom samples, `out` (w, 4), of a premultiplied `picture` (H, W, 4) at coordinates `x`, `y` (w,).
+
+    Only from `low` to before `high` and where `wanted` (w,) is not 0. Borders are repeated, overshoot is held
+    within the four nearest pixels, non-finite values do not spread. In the loop nothing is called in-line
+    that takes an array: numba would count its references for each pixel, which cost more than the sampling.
+    """
+    rows, columns, flat = picture.shape[0], picture.shape[1], picture.reshape(-1)
+    first = np.empty(len(x), np.int32)
+    right, below = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
+    for n in range(np.uint64(low), np.uint64(high)):
+        fx, fy = np.floor(x[n]), np.floor(y[n])
+        right[n], below[n] = x[n] - fx, y[n] - fy
+        inside = (fx >= 1) & (fx < columns - 2) & (fy >= 1) & (fy < rows - 2)
+        first[n] = (int(fy) - 1) * columns + int(fx) - 1 if inside else -1
+    line, pixel = np.uint64(4 * columns), np.uint64(4)
+    for n in range(np.uint64(low), np.uint64(high)):
+        if wanted[n] == 0:
+            continue
+        a, b = _catmull_rom(right[n]), _catmull_rom(below[n])
+        if first[n] < 0:
+            _sample_border(picture, int(np.floor(x[n])), int(np.floor(y[n])), a, b, out[n])
+            continue
+        at = pixel * np.uint64(first[n])
+        alpha = at + line + pixel + np.uint64(3)
+        seen = flat[alpha] + flat[alpha + pixel] + flat[alpha + line] + flat[alpha + line + pixel]
+        # overshoot stays within these four, so where they are empty there is nothing
+        four = patch(flat, at, line, a, b) if seen != 0 else (seen, seen, seen, seen)
+        out[n, 0], out[n, 1], out[n, 2], out[n, 3] = four
+        if not np.isfinite(four[0] + four[1] + four[2] + four[3]):
+            _finite_mean(flat, at + line + pixel, line, a, b, out[n])
 
 
 @numba.njit(cache=True, nogil=True)
-def _finite_mean(p: Any, q: Any, r: Any, s: Any, a1: Any, a2: Any, b1: Any, b2: Any) -> np.float32:
-    total, weight = np.float32(0.0), np.float32(0.0)
-    for value, share in ((p, a1 * b1), (q, a2 * b1), (r, a1 * b2), (s, a2 * b2)):
-        if np.isfinite(value):
-            total += share * value
-            weight += share
-    return total / weight if weight > 1e-6 else np.float32(0.0)
+def _sample_border(picture: Float, ix: int, iy: int, a: Four, b: Four, out: Float) -> None:
+    """The same for one place near the border, from a copy of the 4 x 4 pixels about it."""
+    flat, line = np.empty(64, np.float32), np.uint64(16)
+    for j in range(4):
+        r = min(max(iy - 1 + j, 0), picture.shape[0] - 1)
+        for i in range(4):
+            flat[16 * j + 4 * i : 16 * j + 4 * i + 4] = picture[
+                r, min(max(ix - 1 + i, 0), picture.shape[1] - 1)
+            ]
+    out[0], out[1], out[2], out[3] = patch(flat, np.uint64(0), line, a, b)
+    if not np.isfinite(out[0] + out[1] + out[2] + out[3]):
+        _finite_mean(flat, np.uint64(20), line, a, b, out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _finite_mean(flat: Float, first: Any, line: Any, a: Four, b: Four, out: Float) -> None:
+    """The mean of the finite ones of four pixels, weighed as near as they are; 0 where there are none."""
+    for n in range(4):
+        total, weight = np.float32(0), np.float32(0)
+        for j in range(2):
+            for i in range(2):
+                value = flat[first + np.uint64(j) * line + np.uint64(4 * i + n)]
+                if np.isfinite(value):
+                    share = abs(a[i + 1] * b[j + 1])
+                    total += share * value
+                    weight += share
+        out[n] = total / weight if weight > 1e-6 else np.float32(0)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")

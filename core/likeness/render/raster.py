@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -30,56 +32,20 @@ def rasterize(points: Float, triangles: Int, width: int, height: int) -> tuple[I
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _fill(first: int, end: int, points: Float, triangles: Int, index: Int, bary: Float, depth: Float) -> None:
-    width = index.shape[1]
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
-        if az <= 0 or bz <= 0 or cz <= 0:
-            continue
-        ax, ay = points[a, 0], points[a, 1]
-        bx, by = points[b, 0], points[b, 1]
-        cx, cy = points[c, 0], points[c, 1]
-        y0 = max(first, int(np.ceil(min(ay, by, cy) - 0.5)))
-        y1 = min(end - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        y0, y1 = _rows(points, a, b, c)
+        y0, y1 = max(first, y0), min(end - 1, y1)
         if y1 < y0:
             continue
-        x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
-        x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
-        if x1 < x0:
-            continue
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if abs(area) < 1e-9:
-            continue
-        inv = 1.0 / area
-        ia, ib, ic = 1.0 / az, 1.0 / bz, 1.0 / cz
-        # both weights grow by a constant from pixel to pixel
-        step0, step1 = -(cy - by) * inv, -(ay - cy) * inv
-        step2 = -step0 - step1
-        per0 = 1.0 / step0 if abs(step0) > 1e-12 else 0.0
-        per1 = 1.0 / step1 if abs(step1) > 1e-12 else 0.0
-        per2 = 1.0 / step2 if abs(step2) > 1e-12 else 0.0
+        edges = _edges(points, a, b, c, index.shape[1])
+        ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         for y in range(y0, y1 + 1):
-            py = y + 0.5
-            start0 = ((bx - x0 - 0.5) * (cy - py) - (by - py) * (cx - x0 - 0.5)) * inv
-            start1 = ((cx - x0 - 0.5) * (ay - py) - (cy - py) * (ax - x0 - 0.5)) * inv
-            start2 = 1.0 - start0 - start1
-            # the part of the row where all three weights are positive
-            low, high = 0.0, float(x1 - x0)
-            empty = False
-            for start, step, per in ((start0, step0, per0), (start1, step1, per1), (start2, step2, per2)):
-                if per == 0.0:
-                    empty = empty or start < -1e-6
-                elif step > 0:
-                    low = max(low, (-1e-6 - start) * per)
-                else:
-                    high = min(high, (-1e-6 - start) * per)
-            if empty or low > high:
-                continue
-            for x in range(x0 + int(np.ceil(low)), x0 + int(np.floor(high)) + 1):
-                w0 = start0 + (x - x0) * step0
-                w1 = start1 + (x - x0) * step1
-                w2 = 1.0 - w0 - w1
-                u0, u1, u2 = w0 * ia, w1 * ib, w2 * ic
+            low, high, w0, w1 = _covered(edges, y)
+            for x in range(low, high):
+                n = x - low
+                v0, v1 = w0 + n * edges[8], w1 + n * edges[9]
+                u0, u1, u2 = v0 * ia, v1 * ib, (1.0 - v0 - v1) * ic
                 z = 1.0 / (u0 + u1 + u2)
                 if z < depth[y, x]:
                     depth[y, x] = z
@@ -87,3 +53,126 @@ def _fill(first: int, end: int, points: Float, triangles: Int, index: Int, bary:
                     bary[y, x, 0] = u0 * z
                     bary[y, x, 1] = u1 * z
                     bary[y, x, 2] = u2 * z
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def extents(points: Float, triangles: Int) -> Int:
+    """First and last row (T, 2) whose pixel centers each triangle can reach; none behind the camera."""
+    out = np.empty((len(triangles), 2), np.int32)
+    for t in range(len(triangles)):
+        out[t, 0], out[t, 1] = _rows(points, triangles[t, 0], triangles[t, 1], triangles[t, 2])
+    return out
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def carry(
+    first: int,
+    end: int,
+    points: Float,
+    triangles: Int,
+    extent: Int,
+    values: Float,
+    near: Float,
+    out: Float,
+) -> None:
+    """What the nearest triangles carry in the rows from `first` to `end`: for kernels that go by bands.
+
+    `points` and `triangles` as for `rasterize`, `extent` from `extents`, `values` (V, 4) of the vertices.
+    `near` (rows, W) becomes the inverse of the depth, 0 where there is nothing, `out` (rows, W, 4) what they
+    carry.
+    """
+    near[: end - first] = 0
+    for t in range(triangles.shape[0]):
+        y0, y1 = max(first, extent[t, 0]), min(end - 1, extent[t, 1])
+        if y1 < y0:
+            continue
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        edges = _edges(points, a, b, c, near.shape[1])
+        ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
+        # what is over depth grows evenly from pixel to pixel
+        step = (edges[8] * ia, edges[9] * ib, -(edges[8] + edges[9]) * ic)
+        dz = np.float32(step[0] + step[1] + step[2])
+        d0, d1 = _sum(values, a, b, c, 0, step), _sum(values, a, b, c, 1, step)
+        d2, d3 = _sum(values, a, b, c, 2, step), _sum(values, a, b, c, 3, step)
+        for y in range(y0, y1 + 1):
+            low, high, w0, w1 = _covered(edges, y)
+            if high <= low:
+                continue
+            start = (w0 * ia, w1 * ib, (1.0 - w0 - w1) * ic)
+            az = np.float32(start[0] + start[1] + start[2])
+            a0, a1 = _sum(values, a, b, c, 0, start), _sum(values, a, b, c, 1, start)
+            a2, a3 = _sum(values, a, b, c, 2, start), _sum(values, a, b, c, 3, start)
+            row = y - first
+            for x in range(low, high):
+                n = np.float32(x - low)
+                inverse = az + n * dz
+                if inverse > near[row, x]:
+                    near[row, x] = inverse
+                    z = np.float32(1) / inverse
+                    out[row, x, 0] = (a0 + n * d0) * z
+                    out[row, x, 1] = (a1 + n * d1) * z
+                    out[row, x, 2] = (a2 + n * d2) * z
+                    out[row, x, 3] = (a3 + n * d3) * z
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _sum(values: Float, a: int, b: int, c: int, n: int, weight: tuple[Any, Any, Any]) -> Any:
+    return np.float32(weight[0] * values[a, n] + weight[1] * values[b, n] + weight[2] * values[c, n])
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _rows(points: Float, a: int, b: int, c: int) -> tuple[int, int]:
+    """First and last row whose pixel centers lie between the corners; none behind the camera."""
+    if points[a, 2] <= 0 or points[b, 2] <= 0 or points[c, 2] <= 0:
+        return 1, 0
+    ay, by, cy = points[a, 1], points[b, 1], points[c, 1]
+    return int(np.ceil(min(ay, by, cy) - 0.5)), int(np.floor(max(ay, by, cy) - 0.5))
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _edges(points: Float, a: int, b: int, c: int, width: int) -> tuple[Any, ...]:
+    """What `_covered` needs of a triangle: columns, corners, area, the weights' steps and their inverses."""
+    ax, ay, bx = points[a, 0], points[a, 1], points[b, 0]
+    by, cx, cy = points[b, 1], points[c, 0], points[c, 1]
+    x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
+    x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    inv = 0.0
+    if abs(area) < 1e-9:
+        x1 = x0 - 1
+    else:
+        inv = 1.0 / area
+    # both weights grow by a constant from pixel to pixel
+    step0, step1 = -(cy - by) * inv, -(ay - cy) * inv
+    step2 = -step0 - step1
+    per0 = 1.0 / step0 if abs(step0) > 1e-12 else 0.0
+    per1 = 1.0 / step1 if abs(step1) > 1e-12 else 0.0
+    per2 = 1.0 / step2 if abs(step2) > 1e-12 else 0.0
+    middle = x0 + 0.5
+    return x0, x1, ay, bx - middle, by, cx - middle, cy, inv, step0, step1, ax - middle, per0, per1, per2
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _covered(edges: tuple[Any, ...], y: int) -> tuple[int, int, float, float]:
+    """The columns from the first to before the last that a row of a triangle covers, and the first's weights.
+
+    There all three weights are positive.
+    """
+    x0, x1, ay, bx, by, cx, cy, inv, step0, step1, ax, per0, per1, per2 = edges
+    py = y + 0.5
+    start0 = (bx * (cy - py) - (by - py) * cx) * inv
+    start1 = (cx * (ay - py) - (cy - py) * ax) * inv
+    start2 = 1.0 - start0 - start1
+    low, high = 0.0, float(x1 - x0)
+    for start, step, per in ((start0, step0, per0), (start1, step1, per1), (start2, -step0 - step1, per2)):
+        if per == 0.0:
+            if start < -1e-6:
+                high = -1.0
+        elif step > 0:
+            low = max(low, (-1e-6 - start) * per)
+        else:
+            high = min(high, (-1e-6 - start) * per)
+    if low > high:
+        return x0, x0, start0, start1
+    first = int(np.ceil(low))
+    return x0 + first, x0 + int(np.floor(high)) + 1, start0 + first * step0, start1 + first * step1

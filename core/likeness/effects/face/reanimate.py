@@ -15,6 +15,7 @@ from likeness.errors import BadRequest
 from likeness.face import compose, lending, reenact, references, retarget
 from likeness.face import findings as faces
 from likeness.face.fit import Fit
+from likeness.face.part import Part
 from likeness.face.person import build_person
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, build_rig
@@ -23,6 +24,7 @@ from likeness.head.model import load_head
 from likeness.media.color import convert, display_view
 from likeness.media.image import Image, color_channels, rgb
 from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resample, retime, smooth
+from likeness.render.bands import copied
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
@@ -83,13 +85,12 @@ def render(job: Job, frame: int) -> Layers:
     wanted = _target(job, fit, job.shot.index(frame))
     rig, lens = _rig(job, found), faces.lens_of(found)
     image, taken = _taken(job, rig, fit, lens, frame)
-    layers = len(job.layers) > 1
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
-    lent = _lent(job, rig, taken)
-    drawn = reenact.redraw(rig, taken, wanted, lens, layers, lent=lent, wrinkles=wrinkles)
+    canvas, lent = _canvas(image), _lent(job, rig, taken)
+    drawn = reenact.redraw(rig, taken, wanted, lens, canvas, len(job.layers) > 1, lent, wrinkles)
     if drawn is None:
         return _untouched(job, image)
-    return _layers(job, image, drawn, frame)
+    return _layers(job, image, canvas, drawn, frame)
 
 
 def _rig(job: Job, found: dict[str, Any]) -> Rig:
@@ -233,25 +234,33 @@ def _untouched(job: Job, image: Image) -> Layers:
     return layers
 
 
-def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
-    """Lay the drawn region over a copy of the plate and give every layer its data window."""
+def _canvas(image: Image) -> Any:
+    """A copy of the picture whose first three channels are red, green and blue."""
+    return copied(image.pixels) if _three(image) == (0, 1, 2) else rgb(image)
+
+
+def _layers(job: Job, image: Image, canvas: Any, drawn: reenact.Drawn, frame: int) -> Layers:
+    """The picture with the drawn region, and every layer with its data window."""
     x, y = drawn.origin
     height, width = drawn.matte.shape
     spot = (slice(y, y + height), slice(x, x + width))
-    matte, color = drawn.matte, drawn.color
+    matte = drawn.matte
     if job.kind("holdout") is not None:
         holdout = job.source("holdout")
         in_front = rgb(holdout.read(frame))[spot][..., 0]
         if in_front.shape != matte.shape:
             raise BadRequest("The holdout matte has another size than the plate.", "Give one of its size.")
-        matte, color = compose.hold_out(rgb(_cut(image, spot)), drawn.matte, color, in_front)
-    layers: Layers = {"comp": _with_color(image, color, matte, spot)}
-    values = drawn.layers | {"matte": matte[..., None]}
+        matte = compose.hold_out(rgb(_cut(image, spot)), matte, canvas[spot][..., :3], in_front)
+    layers: Layers = {"comp": _with_color(image, canvas, matte, spot)}
+    parts = drawn.layers | {"matte": Part.whole(matte[..., None])}
     if "face" in job.layers:
-        values["face"] = compose.isolated(image.pixels[spot], color, matte, _three(image))
+        face = compose.isolated(image.pixels[spot], canvas[spot], matte, _three(image))
+        parts["face"] = Part.whole(face)
     for layer in LAYERS[1:]:
         if layer.name in job.layers:
-            layers[layer.name] = _image(values[layer.name], layer, image, (x, y))
+            down, right = parts[layer.name].spot
+            corner = (x + right.start, y + down.start)
+            layers[layer.name] = _image(parts[layer.name].values, layer, image, corner)
     return layers
 
 
@@ -265,9 +274,11 @@ def _three(image: Image) -> tuple[int, ...]:
     return chosen if len(chosen) == 3 else chosen * 3
 
 
-def _with_color(image: Image, color: Any, matte: Any, spot: tuple[slice, slice]) -> Image:
-    """A copy of the plate, its color replaced where the matte is; all other channels stay."""
-    pixels = image.pixels.copy()
+def _with_color(image: Image, canvas: Any, matte: Any, spot: tuple[slice, slice]) -> Image:
+    """The plate with the canvas's color where the matte is; all other channels stay."""
+    if canvas.shape == image.pixels.shape and _three(image) == (0, 1, 2):
+        return replace(image, pixels=canvas)
+    pixels, color = image.pixels.copy(), canvas[spot]
     if len(color_channels(image.channels)) != 3:
         color = np.repeat(color.mean(axis=2, keepdims=True), 3, axis=2)
     compose.paste(pixels[spot], color, matte, _three(image))
