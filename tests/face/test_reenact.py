@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from likeness.face.fit import Fit, Shot, with_person
 from likeness.face.person import build_person, opening, to_camera, to_pixels
@@ -142,6 +143,7 @@ def test_layers_are_plausible(stage: Stage) -> None:
     there = drawn.layers["depth"].values[..., 0] > 0
     normal = drawn.layers["normal"].values[there]
     assert np.abs(np.linalg.norm(normal, axis=1) - 1).max() < 0.01
+    assert ((normal * drawn.layers["position"].values[there]).sum(axis=1) <= 1e-3).all()
     assert 40 < np.median(drawn.layers["depth"].values[there]) < 70
     assert np.allclose(
         drawn.layers["position"].values[there][:, 2], drawn.layers["depth"].values[there][:, 0]
@@ -149,3 +151,24 @@ def test_layers_are_plausible(stage: Stage) -> None:
     assert 0 <= drawn.layers["uv"].values.min() <= drawn.layers["uv"].values.max() <= 1
     assert drawn.matte.min() >= 0
     assert drawn.matte.max() <= 1.0001
+
+
+def _in_region(drawn: reenact.Drawn, name: str) -> np.ndarray:
+    part = drawn.layers[name]
+    out = np.zeros((*drawn.matte.shape, part.values.shape[2]), np.float32)
+    out[part.spot] = part.values
+    return out
+
+
+def test_the_layers_look_into_an_open_mouth(stage: Stage) -> None:
+    _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.8)))
+    depth, cover = (_in_region(drawn, name) for name in ("depth", "mouth"))
+    depth, cover = depth[..., 0], cover[..., 3]
+    lips = depth[(cover == 0) & ndimage.binary_dilation(cover > 0, iterations=3)]
+    assert np.median(depth[cover > 0.99]) > np.median(lips) + 1
+
+
+def test_the_layers_show_round_eyeballs(stage: Stage) -> None:
+    _, drawn = stage.redraw(replace(stage.fit, expression=expression(eyeWide=0.5)))
+    normal = _in_region(drawn, "normal")[_in_region(drawn, "eyes")[..., 3] > 0.99]
+    assert normal[:, 2].mean() < -0.8

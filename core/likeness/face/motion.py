@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,14 +39,13 @@ def unmoved(a: Fit, b: Fit) -> bool:
     )
 
 
-def with_open_lids(taken: Taken, target: Fit) -> Fit:
-    """The target with lids hardly farther closed than the plate's: so far these carry the plate's pixels."""
-    most = taken.fit.expression[BLINKS] + CARRIED_BLINK
-    if (target.expression[BLINKS] <= most).all():
-        return target
-    expression = target.expression.copy()
-    expression[BLINKS] = np.minimum(expression[BLINKS], most)
-    return replace(target, expression=expression)
+def with_open_lids(person: Person, taken: Taken, target: Fit, camera: Float) -> Float:
+    """`camera` (V, 3), but lids hardly farther closed than the plate's: so far these carry its pixels."""
+    over = target.expression[BLINKS] - taken.fit.expression[BLINKS] - CARRIED_BLINK
+    if (over <= 0).all():
+        return camera
+    closed = (np.maximum(over, 0).astype(np.float32) @ person.expression[BLINKS]).reshape(-1, 3)
+    return camera - closed @ target.rotation.T.astype(np.float32)
 
 
 def slide_lids(person: Person, taken: Taken, outlines: dict[str, Float], lens: Lens, shift: Float) -> None:

@@ -70,11 +70,11 @@ def redraw(
     person = rig.person
     if unmoved(taken.fit, target):
         return None
-    camera, pixels = _placed(rig, taken, target, lens)
+    posed = person.posed(target.expression, person.sealed(taken.local))
+    camera = to_camera(person, posed, target, taken.fit)
+    pixels = to_pixels(camera, lens)
     outlines = outlines_of(person, pixels)
-    carried, carrying = pixels, with_open_lids(taken, target)
-    if carrying is not target:
-        _, carried = _placed(rig, taken, carrying, lens)
+    carried = to_pixels(with_open_lids(person, taken, target, camera), lens)
     shift = taken.pixels[:, :2] - carried[:, :2]
     slide_lids(person, taken, outlines_of(person, carried), lens, shift)
     if (parted := parting(taken, outlines, lens)) > 0:
@@ -122,7 +122,8 @@ def redraw(
         color[matte == 0] = own[matte == 0]
     if not layers:
         return Drawn((x0, y0), matte, {})
-    data = data_layers(rig, camera, normals, index, bary)
+    local -= np.array([spot[1].start, spot[0].start, 0], np.float32)
+    data = data_layers(rig, camera, normals, local, index, bary)
     if relief is not None:
         folds.tilt(relief, index, bary, rig.skin, target.rotation, data["normal"])
     shown |= {name: Part(spot, values) for name, values in data.items()}
@@ -149,13 +150,6 @@ def _mesh(rig: Rig, local: Float, shape: tuple[int, ...], wanted: bool) -> tuple
     width, height = (high - low).tolist() if wanted else (0, 0)
     index, bary, _ = rasterize(local - np.array([*low, 0], np.float32), rig.skin, width, height)
     return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), index, bary
-
-
-def _placed(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> tuple[Float, Float]:
-    """Vertices and points (V, 3) of the taken person as `target`: in camera space, and in pixels."""
-    posed = rig.person.posed(target.expression, rig.person.sealed(taken.local))
-    camera = to_camera(rig.person, posed, target, taken.fit)
-    return camera, to_pixels(camera, lens)
 
 
 def _relief(taken: Taken, target: Fit, lens: Lens, wrinkles: float) -> folds.Relief | None:

@@ -32,13 +32,15 @@ IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
+BEHIND = (*mouth.ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
 
 
 @dataclass(frozen=True)
 class Rig:
-    """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`.
+    """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`
+    of the mouth; `behind` (T, 3) is that and the eyes.
 
     `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
     `ears`, `forehead` (V,): which of all vertices are an ear's, or where a fringe can hang.
@@ -49,6 +51,7 @@ class Rig:
     skin: Int
     surface: Int
     inside: Inside
+    behind: Int
     nearest: Int
     used: Int
     ears: NDArray[np.bool_]
@@ -70,6 +73,7 @@ def build_rig(person: Person) -> Rig:
         skin,
         surface,
         mouth.inside_of(person.head),
+        np.concatenate([person.head.part(name) for name in BEHIND]),
         nearest,
         np.unique(skin),
         ears,
