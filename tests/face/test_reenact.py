@@ -153,7 +153,7 @@ def test_layers_are_plausible(stage: Stage) -> None:
     assert drawn.matte.max() <= 1.0001
 
 
-def _in_region(drawn: reenact.Drawn, name: str) -> np.ndarray:
+def _in_region(drawn: Drawn, name: str) -> np.ndarray:
     part = drawn.layers[name]
     out = np.zeros((*drawn.matte.shape, part.values.shape[2]), np.float32)
     out[part.spot] = part.values
