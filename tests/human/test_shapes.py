@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.head.model import load_head
+from likeness.human.face_parts import LASH_POINTS, face_parts
 from likeness.human.figure import Figure, make_figure
 from likeness.human.recipes import load_recipes
 from likeness.human.sliders import head_identity
@@ -108,3 +109,14 @@ def test_visemes_do_with_the_mouth_what_their_sounds_do(average: Figure) -> None
     tongue = np.unique(average.head.part("tongue"))
     tip = posed(average, **visemes["TH"])[tongue, 2].max()
     assert tip > posed(average, **visemes["DD"])[tongue, 2].max() + 0.5
+
+
+def test_lashes_are_fine_and_stay_so_when_the_eyes_close(average: Figure) -> None:
+    (lashes,) = (part for part in face_parts(average, 0) if part.name == "lashes")
+    for weights in ({}, {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}):
+        at = lashes.vertices + sum(w * lashes.shapes[name] for name, w in weights.items())
+        hairs = at.reshape(-1, LASH_POINTS, 3)
+        wide = np.linalg.norm(hairs[:, 0] - hairs[:, 1], axis=1)
+        long = np.linalg.norm(hairs[:, -1] - hairs[:, :2].mean(axis=1), axis=1)
+        assert 0.01 < np.median(wide) < 0.03, "cm"
+        assert 0.4 < np.median(long) < 1.1

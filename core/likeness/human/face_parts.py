@@ -26,6 +26,8 @@ FACE_PARTS: dict[str, tuple[str, ...]] = {
     "lashes": ("lashes",),
     "tears": ("tears",),
 }
+LASH_POINTS = 7  # of a lash: three pairs from the root on, and the tip
+LASH_WIDTH = 0.6  # of the head's, whose lashes are 0.4 mm wide at the root so that training renders show them
 
 
 def face_parts(
@@ -73,14 +75,15 @@ class _Head:
     @classmethod
     def of(cls, figure: Figure, level: int, shaped: bool) -> _Head:
         head, body = figure.head, figure.body
-        vertices = np.concatenate([figure.head_vertices, figure.ring])
+        lashes = np.unique(head.part("lashes"))
+        vertices = np.concatenate([_finer(figure.head_vertices, lashes), figure.ring])
         sheet, first = _sheet(figure, level)
         normals = unit_normals(vertices, sheet)[first]
         # At the seam the normals are those of head and body together, the same for every level.
         normals[len(head.mean) :] = figure.ring_normals
         places = body.vertex_place[body.ring]
         still = np.zeros((len(figure.ring), 3), np.float32)
-        shapes = [np.concatenate([s, still]) for s in figure.shapes] if shaped else []
+        shapes = [np.concatenate([_finer(s, lashes), still]) for s in figure.shapes] if shaped else []
         sums = _sums(vertices, sheet)
         turned = [_turned(vertices, shape, sheet, sums)[first] for shape in shapes]
         joints, weights = figure.bound if shaped else figure.hinged
@@ -112,6 +115,16 @@ class _Head:
         if pieces == FACE_PARTS["eyes"]:
             return last[eye]
         return last[~eye] if pieces == FACE_PARTS["head"] else last[:0]
+
+
+def _finer(values: Float, lashes: Int) -> Float:
+    """Vertices, or a shape's offsets, (V, 3), with the head's `lashes` as fine as real ones."""
+    out = values.copy()
+    pairs = out[lashes].reshape(-1, LASH_POINTS, 3)[:, :-1].reshape(-1, 2, 3)
+    middle = pairs.mean(axis=1, keepdims=True)
+    hairs = lashes.reshape(-1, LASH_POINTS)[:, :-1].reshape(-1, 2)
+    out[hairs] = middle + LASH_WIDTH * (pairs - middle)
+    return out
 
 
 def _sheet(figure: Figure, level: int) -> tuple[Int, Int]:
