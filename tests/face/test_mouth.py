@@ -29,8 +29,10 @@ class Mouth:
         self.shade = np.ones_like(camera)
         self.lips_cm = float(camera[self.person.vertex_count + 62, 2])
 
-    def draw(self, plate: np.ndarray, light: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light)
+    def draw(
+        self, plate: np.ndarray, light: float = 1.0, lip: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light, lip)
         box = (0, 0, *SIZE)
         shine = np.zeros_like(self.shade)
         args = (self.pixels, self.shade * light, shine, self.outline, self.lips_cm, box)
@@ -113,3 +115,16 @@ def test_lips_that_hardly_part_show_no_teeth(head: Head) -> None:
     seen = color[cover > 0.9]
     assert len(seen) > 20
     assert (seen[:, 0] > 2 * seen[:, 2]).mean() > 0.9
+
+
+def test_the_tongue_is_of_the_lips_hue_and_teeth_are_not(head: Head) -> None:
+    wide = Mouth(head, 0.5, mouthUpperUp=0.8)
+    reds = []
+    for lip in ((0.5, 0.24, 0.21), (0.5, 0.4, 0.21)):
+        color, cover = wide.draw(plate_of((np.nan, np.nan, np.nan)), lip=np.array(lip, np.float32))
+        seen = color[cover > 0.99]
+        teeth = seen[:, 2] > 0.75 * seen[:, 0]
+        assert 20 < teeth.sum() < 0.8 * len(seen)
+        reds.append([np.median(part[:, 0] / part[:, 1]) for part in (seen[~teeth], seen[teeth])])
+    assert reds[1][0] < 0.9 * reds[0][0]
+    assert reds[1][1] == pytest.approx(reds[0][1], rel=0.02)

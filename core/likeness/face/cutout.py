@@ -37,6 +37,7 @@ LEAST_FRONT = 0.004  # of that area must be hidden
 HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
+NEAR = 0.006  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
 NOWHERE = 2**30  # a column that no picture has
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
@@ -143,19 +144,23 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     clean = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
     clean = np.where(hole[..., None], clean, own).astype(np.float32)
-    color, clean = _apart(own, alpha[..., None], clean, hole[..., None])
+    edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(2, round(NEAR * wide.size)))
+    thin = hole & (alpha < THIN) & ~edge
+    color, clean = _apart(own, alpha[..., None], clean, hole[..., None], thin[..., None])
     return Cutout((x0, y0), np.dstack([color, alpha]).astype(np.float32), clean, front)
 
 
-def _apart(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -> tuple[Float, Float]:
+def _apart(
+    own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_], thin: NDArray[np.bool_]
+) -> tuple[Float, Float]:
     """The head's premultiplied color (h, w, 3), and the background that it lies over to be the plate `own`.
 
-    Where there is hardly any head, what differs much from the filled background is the background itself.
+    `hole` is where the background was filled. Where it is `thin`, with hardly any head, what differs much
+    from the fill is the background itself.
     """
     color = np.where(hole, own - (1 - alpha) * clean, 0)
     most = TRACE_MOST * np.maximum(np.abs(own), np.abs(clean))
     near = np.clip(color, -most, alpha * np.abs(own) + most)
-    thin = hole & (alpha < THIN)
     color = np.where(thin, near, color)
     clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
     return color.astype(np.float32), clean.astype(np.float32)

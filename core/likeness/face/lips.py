@@ -45,6 +45,14 @@ def slide(plate: Float, person: Person, pixels: Float) -> Float:
     return out
 
 
+def color(plate: Float, person: Person, pixels: Float) -> Float:
+    """The color (3,) of the lower lip in the `plate`; the arguments are those of `slide`."""
+    inner, way = _ways(pixels[person.vertex_count :, :2])
+    at = np.floor(inner + 0.55 * way).astype(int)
+    x, y = np.clip(at, 0, [plate.shape[1] - 1, plate.shape[0] - 1]).T
+    return np.median(np.nan_to_num(plate[y, x, :3], posinf=0, neginf=0), axis=0).astype(np.float32)
+
+
 def _corner() -> int:
     """Where in the outer edge, which starts at the right corner, the left one is."""
     return int(np.flatnonzero(dense.GROUPS["lip_outer"] == LEFT_CORNER)[0])

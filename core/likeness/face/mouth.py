@@ -30,6 +30,7 @@ ALBEDO = {
     "teeth_lower": (0.86, 0.84, 0.77),
 }
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
+LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
 CHEEK_SEEN, CHEEK_WIDE = 0.5, 0.12  # how bright it is there, and how wide in mouth widths
 SLIT = 0.08  # in mouth widths: lower openings show but their lips' wet inner side
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
@@ -115,6 +116,7 @@ def highlight(light: Light, normals: Float) -> Float:
 class PlateMouth:
     """What the plate shows of the inside: `own` (PARTS, h, w) is how sure a pixel shows a part.
 
+    `gain` (PARTS, 3) brings each part's color to the plate's.
     `shallow`: the opening is so low that all it shows are upper teeth, which stand still behind the lips.
     """
 
@@ -125,10 +127,13 @@ class PlateMouth:
     shallow: bool
 
 
-def take_mouth(plate: Float, inside: Inside, pixels: Float, outline: Float, shade: Float) -> PlateMouth:
+def take_mouth(
+    plate: Float, inside: Inside, pixels: Float, outline: Float, shade: Float, lip: Float | None = None
+) -> PlateMouth:
     """Find which of the plate's pixels (H, W, 3) show the inside. `pixels` (V, 3): projected vertices.
 
     `shade` (V, 3): radiance of white at each vertex; the ratio of seen to shaded teeth sets the gain.
+    `lip` (3,): the color of the lips, whose hue tongue, gums and cheeks share.
     """
     x0, y0, width, height = box_around(outline, 2, plate.shape)
     own = polygon(outline, x0, y0, width, height)
@@ -150,8 +155,19 @@ def take_mouth(plate: Float, inside: Inside, pixels: Float, outline: Float, shad
         model = (shade[corners] * bary[teeth][..., None]).sum(axis=1) * inside.albedo[index[teeth]]
         seen = np.median(plate[y0 : y0 + height, x0 : x0 + width, :3][teeth], axis=0)
         gain = np.clip(seen / np.maximum(np.median(model, axis=0), 1e-6), 0.4, 1.8).astype(np.float32)
+    gain = np.tile(gain, (len(ALBEDO), 1))
+    if lip is not None:
+        gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
     tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
     return PlateMouth(shown, (x0, y0), pixels[:, :2].copy(), gain, tall < SHALLOW)
+
+
+def _hue(lip: Float, white: Float) -> Float:
+    """How much more of each channel (3,) lips have than usual lips under the `white` (N, 3) light."""
+    usual = np.quantile(white, 0.75, axis=0) * LIP
+    more = np.maximum(lip, 0) / np.maximum(usual, 1e-6)
+    hue = np.clip(more / max(float(more.mean()), 1e-6), 0.5, 2.0) ** LIP_HUE
+    return (hue / hue.mean()).astype(np.float32)
 
 
 def draw_mouth(
@@ -181,7 +197,8 @@ def draw_mouth(
     taken = np.zeros((height, width), np.float32)
     _reach_lips(cover, index, bary, depth, inside.part)
     cavity = (shade.mean(axis=0) * CAVITY).astype(np.float32)
-    cheek = (CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0) * CHEEK).astype(np.float32)
+    lit = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0)
+    cheek = (lit * CHEEK * source.gain[0]).astype(np.float32)
     shade = shade * np.pad(inside.glow, (0, len(shade) - len(inside.glow)), constant_values=1)[:, None]
     _shade(
         cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, inside.gloss, shade, shine,
@@ -327,7 +344,7 @@ def _shade(
                                 wet[k] += b * shine[v, k]
                         for k in range(3):
                             # Light deep in a mouth has met more red walls on its way.
-                            ink[k] *= albedo[t, k] * shadow * fade ** (1.0 + 0.25 * k) * gain[k]
+                            ink[k] *= albedo[t, k] * shadow * fade ** (1.0 + 0.25 * k) * gain[part[t], k]
                             ink[k] += gloss[t] * wet[k] * shadow * fade
                         if not shallow:
                             px, py, kind = ox, oy, part[t]

@@ -120,7 +120,8 @@ def take(
     )
     inside_normals = vertex_normals(camera, rig.inside.triangles)
     shade = light.at(inside_normals)
-    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, outlines["mouth"], shade)
+    lip = lips.color(plate, person, pixels)
+    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, outlines["mouth"], shade, lip)
     level = np.log(np.maximum(light.level(normals), 0.2))
     facing = facing_of(camera, normals) * visible(rig, pixels)
     return Taken(
