@@ -7,7 +7,14 @@ import pytest
 
 from likeness.face.fit import Fit, default_lens, rotation_vector
 from likeness.face.landmarks import Points
-from likeness.face.shot import choose_keys, estimate_lens, fit_frames, solve_person, tie_frames
+from likeness.face.shot import (
+    choose_keys,
+    choose_typical,
+    estimate_lens,
+    fit_frames,
+    solve_person,
+    tie_frames,
+)
 from likeness.head.model import Head
 from likeness.performance import ARKIT
 from tests.face.conftest import SIZE, Scene, scene
@@ -68,6 +75,19 @@ def test_key_frames_differ_most(head: Head) -> None:
     turns = [scenes[k].fit.rotation[0, 2] for k in keys]
     everything = [s.fit.rotation[0, 2] for s in scenes]
     assert np.ptp(turns) > 0.8 * np.ptp(everything)
+
+
+def test_typical_frames_are_near_to_all_others(head: Head) -> None:
+    found = [s.points for s in shot_of(head, 24, noise_px=0.2)]
+
+    shapes = np.stack([p.xy - p.xy.mean(axis=0) for p in found])
+
+    def away(chosen: list[int]) -> float:
+        return float(np.mean([np.linalg.norm(shapes[chosen] - one, axis=(1, 2)).min() for one in shapes]))
+
+    typical = choose_typical(found, 4)
+    assert len(typical) == 4
+    assert away(typical) < away(choose_keys(found, 4))
 
 
 @pytest.mark.parametrize("focal_mm", [28.0, 50.0, 100.0])

@@ -7,17 +7,24 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from likeness.face import references
+from likeness.face.align import flow, textured
 from likeness.face.fit import Fit, Lens
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import GRAZING, Rig, normals_of, open_facing, trust_of, visible
 from likeness.face.taken import Taken
 from likeness.head import points as dense
+from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+
+LAID_PX = 128  # of the face, in which a reference is laid onto the plate
+LAID_ALIKE = 12.0  # of them: over so much what is off is taken for the same
+LAID_UNSURE = 0.02  # trust below which a reference stays as it was fitted
 
 
 def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
@@ -42,6 +49,52 @@ def matched(reference: Reference, rig: Rig, taken: Taken) -> Reference:
     both = shown & there & (np.minimum(reference.facing[ids], taken.facing[ids]) > GRAZING)
     places = rig.person.rest[:, :2]
     return replace(reference, gain=references.match(theirs[both], mine[both], places[ids][both], places))
+
+
+def laid(reference: Reference, rig: Rig, taken: Taken) -> Reference:
+    """The reference where the plate's skin is: two fits of one person differ, which optical flow sees.
+
+    Only what large parts of the face have in common is believed: two pictures differ in light and expression.
+    """
+    points = taken.pixels[rig.person.vertex_count :, :2][: dense.SKIN_COUNT]
+    low, scale = points.min(axis=0), LAID_PX / max(float(np.ptp(points, axis=0).max()), 1.0)
+    local = ((taken.pixels - [*low, 0]) * [scale, scale, 1]).astype(np.float32)
+    index, bary, _ = rasterize(local, rig.surface, LAID_PX, LAID_PX)
+    at = rig.surface[index], bary[..., None]
+    facing = np.minimum(reference.facing, taken.facing)
+    known = ((index >= 0) & ((facing[at[0]] * bary).sum(axis=2) > GRAZING)).astype(np.float32)
+    here, there = (
+        _gray(picture, (places[at[0]] * at[1]).sum(axis=2), scale)
+        for picture, places in ((taken.plate, taken.pixels[:, :2]), (reference.picture, reference.pixels))
+    )
+    way, trust = flow(_textured(here, known), _textured(there, known), known)
+    trust *= known
+    sure = ndimage.gaussian_filter(trust, LAID_ALIKE) + LAID_UNSURE
+    way = ndimage.gaussian_filter(way * trust[..., None], (LAID_ALIKE, LAID_ALIKE, 0)) / sure[..., None]
+    spot = local[:, 1::-1].T - 0.5
+    moved = np.stack([ndimage.map_coordinates(way[..., k], spot, order=1) for k in (0, 1)], axis=1) / scale
+    both = np.flatnonzero(facing > GRAZING)
+    if len(both) < 20:
+        return reference
+    middle = taken.pixels[both, :2].mean(axis=0), reference.pixels[both].mean(axis=0)
+    turn = np.linalg.lstsq(
+        taken.pixels[both, :2] - middle[0], reference.pixels[both] - middle[1], rcond=None
+    )[0]
+    return replace(reference, pixels=(reference.pixels + moved @ turn).astype(np.float32))
+
+
+def _textured(gray: Float, known: Float) -> Float:
+    """As `align.textured` of what is known of a picture."""
+    usual = np.median(gray[known > 0]) if known.any() else 0.0
+    return textured(np.where(known > 0, gray, usual).astype(np.uint8))
+
+
+def _gray(picture: Float, places: Float, scale: float) -> Float:
+    """Gray codes, as shown, of a linear picture at `places` (h, w, 2) that lie 1 / `scale` pixels apart."""
+    shown = 255 * np.clip(np.nan_to_num(picture[..., :3]).mean(axis=2), 0, 1) ** (1 / 2.2)
+    soft = ndimage.gaussian_filter(shown, 0.5 / scale)
+    out: Float = ndimage.map_coordinates(soft, [places[..., 1] - 0.5, places[..., 0] - 0.5], order=1)
+    return out
 
 
 def _colors(picture: Float, places: Float) -> tuple[Float, NDArray[np.bool_]]:

@@ -20,7 +20,7 @@ from likeness.face import warp
 from likeness.face.fit import Fit, Lens, Shot, default_lens, fit_identity, refine, rotation_vector, solve_bias
 from likeness.face.landmarks import Points, crop_from_points, find_points
 from likeness.face.person import Person
-from likeness.face.shot import choose_keys, estimate_lens
+from likeness.face.shot import choose_typical, estimate_lens
 from likeness.face.track import STILL_LOOKS, Pictures, follow
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -39,7 +39,7 @@ PARTS: dict[str, tuple[tuple[str, ...], float]] = {
 }
 IRISES = {"eye_left": 0, "eye_right": 1}
 REST = 0.15  # how much the rest of the face has of a vertex that no region has
-CLOSE_CM = 0.08  # so much farther off is clearly another look
+CLOSE_CM = 0.12  # so much farther off is clearly another look
 TURN_CM = 1.5  # a radian of turn counts as so much motion
 IRIS_CM = 1.2  # from an eyeball's middle to its iris
 EDGE_CM = 1.5  # beyond the face's points by this much, references have nothing to say
@@ -81,7 +81,7 @@ def find(
     device: str,
     tell: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Find the face in a still or clip and fit its `most` most telling frames (N), each with its own bias.
+    """Find the face in a still or clip and fit its `most` most typical frames (N), each with its own bias.
 
     Returns arrays by name: `frames` (N,), and as in `findings.find` `rotation`, `translation`, `expression`,
     `gaze`, `residual`, `bias` (N, POINTS, 3), `rest` (N, POINTS, 3), `identity`, `focal_px`, `center_px`.
@@ -89,7 +89,7 @@ def find(
     """
     track = follow(source, source.frames, device=device, tell=tell)
     seen = np.flatnonzero(track.found)
-    chosen = [int(seen[i]) for i in choose_keys(track.seen, most)]
+    chosen = [int(seen[i]) for i in choose_typical(track.seen, most)]
     keys = [_looked_at(source, track.frames[i], track.points[i], device) for i in chosen]
     lens = estimate_lens(head, keys, size) if len(keys) > 1 else default_lens(*size)
     person, fits = fit_identity(head, keys, lens)

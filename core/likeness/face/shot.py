@@ -45,6 +45,7 @@ _SPEED_RAD, _SPEED_CM, _SPEED_DEPTH_CM = np.radians(2.5), 0.5, 0.8
 _SPEED_WEIGHT = np.array([0.5 if name.startswith("eyeBlink") else 0.12 for name in ARKIT])
 STEP_STD: Array = np.r_[[_SPEED_RAD] * 3, _SPEED_CM, _SPEED_CM, _SPEED_DEPTH_CM, _SPEED_WEIGHT]
 GAZE_STEP_RAD = np.radians(4.0)
+MEDOID_ROUNDS = 20
 ROUNDS = 2  # of solving a run together
 
 
@@ -58,6 +59,26 @@ def choose_keys(found: Sequence[Points], count: int = KEY_FRAMES) -> list[int]:
         keys.append(int(np.argmax(distance)))
         distance = np.minimum(distance, np.linalg.norm(shapes - shapes[keys[-1]], axis=(1, 2)))
     return sorted(set(keys))
+
+
+def choose_typical(found: Sequence[Points], count: int) -> list[int]:
+    """Frames of which one is near to any other: medoids of the shapes, begun with those of `choose_keys`."""
+    shapes = np.stack([_aligned(points.xy) for points in found]).reshape(len(found), -1)
+    chosen = choose_keys(found, count)
+    for _ in range(MEDOID_ROUNDS):
+        nearest = np.argmin([np.linalg.norm(shapes - shapes[k], axis=1) for k in chosen], axis=0)
+        members = [np.flatnonzero(nearest == n) for n in range(len(chosen))]
+        moved = [int(m[np.argmin(_spread(shapes[m]))]) for m in members if len(m)]
+        if sorted(moved) == chosen:
+            break
+        chosen = sorted(moved)
+    return chosen
+
+
+def _spread(shapes: Array) -> Array:
+    """Of each shape (N, D) the sum of squared distances to all others, from their mean."""
+    out: Array = ((shapes - shapes.mean(axis=0)) ** 2).sum(axis=1)
+    return out
 
 
 def solve_person(head: Head, found: Sequence[Points], lens: Lens) -> Shot:

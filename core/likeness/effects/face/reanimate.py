@@ -123,7 +123,7 @@ def _lent(job: Job, rig: Rig, taken: Taken) -> Sequence[Reference]:
         return [lending.matched(reference, rig, taken) for reference in raw]
     return job.keep(
         "lent",
-        lambda: [lending.matched(reference, rig, taken) for reference in raw],
+        lambda: [lending.matched(lending.laid(reference, rig, taken), rig, taken) for reference in raw],
         inputs=given,
         params=params,
     )
@@ -451,7 +451,7 @@ REANIMATE = Effect(
             "int",
             5,
             "Most references",
-            "So many of the references' most telling frames are used.",
+            "So many of the references' most typical frames are used.",
             1,
             24,
             group="References",
