@@ -260,7 +260,7 @@ def _power(x: Any) -> Any:
 
 def isolated(plate: Float, color: Float, matte: Float, channels: tuple[int, ...]) -> Float:
     """What was drawn, alone and premultiplied (h, w, 4): over those `channels` of `plate` it is `color`."""
-    out = np.empty((*matte.shape, 4), np.float32)
+    out = np.zeros((*matte.shape, 4), np.float32)
     in_bands(_isolate, len(out), plate, color, matte, channels, out)
     return out
 
@@ -278,10 +278,10 @@ def _isolate(
     for y in range(first, end):
         for x in range(matte.shape[1]):
             alpha = matte[y, x]
-            out[y, x, 3] = alpha
-            for k in range(3):
-                left = plate[y, x, channels[k]] * (1 - alpha)
-                out[y, x, k] = color[y, x, k] - left if alpha > 0 else np.float32(0.0)
+            if alpha > 0:  # memory that is never written is never taken
+                out[y, x, 3] = alpha
+                for k in range(3):
+                    out[y, x, k] = color[y, x, k] - plate[y, x, channels[k]] * (1 - alpha)
 
 
 def hold_out(plate: Float, matte: Float, color: Float, in_front: Float) -> Float:

@@ -28,8 +28,8 @@ def data_layers(
     triangles = np.concatenate([rig.skin, rig.behind])
     index, bary = _look_in(rig, local, index, bary)
     values = (_uv(rig.person), _all_normals(rig, camera, normals), camera)
-    uv, normal, position = (np.empty((height, width, v.shape[1]), np.float32) for v in values)
-    depth = np.empty((height, width, 1), np.float32)
+    uv, normal, position = (np.zeros((height, width, v.shape[1]), np.float32) for v in values)
+    depth = np.zeros((height, width, 1), np.float32)
     in_bands(_spread, height, index, bary, triangles, *values, uv, normal, position, depth)
     return {"uv": uv, "normal": normal, "position": position, "depth": depth}
 
@@ -82,10 +82,6 @@ def _spread(
         for x in range(index.shape[1]):
             t = index[y, x]
             if t < 0:
-                uv[y, x] = 0
-                normal[y, x] = 0
-                position[y, x] = 0
-                depth[y, x] = 0
                 continue
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]

@@ -63,12 +63,13 @@ class Fold:
 class Relief:
     """The folds of one expression: slope and depth in the folded part of texture space (h, w, 4).
 
-    `touched` (T,): which triangles of the head's skin have any fold. `uv` (V, 2): its vertices' places
-    there, y down. `held` (V,): 0 where the skin is seen, 1 where hair or the like lies before it.
+    `touched` (T,): which triangles of the head's skin have any fold, `used` their vertices. `uv` (V, 2): all
+    vertices' places there, y down. `held` (V,): 0 where the skin is seen, 1 where hair or the like hides it.
     """
 
     texels: Float
     touched: NDArray[np.bool_]
+    used: Int
     uv: Float
     held: Float
 
@@ -83,7 +84,7 @@ def fold(change: Array, strength: float, size: int, held: Float) -> Relief | Non
 
     A fold that goes stays in the plate's skin. `held` (V,): see `Relief`.
     """
-    all_folds, touched, uv, shape = _folds(size)
+    all_folds, touched, used, uv, shape = _folds(size)
     more = [float(np.maximum(change[f.shapes], 0).sum()) for f in all_folds]
     weights = np.float32(strength) * np.clip(
         (np.array(more, np.float32) - FOLDS_FROM) / (1 - FOLDS_FROM), 0, 1
@@ -94,7 +95,7 @@ def fold(change: Array, strength: float, size: int, held: Float) -> Relief | Non
     for each, weight in zip(all_folds, weights, strict=True):
         if weight >= LEAST_FOLD:
             texels.reshape(-1, 4)[each.texel] += weight * each.relief
-    return Relief(texels, touched, uv, held)
+    return Relief(texels, touched, used, uv, held)
 
 
 def lay(
@@ -130,7 +131,7 @@ def _parts(relief: Relief) -> tuple[Float, NDArray[np.bool_], Float, Float]:
 
 
 @lru_cache(maxsize=2)
-def _folds(size: int) -> tuple[tuple[Fold, ...], NDArray[np.bool_], Float, tuple[int, int]]:
+def _folds(size: int) -> tuple[tuple[Fold, ...], NDArray[np.bool_], Int, Float, tuple[int, int]]:
     """All folds of the mean head, the triangles of its skin that they touch, its vertices' texels.
 
     The last is the shape of that part of a texture space of `size` x `size` texels that is folded.
@@ -165,7 +166,7 @@ def _folds(size: int) -> tuple[tuple[Fold, ...], NDArray[np.bool_], Float, tuple
             out.append(Fold(np.array(here, np.int32), texel, half[texel]))
             touched[index.ravel()[texel]] = True
     uv -= np.array([part[1].start, part[0].start], np.float32)
-    return tuple(out), touched, uv, index.shape
+    return tuple(out), touched, np.unique(skin[touched]).astype(np.int32), uv, index.shape
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +16,7 @@ from likeness.face.person import (
     travel,
 )
 from likeness.face.retarget import BLINKS
-from likeness.face.rig import EYES, Rig, face_width, mean_gap
+from likeness.face.rig import EYES, Rig, bounds, face_width, mean_gap
 from likeness.face.taken import Taken
 
 Float = NDArray[np.float32]
@@ -28,14 +29,24 @@ SHOULDERS = (-0.15, 0.35)  # below the chin, in its distance from the brows: the
 BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there it ceases
 BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 CARRIED_BLINK = 0.3  # a lid that closes farther does not carry the plate's pixels: see `lids`
+STILL_PX = 0.05  # a vertex that moves less does not
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
+
+
+def same_pose(a: Fit, b: Fit) -> bool:
+    return bool(np.abs(a.head_pose - b.head_pose).max() < 1e-5)
+
+
+def _travels(a: Fit, b: Fit) -> bool:
+    """Whether the head goes along, not only turns."""
+    return bool(np.abs(travel(a, b)).max() > 1e-3)
 
 
 def unmoved(a: Fit, b: Fit) -> bool:
     return (
-        np.allclose(a.head_pose, b.head_pose, atol=1e-6)
-        and np.allclose(a.expression, b.expression, atol=1e-4)
-        and np.allclose(a.gaze, b.gaze, atol=1e-4)
+        same_pose(a, b)
+        and bool(np.abs(a.expression - b.expression).max() < 1e-4)
+        and bool(np.abs(a.gaze - b.gaze).max() < 1e-4)
     )
 
 
@@ -72,20 +83,20 @@ def region(
 ) -> tuple[int, int, int, int] | None:
     """The box (x0, y0, width, height) of the picture in which anything can change."""
     used = rig.used
-    moving = used[(np.abs(shift[used, 0]) > 0.05) | (np.abs(shift[used, 1]) > 0.05)]
-    looked = [k for k in (0, 1) if not np.allclose(taken.fit.gaze[k], target.gaze[k], atol=1e-3)]
-    moving = np.concatenate([moving, *(outline_points(rig.person, EYES[k]) for k in looked)])
+    looked = [k for k in (0, 1) if np.abs(taken.fit.gaze[k] - target.gaze[k]).max() > 1e-3]
+    eyes = [outline_points(rig.person, EYES[k]).astype(np.int32) for k in looked]
+    moving = np.concatenate([_moving(shift, used), *eyes])
     if not len(moving):
-        moving = np.arange(rig.person.vertex_count, len(pixels))
-    both = np.concatenate([pixels[moving, :2], taken.pixels[moving, :2]])
+        moving = np.arange(rig.person.vertex_count, len(pixels), dtype=np.int32)
+    here, there = bounds(pixels, moving), bounds(taken.pixels, moving)
+    low, high = np.minimum(here[0], there[0]), np.maximum(here[1], there[1])
     width = face_width(taken.pixels[rig.person.vertex_count :])
-    low, high = both.min(axis=0), both.max(axis=0)
     if turned:
         first = np.array(taken.cutout.origin)
         way = -shift[rig.person.vertex_count :]
         low = np.minimum(low, first + np.minimum(way.min(axis=0), 0))
         high = np.maximum(high, first + taken.cutout.clean.shape[1::-1] + np.maximum(way.max(axis=0), 0))
-        if not np.allclose(travel(target, taken.fit), 0, atol=1e-3):
+        if _travels(target, taken.fit):
             chin = pixels[rig.person.vertex_count + 8, :2]
             low[0] = min(low[0], chin[0] - BESIDE[1] * width)
             high[0] = max(high[0], chin[0] + BESIDE[1] * width)
@@ -97,6 +108,17 @@ def region(
     if (high - low < 2).any():
         return None
     return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+@numba.njit(cache=True, nogil=True)
+def _moving(shift: Float, ids: Int) -> Int:
+    """Those of the vertices that are displaced."""
+    out, count = np.empty(len(ids), np.int32), 0
+    for i in ids:
+        if abs(shift[i, 0]) > STILL_PX or abs(shift[i, 1]) > STILL_PX:
+            out[count] = i
+            count += 1
+    return out[:count]
 
 
 def turn_shift(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> Float:
@@ -162,7 +184,7 @@ def body_shift(
     rig: Rig, taken: Taken, target: Fit, lens: Lens, box: tuple[int, int, int, int]
 ) -> Float | None:
     """The displacement (h, w, 2) of neck and shoulders that go with a traveling head; None if it stays."""
-    if np.allclose(travel(target, taken.fit), 0, atol=1e-3):
+    if not _travels(target, taken.fit):
         return None
     pivots = np.stack([fit.rotation @ PIVOT + fit.translation for fit in (taken.fit, target)])
     before, after = to_pixels(pivots.astype(np.float32), lens)[:, :2]

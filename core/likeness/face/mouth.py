@@ -16,6 +16,7 @@ from scipy import ndimage
 from likeness.face.light import Light
 from likeness.face.warp import polygon
 from likeness.head.model import Head
+from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
@@ -200,9 +201,9 @@ def draw_mouth(
     lit = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0)
     cheek = (lit * CHEEK * source.gain[0]).astype(np.float32)
     shade = shade * np.pad(inside.glow, (0, len(shade) - len(inside.glow)), constant_values=1)[:, None]
-    _shade(
-        cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, inside.gloss, shade, shine,
-        source.pixels, source.own, np.array(source.origin, np.int32),
+    in_bands(
+        _shade, width, cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, inside.gloss,
+        shade, shine, source.pixels, source.own, np.array(source.origin, np.int32),
         source.gain, plate, np.float32(lip_depth_cm), cavity, cheek,
         _jaw(source, inside, pixels, origin=(x0, y0)), source.shallow, color, taken,
     )  # fmt: skip
@@ -265,8 +266,10 @@ def _reach_lips(cover: Float, index: Int, bary: Float, depth: Float, part: Int) 
                 break
 
 
-@numba.njit(cache=True, fastmath=FAST)
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
 def _shade(
+    first: int,
+    end: int,
     cover: Float,
     index: Int,
     bary: Float,
@@ -290,6 +293,7 @@ def _shade(
     color: Float,
     taken: Float,
 ) -> None:
+    """Shade the columns from `first` to before `end`."""
     height, width = cover.shape
     ink, wet = np.zeros(3, np.float32), np.zeros(3, np.float32)
     widest = 1.0
@@ -300,7 +304,7 @@ def _shade(
         for x in range(width):
             if cover[y, x] > 0:
                 ends[y, 0], ends[y, 1] = min(ends[y, 0], x), x + 1
-    for x in range(width):
+    for x in range(first, end):
         top, bottom = -1.0, -1.0
         for y in range(height):
             if cover[y, x] > 0.5:

@@ -160,5 +160,5 @@ def _local_box(
 
 
 def _eye_unmoved(taken: Taken, target: Fit, side: int, outline: Float) -> bool:
-    still = np.allclose(taken.fit.gaze[side], target.gaze[side], atol=1e-3)
+    still = np.abs(taken.fit.gaze[side] - target.gaze[side]).max() < 1e-3
     return bool(still and np.abs(taken.outlines[EYES[side]] - outline).max() < 0.15)

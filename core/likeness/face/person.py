@@ -264,21 +264,24 @@ def outline_points(person: Person, name: str) -> Int:
 
 def smooth_loop(corners: Float, parts: int = OUTLINE_PARTS) -> Float:
     """A closed Catmull-Rom curve through `corners` (N, D), `parts` samples from each to the next."""
-    before, after = np.roll(corners, 1, 0), np.roll(corners, -1, 0)
-    beyond = np.roll(corners, -2, 0)
-    pieces = []
-    for i in range(parts):
-        t = i / parts
-        pieces.append(
-            0.5
-            * (
-                2 * corners
-                + (after - before) * t
-                + (2 * before - 5 * corners + 4 * after - beyond) * t**2
-                + (3 * corners - before - 3 * after + beyond) * t**3
-            )
-        )
-    return np.stack(pieces, 1).reshape(-1, corners.shape[1]).astype(np.float32)
+    return _loop(np.ascontiguousarray(corners, np.float32), parts)
+
+
+@numba.njit(cache=True, nogil=True)
+def _loop(corners: Float, parts: int) -> Float:
+    count, channels = corners.shape
+    out = np.empty((count * parts, channels), np.float32)
+    for i in range(count):
+        for k in range(channels):
+            before, here = corners[i - 1, k], corners[i, k]
+            after, beyond = corners[(i + 1) % count, k], corners[(i + 2) % count, k]
+            for part in range(parts):
+                t = part / parts
+                squared = 2 * before - 5 * here + 4 * after - beyond
+                cubed = 3 * here - before - 3 * after + beyond
+                value = 2 * here + t * (after - before + t * (squared + t * cubed))
+                out[i * parts + part, k] = 0.5 * value
+    return out
 
 
 def caps(person: Person) -> Int:

@@ -22,6 +22,7 @@ from likeness.face.motion import (
     field_of,
     parting,
     region,
+    same_pose,
     slide_lids,
     turn_back,
     turn_shift,
@@ -32,7 +33,7 @@ from likeness.face.openings import lay_eyes, lay_mouth
 from likeness.face.part import Part, Spot
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
-from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
+from likeness.face.rig import Rig, bounds, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
 from likeness.render.raster import rasterize
 
@@ -79,7 +80,7 @@ def redraw(
     slide_lids(person, taken, outlines_of(person, carried), lens, shift)
     if (parted := parting(taken, outlines, lens)) > 0:
         shift += parted * taken.lip_slide
-    turned = not np.allclose(taken.fit.head_pose, target.head_pose, atol=1e-6)
+    turned = not same_pose(taken.fit, target)
     box = region(rig, taken, target, pixels, shift, turned)
     if box is None:
         return None
@@ -100,7 +101,8 @@ def redraw(
     tint = taken.light.tint
     matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), canvas, body, tint, layers)
     relief = _relief(taken, target, lens, wrinkles)
-    spot, index, bary = _mesh(rig, local, matte.shape, layers or bool(lent) or relief is not None)
+    used = rig.used if layers or lent else np.empty(0, np.int32) if relief is None else relief.used
+    spot, index, bary = _mesh(rig, local, matte.shape, used)
     if relief is not None:
         head = (index, bary, rig.skin, normals, target.rotation, taken.light, RELIGHT)
         folds.lay(relief, *head, color[spot], matte[spot])
@@ -139,17 +141,18 @@ def _uncover(taken: Taken, color: Float, origin: tuple[int, int]) -> Float | Non
     return own
 
 
-def _mesh(rig: Rig, local: Float, shape: tuple[int, ...], wanted: bool) -> tuple[Spot, Int, Float]:
-    """The part of a region of that `shape` in which the skin lies, and the skin rasterized there if `wanted`.
+def _mesh(rig: Rig, local: Float, shape: tuple[int, ...], used: Int) -> tuple[Spot, Int, Float]:
+    """The part of a region of that `shape` in which those vertices lie, and the skin rasterized there.
 
     `local` (V, 3): vertices in the region's pixels, and depth.
     """
-    size = np.array(shape[1::-1])
-    low = np.clip(np.floor(local[rig.used, :2].min(axis=0)), 0, size - 1).astype(int)
-    high = np.clip(np.ceil(local[rig.used, :2].max(axis=0)), low + 1, size).astype(int)
-    width, height = (high - low).tolist() if wanted else (0, 0)
-    index, bary, _ = rasterize(local - np.array([*low, 0], np.float32), rig.skin, width, height)
-    return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), index, bary
+    low, high = bounds(local, used) if len(used) else (np.zeros(2), np.zeros(2))
+    left, top = np.clip(np.floor(low).astype(int), 0, shape[1::-1]).tolist()
+    right, bottom = np.clip(np.ceil(high).astype(int), (left, top), shape[1::-1]).tolist()
+    index, bary, _ = rasterize(
+        local - np.array([left, top, 0], np.float32), rig.skin, right - left, bottom - top
+    )
+    return (slice(top, bottom), slice(left, right)), index, bary
 
 
 def _relief(taken: Taken, target: Fit, lens: Lens, wrinkles: float) -> folds.Relief | None:

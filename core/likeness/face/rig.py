@@ -143,9 +143,26 @@ def outlines_of(person: Person, pixels: Float) -> dict[str, Float]:
 
 def mean_gap(outline: Float) -> float:
     """Mean height of an opening: its area over its width."""
-    x, y = outline.T
-    area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
-    return area / max(float(np.ptp(x)), 1e-3)
+    return _mean_gap(np.ascontiguousarray(outline, np.float32))
+
+
+@numba.njit(cache=True, nogil=True)
+def _mean_gap(outline: Float) -> float:
+    area, count = 0.0, len(outline)
+    for i in range(count):
+        j = (i + 1) % count
+        area += outline[i, 0] * outline[j, 1] - outline[i, 1] * outline[j, 0]
+    return abs(area) / 2 / max(outline[:, 0].max() - outline[:, 0].min(), 1e-3)
+
+
+@numba.njit(cache=True, nogil=True)
+def bounds(points: Float, ids: Int) -> tuple[Float, Float]:
+    """The least and the greatest x and y of those points (N, 2 or more)."""
+    low, high = np.full(2, np.inf, np.float32), np.full(2, -np.inf, np.float32)
+    for i in ids:
+        for k in range(2):
+            low[k], high[k] = min(low[k], points[i, k]), max(high[k], points[i, k])
+    return low, high
 
 
 def iris_axes(person: Person, side: int, fit: Fit, lens: Lens) -> Float:

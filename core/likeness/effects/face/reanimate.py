@@ -107,8 +107,9 @@ def _taken(job: Job, rig: Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, 
 
     def both() -> tuple[Image, Taken]:
         image = source.read(frame)
-        shown = display_view(rgb(image), source.linear_colorspace)
-        return image, take(rig, rgb(image), fit, lens, shown, (job.request.seed, at))
+        plate = image.pixels if image.pixels.shape[2] == 3 == len(set(_three(image))) else rgb(image)
+        shown = display_view(plate, source.linear_colorspace)
+        return image, take(rig, plate, fit, lens, shown, (job.request.seed, at))
 
     return job.keep("taken", both, inputs=["plate"], params=parameters.chosen(), frame=at)
 
