@@ -39,6 +39,7 @@ TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 NEAR = 0.006  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
+BAND_ROWS = 128  # of a picture, taken apart at once
 NOWHERE = 2**30  # a column that no picture has
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
 
@@ -142,12 +143,17 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
         own = fill.textured(own, (hidden <= 0) & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
     hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
-    clean = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
-    clean = np.where(hole[..., None], clean, own).astype(np.float32)
+    filled = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(2, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge
-    color, clean = _apart(own, alpha[..., None], clean, hole[..., None], thin[..., None])
-    return Cutout((x0, y0), np.dstack([color, alpha]).astype(np.float32), clean, front)
+    layer, clean = np.empty((height, width, 4), np.float32), np.empty((height, width, 3), np.float32)
+    for top in range(0, height, BAND_ROWS):  # a large picture leaves no room for copies of all of it
+        rows = slice(top, top + BAND_ROWS)
+        made, vague = (each[rows][..., None] for each in (hole, thin))
+        behind = np.where(made, filled[rows], own[rows])
+        layer[rows, :, :3], clean[rows] = _apart(own[rows], alpha[rows, :, None], behind, made, vague)
+    layer[..., 3] = alpha
+    return Cutout((x0, y0), layer, clean, front)
 
 
 def _apart(
@@ -234,10 +240,12 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
         head = head * ndimage.binary_dilation(labels == middle, iterations=2)
     inverse = np.linalg.inv(matrix[:, :2])
     x0, y0, width, height = box
-    px, py = np.meshgrid(x0 + np.arange(width) + 0.5, y0 + np.arange(height) + 0.5)
-    at = [inverse[k, 0] * (px - matrix[0, 2]) + inverse[k, 1] * (py - matrix[1, 2]) for k in (1, 0)]
-    found = ndimage.map_coordinates(head, [a * cells - 0.5 for a in at], order=1, mode="nearest")
-    return np.clip(found, 0, 1).astype(np.float32)
+    px, py = x0 + np.arange(width) + 0.5 - matrix[0, 2], y0 + np.arange(height)[:, None] + 0.5 - matrix[1, 2]
+    at = np.empty((2, height, width), np.float32)
+    for n, k in enumerate((1, 0)):
+        np.add(inverse[k, 0] * cells * px, inverse[k, 1] * cells * py - 0.5, out=at[n])
+    found = ndimage.map_coordinates(head, at, np.float32, order=1, mode="nearest")
+    return np.clip(found, 0, 1, out=found)
 
 
 def _refine(picture: Float, guess: Float, face: Float, edge_px: float, strands: float = STRANDS) -> Float:
@@ -247,18 +255,23 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, strands: 
     surrounds is part of it.
     """
     solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
-    inward = ndimage.distance_transform_edt(np.pad(solid, 1, mode="edge"))[1:-1, 1:-1]
-    outward = ndimage.distance_transform_edt(np.pad(~solid, 1, mode="edge"))[1:-1, 1:-1]
+    inward, outward = _depth(solid), _depth(~solid)
     head = (inward > edge_px) | (face > 0)
     back = outward > strands * edge_px
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
     front, behind = fill.smooth(picture, head), fill.smooth(picture, back)
-    apart = front - behind
-    contrast = (apart**2).sum(axis=2)
-    told = ((picture - behind) * apart).sum(axis=2)
+    apart = np.subtract(front, behind, out=front)
+    contrast = np.einsum("yxn,yxn->yx", apart, apart)
+    told = np.einsum("yxn,yxn->yx", np.subtract(picture, behind, out=behind), apart)
     # where nothing else tells, the edge is as wide as the band
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
     alpha = np.clip((told + PRIOR * prior) / (contrast + PRIOR), 0, 1)
     alpha = np.clip((alpha - 0.1) / 0.8, 0, 1)
     return np.where(head, 1, np.where(back, 0, alpha)).astype(np.float32)
+
+
+def _depth(solid: NDArray[np.bool_]) -> Float:
+    """How far (h, w) from what is not solid; the picture's border is none of it."""
+    away: Float = ndimage.distance_transform_edt(np.pad(solid, 1, mode="edge"))[1:-1, 1:-1].astype(np.float32)
+    return away

@@ -98,13 +98,18 @@ def textured(picture: Float, known: Mask, grain_px: float) -> Float:
     """
     if known.all() or not known.any():
         return picture
-    clean = np.where(known[..., None], np.nan_to_num(picture, posinf=0.0, neginf=0.0), 0).astype(np.float32)
+    clean = np.nan_to_num(picture, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
+    clean[~known] = 0
     share = ndimage.gaussian_filter(known.astype(np.float32), grain_px, truncate=2.5)
     base = ndimage.gaussian_filter(clean, (grain_px, grain_px, 0), truncate=2.5)
     base /= np.maximum(share, 1e-4)[..., None]
     tone = smooth(base, known)
-    limit = COARSE * 1.4826 * np.median(np.abs(clean - base)[known], axis=0)
-    detail = np.clip(clean - base, -limit, limit).astype(np.float32)
+    detail = np.subtract(clean, base, out=clean)
+    del base
+    far = detail[known]
+    limit = COARSE * 1.4826 * np.median(np.abs(far, out=far), axis=0, overwrite_input=True)
+    del far
+    np.clip(detail, -limit, limit, out=detail, casting="same_kind")
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     out = picture.copy()
     _mirror(detail, tone, known, nearest.astype(np.int32), out)
