@@ -73,7 +73,7 @@ def test_points_that_move_too_little_are_drawn_to_where_the_skin_is(head: Head) 
     shot = person(head, rest)
     first = shown(head, shot, rest, None)
     skin = replace(
-        take_texture(head, shot, first.view, rest.fit), picture=first.view.gray.astype(np.float32) / 255
+        take_texture(head, shot, first, rest.fit), picture=first.view.gray.astype(np.float32) / 255
     )
     second = shown(head, shot, moved, skin)
     timid = replace(moved.fit, expression=expression(jawOpen=0.1, mouthSmile=0.2))  # as fitted to such points
@@ -81,7 +81,7 @@ def test_points_that_move_too_little_are_drawn_to_where_the_skin_is(head: Head) 
     xy = moved.points.xy.copy()
     xy[SKIN] = project(camera, shot.lens)
     found = replace(second, xy=xy, sigma_px=np.full(len(xy), 0.02 * interocular(xy)))
-    out = laid(head, shot, take_texture(head, shot, first.view, rest.fit), found, timid)
+    out = laid(head, shot, take_texture(head, shot, first, rest.fit), found, timid)
     before, after = (np.linalg.norm(p.xy - moved.points.xy, axis=1) for p in (found, out))
     far = before > 0.02 * interocular(xy)
     far[np.concatenate(align.OUTLINES)] = False  # beside an opening the found points stay

@@ -154,8 +154,10 @@ class Texture:
     triangles: Int
 
 
-def take_texture(head: Head, shot: Shot, view: View, fit: Fit) -> Texture:
-    """The texture of the frame whose `view` this is."""
+def take_texture(head: Head, shot: Shot, found: Points, fit: Fit) -> Texture:
+    """The texture of the frame that was looked at, and fitted."""
+    view = found.view
+    assert view is not None
     camera = _camera(head, shot, fit)
     triangles = mesh(head)
     corners = camera[triangles]
@@ -200,11 +202,11 @@ def lay_shot(
     """The points of all frames, drawn to where the skin of every run's most usual frame lies in them."""
     out = list(found)
     for start, end in runs:
-        usual = start + choose_keys(found[start:end], 1)[0]
-        view = found[usual].view
-        if view is None or end - start < 2:
+        looked = [i for i in range(start, end) if found[i].view is not None]
+        if len(looked) < 2:
             continue
-        texture = take_texture(head, shot, view, fits[usual])
+        usual = looked[choose_keys([found[i] for i in looked], 1)[0]]
+        texture = take_texture(head, shot, found[usual], fits[usual])
         for i in range(start, end):
             check()
             out[i] = laid(head, shot, texture, found[i], fits[i])
