@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -174,9 +175,23 @@ def _mean(found: Sequence[Points]) -> Points:
 
 def _gray(crop: Float) -> NDArray[np.uint8]:
     """A crop (3, CROP_PX, CROP_PX) as a `View` keeps it."""
-    times = CROP_PX // VIEW_PX
-    cells = crop.reshape(3, VIEW_PX, times, VIEW_PX, times).mean(axis=(0, 2, 4))
-    return np.round(255 * np.clip(cells, 0, 1)).astype(np.uint8)
+    out = np.empty((VIEW_PX, VIEW_PX), np.uint8)
+    _average(crop, CROP_PX // VIEW_PX, out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _average(crop: Float, times: int, out: NDArray[np.uint8]) -> None:
+    """The mean of all channels of `times` x `times` pixels, as codes."""
+    share = np.float32(255 / (3 * times * times))
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            total = np.float32(0)
+            for c in range(3):
+                for y in range(times):
+                    for x in range(times):
+                        total += crop[c, row * times + y, column * times + x]
+            out[row, column] = np.uint8(round(min(max(total * share, np.float32(0)), np.float32(255))))
 
 
 def _points(view: View, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:
