@@ -37,7 +37,7 @@ LEAST_FRONT = 0.004  # of that area must be hidden
 HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
-NEAR = 0.006  # of the crop's side: so near the head its edge may lie otherwise than was found
+NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
 BAND_ROWS = 128  # of a picture, taken apart at once
 NOWHERE = 2**30  # a column that no picture has
@@ -144,7 +144,7 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     filled = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
-    edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(2, round(NEAR * wide.size)))
+    edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge
     layer, clean = np.empty((height, width, 4), np.float32), np.empty((height, width, 3), np.float32)
     for top in range(0, height, BAND_ROWS):  # a large picture leaves no room for copies of all of it
