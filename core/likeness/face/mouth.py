@@ -32,7 +32,7 @@ ALBEDO = {
 }
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
-CHEEK_SEEN, CHEEK_WIDE = 0.5, 0.12  # how bright it is there, and how wide in mouth widths
+CHEEK_SEEN, CHEEK_WIDE = 0.3, 0.12  # how bright it is there, and how wide in mouth widths
 SLIT = 0.08  # in mouth widths: lower openings show but their lips' wet inner side
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FAST = {"contract", "reassoc", "arcp", "afn"}  # not those that take every number for finite
@@ -353,7 +353,7 @@ def _shade(
                         if not shallow:
                             px, py, kind = ox, oy, part[t]
                     for k in range(3):
-                        ink[k] = max(ink[k], lit * cheek[k])
+                        ink[k] = max(ink[k], lit * shadow * cheek[k])
                         ink[k] += slit * (cheek[k] - ink[k])
                     if shallow or t >= 0:
                         taken[y, x] += _own(plate, own[kind], origin, px - 0.5, py - 0.5, ink) / FINE**2
