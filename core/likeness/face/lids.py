@@ -26,15 +26,11 @@ FEATHER_CM, TONE_CM = 0.07, 0.1
 PLAIN_CM = 0.1  # beyond the feathered edge skin is plain enough to be continued
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
-WHITE_CM, WHITER = (
-    0.35,
-    0.05,
-)  # how far beyond an eye as found its white may lie, and by how much it is whiter
+WHITE_CM, WHITER = 0.35, 0.05  # so far beyond an eye as found its white may lie, so much whiter it is
 SAMPLES = 24  # along an upper lid
 LEAST_DARK, BARE = 0.5, 0.16  # of the skin's light, the line at most; none in this share at the inner corner
 LINE_CM, LINE_PX = 0.045, 0.6  # half the width of the margin's line, and its least
 LASH_CM, LASH_DARK, LASHES = 0.4, 0.55, 46  # how far lashes hang, how much they cover, and how many
-WIDEST_PX = 6  # of a margin around what is drawn
 
 
 @dataclass(frozen=True)
