@@ -8,20 +8,14 @@ from numpy.typing import NDArray
 from bench.pictures import InMemory
 from bench.table import Row
 from likeness.head.model import Head, load_head
-from likeness.human.assemble import Dressing, make_character
-from likeness.human.eyes import cornea_part
-from likeness.human.figure import make_figure
-from likeness.human.hair import grow_hair
-from likeness.human.look import sample_look
-from likeness.human.materials import body_material, materials
-from likeness.human.photos import Photo, solve, take, with_one_lens
-from likeness.human.portrait import LIGHTS, Sitter, View, develop, picture
+from likeness.human.photos import Photo, by_shading, solve, take, with_one_lens
+from likeness.human.portrait import LIGHTS, View, develop, picture
+from likeness.training.skin_shading import SIZE, Known, person
 
 Float = NDArray[np.float32]
 
 PEOPLE = (901, 902, 903, 904)
 YAWS_DEG = (0.0, 38.0, -38.0)
-SIZE, TEXTURE = 512, 512
 CM_TO_MM = 10.0
 
 
@@ -30,10 +24,10 @@ def rows(people: tuple[int, ...] = PEOPLE) -> list[Row]:
     head = load_head()
     one, three, average = [], [], []
     for seed in people:
-        truth = identity(head, seed)
-        photos = [p for p in views(head, seed, truth)]
-        one.append(surface_error_mm(head, solve(photos[:1]).identity, truth))
-        three.append(surface_error_mm(head, solve(with_one_lens(photos)).identity, truth))
+        known = person(head, seed)
+        truth, photos = known.identity, views(known)
+        one.append(surface_error_mm(head, by_shading(solve(photos[:1])).identity, truth))
+        three.append(surface_error_mm(head, by_shading(solve(with_one_lens(photos))).identity, truth))
         average.append(surface_error_mm(head, np.zeros_like(truth), truth))
     nobody = float(np.mean(average))
     return [
@@ -52,22 +46,11 @@ def rows(people: tuple[int, ...] = PEOPLE) -> list[Row]:
     ]
 
 
-def identity(head: Head, seed: int) -> Float:
-    """Coefficients (K,) of a person drawn from the whole identity space."""
-    return np.random.default_rng(seed).standard_normal(len(head.identity_basis)).astype(np.float32)
-
-
-def views(head: Head, seed: int, truth: Float) -> list[Photo]:
+def views(known: Known) -> list[Photo]:
     """The person's pictures as the effect reads them."""
-    look = sample_look(seed)
-    figure = make_figure(truth, {})
-    made = (*materials(look, TEXTURE), body_material(look, TEXTURE))
-    dressing = Dressing(parts=((cornea_part(figure),),), materials=made)
-    hair = grow_hair(look, truth, figure.shapes / np.float32(figure.fit.scale))
-    who = Sitter(make_character("Truth", figure, dressing, levels=1), hair, figure.fit)
     out = []
     for yaw in YAWS_DEG:
-        linear = picture(who, View(yaw), LIGHTS["soft"], SIZE)
+        linear = picture(known.sitter, View(yaw), LIGHTS["soft"], SIZE)
         view = develop(linear)
         frames = np.asarray(np.clip(view, 0, 1) * 255 + 0.5, np.uint8)[None]
         out += take(

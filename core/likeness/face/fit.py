@@ -372,7 +372,7 @@ def solve_identity(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], 
     for found, fit in zip(keys, fits, strict=True):
         camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
         error = found.xy[SKIN] - project(camera, shot.lens)
-        turned = _projection_jacobian(camera, shot.lens) @ fit.rotation
+        turned = projection_jacobian(camera, shot.lens) @ fit.rotation
         columns = turned @ _by_point(head, "point_identity")
         w = _robust(error, _weights(found)[SKIN], shot.lens, fit)
         flat = columns.reshape(-1, count)
@@ -381,6 +381,24 @@ def solve_identity(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], 
         right += scaled.T @ error.reshape(-1)
     identity = np.clip(shot.identity + np.linalg.solve(matrix, right), -3.0, 3.0)
     return with_person(head, shot, identity, shot.bias)
+
+
+def point_rows(
+    head: Head, identity: Array, found: Points, lens: Lens, fit: Fit
+) -> tuple[Array, Array, Array]:
+    """Reprojection of one picture: columns (2 N, K + 58) in identity, pose and expression step, errors and
+    weights (2 N,)."""
+    rest = head.point_mean[SKIN] + np.tensordot(identity, head.point_identity[:, SKIN], 1)
+    shapes = _by_point(head)
+    turned = (rest + shapes @ fit.expression) @ fit.rotation.T
+    camera = turned + fit.translation
+    error = found.xy[SKIN] - project(camera, lens)
+    by_place = projection_jacobian(camera, lens)
+    in_head = by_place @ fit.rotation
+    by_identity, by_turn = in_head @ _by_point(head, "point_identity"), np.cross(turned[:, None], by_place)
+    columns = np.concatenate([by_identity, by_turn, by_place, in_head @ shapes], axis=2)
+    weight = np.repeat(_robust(error, _weights(found)[SKIN], lens, fit), 2)
+    return columns.reshape(len(weight), -1), error.reshape(-1), weight
 
 
 def solve_bias(
@@ -392,7 +410,7 @@ def solve_bias(
     for found, fit in zip(keys, fits, strict=True):
         camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
         error = found.xy[SKIN] - project(camera, shot.lens)
-        turned = _projection_jacobian(camera, shot.lens) @ fit.rotation
+        turned = projection_jacobian(camera, shot.lens) @ fit.rotation
         w = _robust(error, _weights(found)[SKIN], shot.lens, fit)[:, None, None]
         matrix += w * np.einsum("nij,nik->njk", turned, turned)
         right += w[:, 0] * np.einsum("nij,ni->nj", turned, error)
@@ -481,7 +499,7 @@ def _robust(error: Array, weight: Array, lens: Lens, fit: Fit) -> Array:
     return out * CORRELATED
 
 
-def _projection_jacobian(camera: Array, lens: Lens) -> Array:
+def projection_jacobian(camera: Array, lens: Lens) -> Array:
     """d pixel / d camera point, (N, 2, 3)."""
     inverse = lens.focal_px / camera[:, 2]
     out = np.zeros((len(camera), 2, 3))

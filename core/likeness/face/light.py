@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+Array = NDArray[np.float64]
 
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
 EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
@@ -52,6 +53,16 @@ def basis(normals: Float) -> Float:
     one = np.ones_like(x)
     terms = [one, x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1]
     return np.stack(terms, axis=1).astype(np.float32)
+
+
+def basis_slopes(normals: Array) -> Array:
+    """How the nine change with the normal (N, 9, 3)."""
+    x, y, z = normals.T
+    none, one = np.zeros_like(x), np.ones_like(x)
+    by_x = [none, one, none, none, y, none, z, 2 * x, none]
+    by_y = [none, none, one, none, x, z, none, -2 * y, none]
+    by_z = [none, none, none, one, none, y, x, none, 6 * z]
+    return np.stack([np.stack(by, axis=1) for by in (by_x, by_y, by_z)], axis=2)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,9 +1,10 @@
 """A person from photos: who it is, what color skin, eyes and hair have, and the skin itself.
 
 Several photos have each a lens of their own. A pinhole's picture scaled about its middle is that of another
-focal length, so all points are brought to one lens, and one identity is solved from all of them. Light is
-taken off the skin by spherical harmonics (`likeness.face.light`); what no photo shows is painted by
-`likeness.human.skin` in colors that carry on from what is seen.
+focal length, so all points are brought to one lens, and one identity is solved from all of them; shading
+then tells the shape that points do not (`likeness.human.shading`). Light is taken off the skin by spherical
+harmonics (`likeness.face.light`); what no photo shows is painted by `likeness.human.skin` in colors that
+carry on from what is seen.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from likeness.head import points as dense
 from likeness.head.model import load_head, vertex_normals
 from likeness.human.eyes import iris_color
 from likeness.human.look import Look
+from likeness.human.shading import Seen, shades, solve_shape
 from likeness.human.skin import Skin
 from likeness.human.texels import Texels, head_texels
 from likeness.human.tissue import hair_color, tone_of
@@ -111,7 +113,7 @@ def with_one_lens(photos: Sequence[Photo]) -> list[Photo]:
 
 
 def solve(photos: Sequence[Photo]) -> Sitting:
-    """One person from all photos, and pose and expression in each."""
+    """One person from the points of all photos, and pose and expression in each."""
     head = reported_head()
     common = Lens(COMMON_PX, (0.0, 0.0))
     keys = [weighed(brought(photo.points, photo.lens, common)) for photo in photos]
@@ -121,6 +123,15 @@ def solve(photos: Sequence[Photo]) -> Sitting:
         there = Shot(photo.lens, shot.identity, shot.bias, shot.rest)
         own.append(refine(head, there, weighed(photo.points), fit))
     return Sitting(shot.identity.astype(np.float32), tuple(photos), tuple(own))
+
+
+def by_shading(sitting: Sitting, device: str = "auto") -> Sitting:
+    """The same sitting with the shape that light on the skin shows (`likeness.human.shading`)."""
+    seen = [
+        Seen(weighed(p.points), p.lens, shades(p.view, p.linear, p.points.xy, device)) for p in sitting.photos
+    ]
+    identity, fits = solve_shape(seen, sitting.identity.astype(float), sitting.fits)
+    return replace(sitting, identity=identity.astype(np.float32), fits=tuple(fits))
 
 
 def brought(points: Points, lens: Lens, to: Lens) -> Points:

@@ -38,12 +38,12 @@ RIGHTS = (
 
 def write(job: Job) -> Sequence[Result]:
     """Find who it is, paint the skin, and write the files asked for."""
-    from likeness.human.photos import colors, solve, unwrap
+    from likeness.human.photos import by_shading, colors, solve, unwrap
 
     rights = stated_rights(job.params["rights"], job.params["rights_note"])
     size = int(str(job.params["texture_size"]))
     job.progress(0, 4, "find the face")
-    sitting = solve(_photos(job))
+    sitting = by_shading(solve(_photos(job)), job.device)
     job.progress(1, 4, "unwrap")
     seen = [unwrap(sitting, i, size, job.device) for i in range(len(sitting.photos))]
     look = _chosen(job, colors(sitting, seen, looks.look(job.params), job.device))
