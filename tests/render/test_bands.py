@@ -28,3 +28,11 @@ def test_an_error_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bands, "default_threads", lambda: 2)
     with pytest.raises(ZeroDivisionError):
         bands.in_bands(fail, 500)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (500, 7, 4)])
+def test_a_copy_is_one(shape: tuple[int, ...]) -> None:
+    picture = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    out = bands.copied(picture)
+    assert out.tobytes() == picture.tobytes()
+    assert not np.shares_memory(out, picture)
