@@ -84,7 +84,7 @@ def test_points_that_move_too_little_are_drawn_to_where_the_skin_is(head: Head) 
     out = laid(head, shot, take_texture(head, shot, first, rest.fit), found, timid)
     before, after = (np.linalg.norm(p.xy - moved.points.xy, axis=1) for p in (found, out))
     far = before > 0.02 * interocular(xy)
-    far[np.concatenate(align.OUTLINES)] = False  # beside an opening the found points stay
+    far[align.OPENING] = False  # beside an opening the found points stay
     assert far.sum() > 20
     assert after[far].mean() < 0.6 * before[far].mean()
     assert (out.sigma_px[far] < found.sigma_px[far]).all()

@@ -3,7 +3,7 @@
 One frame of a shot lends its texture. Carried by the fitted head into another frame it should look like that
 frame; where it does not, dense optical flow between the two (Lucas and Kanade 1981, from coarse to fine)
 tells by how much the points are off. Points found in each frame by itself err alike in all and move too
-little; what texture tells has neither fault. It tells nothing of the outlines of eyes and mouth, behind which
+little; what texture tells has neither fault. It tells nothing of the edges of lids and lips, behind which
 other things come to sight: there the found points stay.
 """
 
@@ -47,6 +47,11 @@ OUTLINES = [
         ("lid_right_upper", "lid_right_lower"),
     )
 ]  # of mouth and eyes
+# Points beside what comes to sight as eyes and mouth open: all of an opening's outline but the eyes' corners.
+OPENING = np.concatenate(
+    [points if name.startswith("lip") else points[2:-2] for name, points in dense.GROUPS.items()
+     if name.startswith(("lip_upper", "lip_lower", "lid_"))]
+)  # fmt: skip
 
 
 def textured(codes: NDArray[np.uint8]) -> Float:
@@ -182,7 +187,7 @@ def laid(head: Head, shot: Shot, texture: Texture, found: Points, fit: Fit) -> P
     unit = interocular(found.xy)
     own = 1 / np.maximum(found.sigma_px[SKIN], EXACT * unit) ** 2
     told = ndimage.map_coordinates(trust, at, order=1) / (EXACT * unit) ** 2
-    told[np.concatenate(OUTLINES)] = 0
+    told[OPENING] = 0
     told[head.point_mean[SKIN, 1] < LOW_CM] = 0
     xy, sigma = found.xy.copy(), found.sigma_px.copy()
     seen = moved @ matrix[:, :2].T + matrix[:, 2]
