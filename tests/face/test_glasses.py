@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from likeness.face import glasses
-from likeness.face.cutout import regions_of
 from likeness.face.glasses import Glasses
 from likeness.head import points as dense
 
@@ -36,14 +35,17 @@ def worn(
     """A plate with glasses, the same without, and the glasses."""
     picture = np.where(frame[..., None], np.float32(FRAME), shown).astype(np.float32)
     plate, points = (picture**2.2).astype(np.float32), found["points"][0]
-    bare, taken = glasses.take_off(plate, picture, regions_of(picture, points), points)
+    sure = glasses.worn([(picture, points)])
+    assert sure == 1
+    bare, taken = glasses.take_off(plate, picture, sure, points)
     assert taken is not None
     return plate, bare, taken
 
 
 def test_a_face_without_them_stays_as_it_is(shown: np.ndarray, found: dict[str, np.ndarray]) -> None:
     points = found["points"][0]
-    plate, taken = glasses.take_off(shown, shown, regions_of(shown, points), points)
+    assert glasses.worn([(shown, points)]) == 0
+    plate, taken = glasses.take_off(shown, shown, 0.0, points)
     assert plate is shown and taken is None
 
 

@@ -88,11 +88,13 @@ def take(
     lens: Lens,
     shown: Float | None = None,
     seed: tuple[int, ...] = (0,),
+    glasses_sure: float | None = None,
 ) -> Taken:
     """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
 
     `shown` (H, W, 3) is its display view: with it, the head is cut from its background; without, all of the
-    picture goes with the head.
+    picture goes with the head. `glasses_sure` is what `glasses.worn` says of the shot; without, this frame
+    alone is asked.
     """
     person = rig.person
     local = person.posed(fit.expression)
@@ -105,7 +107,8 @@ def take(
         cutout = whole(plate)
     else:
         regions = regions_of(shown, points)
-        plate, worn = glasses.take_off(plate, shown, regions, points)
+        sure = glasses.worn([(shown, points)]) if glasses_sure is None else glasses_sure
+        plate, worn = glasses.take_off(plate, shown, sure, points)
         cutout = cut(plate, shown, points, regions)
         held[rig.forehead] = hair_at(regions, pixels[rig.forehead, :2])
     plate = cutout.bare(plate)

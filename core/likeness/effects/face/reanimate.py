@@ -12,7 +12,7 @@ from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
-from likeness.face import compose, lending, reenact, references, retarget
+from likeness.face import compose, glasses, lending, reenact, references, retarget
 from likeness.face import findings as faces
 from likeness.face.fit import Fit
 from likeness.face.part import Part
@@ -28,6 +28,9 @@ from likeness.render.bands import copied
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
+
+
+GLASSES_FRAMES = 5  # so many of a clip tell whether glasses are worn
 
 
 def frames(job: Job) -> Sequence[int]:
@@ -109,9 +112,26 @@ def _taken(job: Job, rig: Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, 
         image = source.read(frame)
         plate = image.pixels if image.pixels.shape[2] == 3 == len(set(_three(image))) else rgb(image)
         shown = display_view(plate, source.linear_colorspace)
-        return image, take(rig, plate, fit, lens, shown, (job.request.seed, at))
+        return image, take(rig, plate, fit, lens, shown, (job.request.seed, at), _glasses(job, shown))
 
     return job.keep("taken", both, inputs=["plate"], params=parameters.chosen(), frame=at)
+
+
+def _glasses(job: Job, shown: Any) -> float:
+    """How sure the plate's person wears glasses: a clip is asked once, at a few frames."""
+    source, found = job.source("plate"), faces.under("plate", job.findings)
+
+    def ask() -> float:
+        if source.is_still:
+            return glasses.worn([(shown, found["points"][0])])
+        seen = np.flatnonzero(found["found"])
+        few = seen[np.linspace(0, len(seen) - 1, min(GLASSES_FRAMES, len(seen))).astype(int)]
+        views = (
+            display_view(rgb(source.read(int(found["frames"][i]))), source.linear_colorspace) for i in few
+        )
+        return glasses.worn([(view, found["points"][i]) for view, i in zip(views, few, strict=True)])
+
+    return job.keep("glasses", ask, inputs=["plate"], params=parameters.chosen())
 
 
 def _lent(job: Job, rig: Rig, taken: Taken) -> Sequence[Reference]:
