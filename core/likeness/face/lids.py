@@ -20,7 +20,7 @@ from likeness.face.warp import polygon
 
 Float = NDArray[np.float32]
 
-ABOVE_CM, BELOW_CM, BESIDE_CM = 0.2, 0.15, 0.16  # about an eye's outline, what is no plain skin
+ABOVE_CM, BELOW_CM, BESIDE_CM = 0.2, 0.07, 0.16  # about an eye's outline, what is no plain skin
 EDGE_PX = 0.8  # so soft is what a camera shows of it at least
 FEATHER_CM, TONE_CM = 0.07, 0.1
 PLAIN_CM = 0.1  # beyond the feathered edge skin is plain enough to be continued
