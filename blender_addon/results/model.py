@@ -22,6 +22,7 @@ from . import Landing
 
 CM = 0.01
 MODEL = "likeness_model"  # the property of a collection that names the file it came from
+SURFACE = "surface"  # the property of hair curves, or of their object, that names the mesh they stand on
 RECIPE = "likeness"  # the property of the topmost objects that says what the model was made from
 _LEVEL = re.compile(r"_LOD(\d+)($|\.)")
 
@@ -63,6 +64,7 @@ def bring_in(scene: Any, result: dict[str, Any], landing: Landing) -> list[str]:
     left += [each for each in bpy.data.collections if each not in collections and each != home]
     bpy.data.batch_remove(left)
     _materials(made, landing)
+    _hang_hair(made)
     recipe = _recipe(path)
     for each in made if recipe else ():
         if each.parent is None:
@@ -181,3 +183,54 @@ def _materials(made: list[Any], landing: Landing) -> None:
         material.use_nodes = True
         for each in bare:
             each.data.materials.append(material)
+
+
+def _hang_hair(made: list[Any]) -> None:
+    """Hang hair curves on the mesh that they name: they then go along with its shapes and its armature.
+
+    Blender does so by where each curve stands in the mesh's texture, its `surface_uv_coordinate`.
+    """
+    meshes = {each.name.split(".")[0]: each for each in made if each.type == "MESH"}
+    for each in made:
+        if each.type != "CURVES":
+            continue
+        surface = meshes.get(str(each.data.get(SURFACE) or each.get(SURFACE)))
+        if surface is None or not surface.data.uv_layers:
+            continue
+        each.data.surface = surface
+        each.data.surface_uv_map = surface.data.uv_layers[0].name
+        surface.add_rest_position_attribute = True
+        each.modifiers.new("Hang on the Skin", "NODES").node_group = _hanging()
+        each.data.materials.clear()
+        each.data.materials.append(_hair_material(each.name))
+
+
+def _hanging() -> Any:
+    """Nodes that deform curves with their surface."""
+    tree = bpy.data.node_groups.new("Hang on the Skin", "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        tree.interface.new_socket("Curves", in_out=way, socket_type="NodeSocketGeometry")
+    start, deform, end = (
+        tree.nodes.new(kind)
+        for kind in ("NodeGroupInput", "GeometryNodeDeformCurvesOnSurface", "NodeGroupOutput")
+    )
+    tree.links.new(start.outputs[0], deform.inputs[0])
+    tree.links.new(deform.outputs[0], end.inputs[0])
+    return tree
+
+
+def _hair_material(name: str) -> Any:
+    """Hair of the color that each curve has."""
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    color, shader, end = (
+        tree.nodes.new(kind)
+        for kind in ("ShaderNodeAttribute", "ShaderNodeBsdfHairPrincipled", "ShaderNodeOutputMaterial")
+    )
+    color.attribute_name = "displayColor"
+    shader.parametrization = "COLOR"
+    tree.links.new(color.outputs["Color"], shader.inputs["Color"])
+    tree.links.new(shader.outputs[0], end.inputs["Surface"])
+    return material

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from likeness import performance
 from likeness.human.assemble import Character, Dressing, Material, Part, make_character, make_figure
 from likeness.human.gltf import write_glb
+from likeness.human.hair import grow_hair, hair_strands
+from likeness.human.look import Look
 from likeness.human.sliders import head_identity
 from likeness.human.usd import write_usd
 from likeness.performance import ARKIT
@@ -280,3 +284,57 @@ def test_what_cannot_go_out_is_told_in_one_sentence(told: dict[str, Any]) -> Non
     assert "is not there; choose another." in no_folder
     assert no_mesh == "'Tom' has no mesh at the levels of detail that are chosen."
     assert no_model == "There is no model 'Ann'; bring it in again."
+
+
+def _hang(path: str) -> dict[str, Any]:
+    """Where the brows' hairs are at rest, with brows raised, and with the head turned, in metres."""
+    import bpy
+    import numpy as np
+    from bl_ext.user_default.likeness import results
+
+    bpy.data.batch_remove(list(bpy.data.objects))
+    landing = results.Landing(label="Ann", scene=bpy.context.scene.name, target="")
+    results.bring_in([{"name": "x", "kind": "model", "path": path}], landing)
+    brows = next(each for each in bpy.data.objects if each.type == "CURVES")
+    head = brows.data.surface
+    armature = head.find_armature()
+
+    def places() -> Any:
+        bpy.context.view_layer.update()
+        made = brows.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.attributes["position"].data
+        out = np.zeros(3 * len(made), np.float32)
+        made.foreach_get("vector", out)
+        world = np.array(brows.matrix_world)
+        return (out.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]).tolist()
+
+    told: dict[str, Any] = {"surface": head.name, "rest": places()}
+    for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"):
+        head.data.shape_keys.key_blocks[name].value = 1.0
+    told["raised"] = places()
+    for key in head.data.shape_keys.key_blocks[1:]:
+        key.value = 0.0
+    armature.pose.bones["head"].location = (0, 0.1 / armature.matrix_world.to_scale().x, 0)
+    told["lifted"] = places()
+    return told
+
+
+def test_hair_curves_hang_on_the_skin(blender: Blender, tmp_path: Path) -> None:
+    """They go along with the face's shapes and with the skeleton, as cards do."""
+    figure = make_figure(head_identity({}, seed=3, sex=-1.0, age=30), {"sex": -1.0})
+    look = Look(style="bald")
+    ann = replace(make_character("Ann", figure, levels=1), strands=hair_strands(look, figure))
+    (strands,) = ann.strands
+    write_usd(tmp_path / "Ann.usdc", ann)
+    told = blender.run(_hang, path=str(tmp_path / "Ann.usdc"))
+    rest, raised, lifted = (np.array(told[name]) for name in ("rest", "raised", "lifted"))
+    assert told["surface"].split(".")[0] == "head"
+    points = strands.points.reshape(-1, 3)
+    assert np.abs(rest - upright(points)).max() < 2e-4
+    moved = (raised - rest).reshape(*strands.points.shape)[:, 0]
+    (grown,) = grow_hair(look, figure.identity, figure.shapes / np.float32(figure.fit.scale))
+    wanted = sum(grown.moved[name] for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"))
+    wanted = np.repeat(wanted, len(strands.points) // len(wanted), 0) * figure.fit.scale / 100
+    apart = np.linalg.norm(moved - np.stack([wanted[:, 0], -wanted[:, 2], wanted[:, 1]], 1), axis=1)
+    assert np.median(apart) < 3e-4 and apart.max() < 3e-3, "they also turn with the skin"
+    assert np.median(np.linalg.norm(moved, axis=1)) > 0.002
+    assert np.allclose(np.linalg.norm(lifted - rest, axis=1), 0.1, atol=1e-3)

@@ -11,8 +11,10 @@ from pxr import Gf, Usd, UsdGeom, UsdShade, UsdSkel, UsdValidation
 
 from likeness import performance
 from likeness.errors import BadOutput
-from likeness.human.assemble import Character, Material, make_character
+from likeness.human.assemble import Character, Dressing, Material, make_character
 from likeness.human.figure import Figure
+from likeness.human.hair import hair_materials, hair_parts, hair_strands
+from likeness.human.look import Look
 from likeness.human.perform import perform
 from likeness.human.usd import plain, write_usd
 from likeness.performance import ARKIT
@@ -122,3 +124,25 @@ def test_a_place_that_cannot_be_written_is_named(person: Character, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(BadOutput, match=r"Tom\.usdc"):
         write_usd(tmp_path / "file" / "Tom.usdc", person)
+
+
+def test_hair_as_curves_stands_in_for_its_cards_at_the_finest_level(average: Figure, tmp_path: Path) -> None:
+    """Valid, bound to the head's joint, with the place of every hair in the head's texture."""
+    look = Look(style="buzz", beard="goatee")
+    dressing = Dressing(parts=hair_parts(look, average, 2), materials=hair_materials(look, 512))
+    bearded = make_character("Tom", average, dressing, levels=2)
+    strands = hair_strands(look, average)
+    write_usd(tmp_path / "Tom.usdc", replace(bearded, strands=strands))
+    stage = Usd.Stage.Open(str(tmp_path / "Tom.usdc"))
+    assert complaints(stage) == []
+    for one in strands:
+        curves = UsdGeom.BasisCurves(stage.GetPrimAtPath(f"/Tom/Tom_LOD0/{one.name}"))
+        assert len(curves.GetCurveVertexCountsAttr().Get()) == len(one.points) > 500
+        assert curves.GetPrim().GetAttribute("userProperties:surface").Get() == "head"
+        uv = np.array(UsdGeom.PrimvarsAPI(curves).GetPrimvar("surface_uv_coordinate").Get())
+        assert uv.min() >= 0 and uv.max() <= 1
+        joint = bearded.skeleton.names[one.joint]
+        assert joint == "head"
+        assert one.width.max() < 0.03, "cm"
+    stage.GetPrimAtPath("/Tom").GetVariantSet("lod").SetVariantSelection("LOD1")
+    assert UsdGeom.Mesh(stage.GetPrimAtPath("/Tom/Tom_LOD1/hair"))

@@ -103,14 +103,37 @@ class Skeleton:
 
 
 @dataclass(frozen=True, eq=False)
+class Strands:
+    """N hairs of S points each, which stand on the finest level and replace the cards of the same `name`.
+
+    `points` (N, S, 3) cm from the root on; `width` (N,) cm at the root; `color` (N, 3) linear Rec. 709;
+    `uv` (N, 2) where each stands in the texture of the part `surface`; `joint` is what they go along with
+    where they cannot follow that part's skin. `material` is for those who know one color for all.
+    """
+
+    name: str
+    points: Float
+    width: Float
+    color: Float
+    uv: Float
+    joint: int
+    material: Material
+    surface: str = "head"
+
+
+@dataclass(frozen=True, eq=False)
 class Character:
-    """A person. `levels` are the parts from fine to coarse; `recipe` is what the person was made from."""
+    """A person. `levels` are the parts from fine to coarse; `recipe` is what the person was made from.
+
+    `strands` are its hair for formats that have curves.
+    """
 
     name: str
     levels: tuple[tuple[Part, ...], ...]
     skeleton: Skeleton
     materials: tuple[Material, ...]
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    strands: tuple[Strands, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from likeness.head.model import eye_rotation
 from likeness.human.character import Material
 from likeness.human.gltf import write_glb
-from likeness.human.hair import Curves
+from likeness.human.hair import Curves, single_hairs
 from likeness.human.place import Fit
 from likeness.human.portrait import CAMERA_CM, LIGHTS, Sitter, View, camera, eye_joints
 from likeness.media import open_source
@@ -46,9 +46,6 @@ WET: dict[str, Mapping[str, Any]] = {
     "teeth": {"Coat Weight": 0.2, "Coat Roughness": 0.15},
     "mouth": {"Coat Weight": 0.6, "Coat Roughness": 0.2},
 }
-STRANDS = 5  # hairs for each that the rasterizer draws, which are as thick as a lock
-SPREAD_CM = {"hair": 0.11, "brows": 0.03, "beard": 0.05}
-THIN = 0.22  # of the width that the rasterizer draws
 
 
 def pictures(
@@ -118,20 +115,14 @@ def _gaze(sitter: Sitter, gaze_deg: tuple[float, float]) -> dict[str, list[float
 def _strands(hair: Sequence[Curves], fit: Fit | None) -> dict[str, Float]:
     """The hair as thin curves in the model's space, several for each that the look has grown."""
     out: dict[str, Float] = {}
-    for curves in hair:
-        rng = np.random.default_rng(len(curves.points))
-        n, steps = curves.points.shape[:2]
-        many = np.repeat(curves.points, STRANDS, 0)
-        away = rng.normal(0, SPREAD_CM[curves.name], (len(many), 1, 3)).astype(np.float32)
-        # Hairs of a lock stand apart at the root and come together at its tip.
-        many += away * np.linspace(1, 0.45, steps, dtype=np.float32)[None, :, None]
+    for curves in map(single_hairs, hair):
         size = 1.0 if fit is None else fit.scale
-        out[f"{curves.name}/points"] = (many if fit is None else fit.apply(many)) * np.float32(METERS)
-        out[f"{curves.name}/radius"] = np.repeat(curves.width, STRANDS) * np.float32(0.5 * THIN * METERS)
-        tone = np.exp(rng.normal(0, 0.15, (n * STRANDS, 1)))
-        out[f"{curves.name}/color"] = np.clip(np.repeat(curves.color, STRANDS, 0) * tone, 0.002, 0.95)
+        points = curves.points if fit is None else fit.apply(curves.points)
+        out[f"{curves.name}/points"] = points * np.float32(METERS)
+        out[f"{curves.name}/radius"] = curves.width * np.float32(0.5 * METERS)
+        out[f"{curves.name}/color"] = curves.color
         for shape, moved in curves.moved.items():
-            out[f"{curves.name}/moved/{shape}"] = np.repeat(moved, STRANDS, 0) * np.float32(size * METERS)
+            out[f"{curves.name}/moved/{shape}"] = moved * np.float32(size * METERS)
     return {name: values.astype(np.float32) for name, values in out.items()}
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from likeness.head import areas
 from likeness.head.model import Head, load_head, vertex_normals
-from likeness.human.character import Material, Part
+from likeness.human.character import Material, Part, Strands
 from likeness.human.figure import Figure
 from likeness.human.look import Look
 from likeness.human.tissue import WHITE_HAIR
@@ -546,6 +546,50 @@ def _strand_texture(side: int, seed: int, thick: float) -> tuple[Float, Float]:
     return alpha.astype(np.float32), shade.astype(np.float32)
 
 
+SINGLE = 5  # hairs for each that is grown, which is as wide as a lock
+SPREAD_CM = {"hair": 0.11, "brows": 0.03, "beard": 0.05}
+THIN = 0.22  # of a lock's width
+
+
+def single_hairs(curves: Curves) -> Curves:
+    """The locks as single hairs, `SINGLE` times as many: they stand apart at the root and meet at the tip."""
+    rng = np.random.default_rng(len(curves.points))
+    n, steps = curves.points.shape[:2]
+    many = np.repeat(curves.points, SINGLE, 0)
+    away = rng.normal(0, SPREAD_CM[curves.name], (len(many), 1, 3)).astype(np.float32)
+    many += away * np.linspace(1, 0.45, steps, dtype=np.float32)[None, :, None]
+    tone = np.exp(rng.normal(0, 0.15, (n * SINGLE, 1)))
+    return replace(
+        curves,
+        points=many,
+        width=np.repeat(curves.width, SINGLE) * np.float32(THIN),
+        color=np.clip(np.repeat(curves.color, SINGLE, 0) * tone, 0.002, 0.95).astype(np.float32),
+        root=np.repeat(curves.root, SINGLE, 0),
+        bary=np.repeat(curves.bary, SINGLE, 0),
+        moved={name: np.repeat(offset, SINGLE, 0) for name, offset in curves.moved.items()},
+    )
+
+
+def hair_strands(look: Look, figure: Figure) -> tuple[Strands, ...]:
+    """Hair as curves, in the space of the figure."""
+    out = []
+    for curves in map(single_hairs, grow_hair(look, figure.identity)):
+        joints = figure.bound[0][curves.root[:, 0], 0]
+        color = tuple(float(c) for c in curves.color.mean(axis=0))
+        out.append(
+            Strands(
+                curves.name,
+                figure.fit.apply(curves.points.reshape(-1, 3)).reshape(curves.points.shape),
+                curves.width * np.float32(figure.fit.scale),
+                curves.color,
+                np.einsum("nkc,nk->nc", figure.head.vertex_uv[curves.root], curves.bary).astype(np.float32),
+                int(np.bincount(joints).argmax()),
+                Material(f"{curves.name}_strands", color, 0.4),  # type: ignore[arg-type]
+            )
+        )
+    return tuple(out)
+
+
 def coarser(curves: Curves, least_cm: float) -> Curves:
     """Hairs at least so wide, and as many fewer where that made them wider: they cover as much."""
     share = np.minimum(1.0, curves.width / least_cm)
@@ -595,4 +639,15 @@ def ribbons(
     )
 
 
-__all__ = ["STYLES", "Curves", "Style", "coarser", "grow_hair", "hair_materials", "hair_parts", "ribbons"]
+__all__ = [
+    "STYLES",
+    "Curves",
+    "Style",
+    "coarser",
+    "grow_hair",
+    "hair_materials",
+    "hair_parts",
+    "hair_strands",
+    "ribbons",
+    "single_hairs",
+]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.files import output_errors, replacing
-from likeness.human.character import Animation, Character, Material, Part, Skeleton
+from likeness.human.character import Animation, Character, Material, Part, Skeleton, Strands
 from likeness.human.gltf import display
 from likeness.human.png import encode
 
@@ -49,7 +49,13 @@ def write_usd(path: Path, character: Character, animation: Animation | None = No
             with lods.GetVariantEditContext():
                 group = f"/{name}/{name}_LOD{level}"
                 UsdGeom.Scope.Define(stage, group)
+                strands = character.strands if level == 0 else ()
+                for one in strands:
+                    look = _material(stage, f"/{name}/Materials", one.material, textures)
+                    _curves(stage, f"{group}/{plain(one.name)}", one, f"/{name}/Skeleton", look)
                 for part in parts:
+                    if part.name in {one.name for one in strands}:
+                        continue
                     _mesh(stage, f"{group}/{plain(part.name)}", part, f"/{name}/Skeleton", looks)
         lods.SetVariantSelection("LOD0")
         low, high = _bounds(character.levels[0])
@@ -129,6 +135,40 @@ def _mesh(stage: Any, path: str, part: Part, skeleton: str, looks: Mapping[str, 
         targets = binding.CreateBlendShapeTargetsRel()
         for name, rows in moving.items():
             targets.AddTarget(_blend_shape(stage, f"{path}/{plain(name)}", part, name, rows))
+
+
+def _curves(stage: Any, path: str, strands: Strands, skeleton: str, look: Any) -> None:
+    """Hair that goes along with one joint; where a program can hang it on the skin, it finds out how.
+
+    `surface_uv_coordinate` is the name that Blender's curves have for their place, and
+    `userProperties:surface` names the mesh.
+    """
+    from pxr import Sdf, UsdGeom, UsdShade, UsdSkel, Vt
+
+    types = Sdf.ValueTypeNames
+    count, steps = strands.points.shape[:2]
+    curves = UsdGeom.BasisCurves.Define(stage, path)
+    curves.CreateTypeAttr(UsdGeom.Tokens.linear)
+    curves.CreateWrapAttr(UsdGeom.Tokens.nonperiodic)
+    curves.CreateCurveVertexCountsAttr(Vt.IntArray.FromNumpy(np.full(count, steps, np.int32)))
+    points = strands.points.reshape(-1, 3)
+    curves.CreatePointsAttr(_vectors(points))
+    widths = strands.width[:, None] * np.linspace(1, 0.25, steps, dtype=np.float32)
+    curves.CreateWidthsAttr(Vt.FloatArray.FromNumpy(np.ascontiguousarray(widths.ravel(), np.float32)))
+    curves.SetWidthsInterpolation(UsdGeom.Tokens.vertex)
+    half = widths.max() / 2
+    curves.CreateExtentAttr(_vectors(np.stack([points.min(0) - half, points.max(0) + half])))
+    curves.CreateDisplayColorPrimvar(UsdGeom.Tokens.uniform).Set(_vectors(strands.color))
+    place = UsdGeom.PrimvarsAPI(curves).CreatePrimvar(
+        "surface_uv_coordinate", types.TexCoord2fArray, UsdGeom.Tokens.uniform
+    )
+    place.Set(Vt.Vec2fArray.FromNumpy(np.ascontiguousarray(strands.uv, np.float32)))
+    curves.GetPrim().CreateAttribute("userProperties:surface", types.String).Set(plain(strands.surface))
+    binding = UsdSkel.BindingAPI.Apply(curves.GetPrim())
+    binding.CreateSkeletonRel().SetTargets([Sdf.Path(skeleton)])
+    binding.CreateJointIndicesPrimvar(True, 1).Set(Vt.IntArray([strands.joint]))
+    binding.CreateJointWeightsPrimvar(True, 1).Set(Vt.FloatArray([1.0]))
+    UsdShade.MaterialBindingAPI.Apply(curves.GetPrim()).Bind(look)
 
 
 def _blend_shape(stage: Any, path: str, part: Part, name: str, rows: Array) -> Any:

@@ -126,6 +126,7 @@ class TestHuman:
             ({"joint_names": "maya"}, "Choose one of: unreal, unity"),
             ({"name": "a/b"}, "'name' cannot be 'a/b'"),
             ({"name": " "}, "'name' cannot be ' '"),
+            ({"hair": "curves"}, "Format 'glb' has no hair curves. Choose format usd or all"),
         ],
     )
     def test_a_wrong_value_is_one_sentence_before_any_work(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from likeness.declare import Effect, Output, Param
@@ -11,7 +12,7 @@ from likeness.errors import BadRequest
 from likeness.results import Result
 
 if TYPE_CHECKING:
-    from likeness.human.character import Animation, Character
+    from likeness.human.character import Animation, Character, Strands
     from likeness.job import Job
 
 FORMATS = ("glb", "usd", "vrm", "all")
@@ -19,8 +20,14 @@ FORMATS = ("glb", "usd", "vrm", "all")
 
 def write(job: Job) -> Sequence[Result]:
     """Make the person and write the files asked for."""
+    if job.params["hair"] == "curves" and job.params["format"] not in ("usd", "all"):
+        raise BadRequest(
+            f"Format '{job.params['format']}' has no hair curves.", "Choose format usd or all, or hair cards."
+        )
     job.progress(0, 2, "form")
     character = make(job, for_vrm=job.params["format"] == "vrm")
+    if job.params["hair"] == "curves":
+        character = replace(character, strands=strands(job))
     job.progress(1, 2, "write")
     results = write_files(job, character)
     size = job.params["texture_size"]
@@ -52,6 +59,13 @@ def make(job: Job, for_vrm: bool = False) -> Character:
         naming=params["joint_names"],  # type: ignore[arg-type]
         recipe=parameters.recipe(params),
     )
+
+
+def strands(job: Job) -> tuple[Strands, ...]:
+    """The person's hair as curves."""
+    from likeness.human.hair import hair_strands
+
+    return hair_strands(looks.look(job.params), parameters.figure(job.params))
 
 
 def plain_name(name: str) -> str:
@@ -101,6 +115,11 @@ HUMAN = Effect(
         parameters.NAMING,
         looks.TEXTURES,
         looks.WRINKLES,
+        Param(
+            "hair", "choice", "cards", "Hair",
+            "Cards with alpha for games, or curves for film, which USD has and Blender hangs on the skin.",
+            choices=("cards", "curves"), group="Files",
+        ),
         Param(
             "format", "choice", "glb", "Format", "The files to write: glTF, USD, VRM 1.0, or all three.",
             choices=FORMATS, group="Files",
