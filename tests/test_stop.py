@@ -36,6 +36,23 @@ def test_a_job_that_does_not_ask_is_interrupted_within_a_second() -> None:
     assert GRACE_S <= time.monotonic() - begin < 1
 
 
+def test_an_interrupt_that_a_library_made_another_error_of_is_one() -> None:
+    stop = Stop()
+    with on_signals(stop), pytest.raises(KeyboardInterrupt), stop.watching():
+        stop.request()
+        try:
+            spin(10)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+
+def test_an_error_of_a_job_that_was_not_interrupted_stays_what_it_is() -> None:
+    stop = Stop()
+    with pytest.raises(ImportError), stop.watching():
+        stop.suggest()
+        raise ImportError("initialization failed")
+
+
 def test_a_job_that_ends_in_time_is_not_interrupted() -> None:
     stop = Stop()
     with on_signals(stop):

@@ -22,6 +22,7 @@ class Stop:
     def __init__(self) -> None:
         self._asked = threading.Event()
         self._running = False
+        self._interrupted = False
         self._insist: threading.Timer | None = None
 
     def __call__(self) -> bool:
@@ -49,14 +50,22 @@ class Stop:
     def insist(self) -> None:
         """Raise `KeyboardInterrupt` if a job that was asked to stop is still running."""
         if self() and self._running:
+            self._interrupted = True
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Around the job, in the main thread: outside of it nothing is interrupted."""
+        """Around the job, in the main thread: outside of it nothing is interrupted.
+
+        An interrupt that an import or a library made another error of is an interrupt again.
+        """
         self._running = True
         try:
             yield
+        except Exception:
+            if self._interrupted:
+                raise KeyboardInterrupt from None
+            raise
         finally:
             self._running = False
             if self._insist is not None:

@@ -190,6 +190,7 @@ class Worker:
         def tell(event: Event) -> None:
             self._send({"method": "progress", "params": {"run": run.id, **event.to_dict()}})
 
+        _warm_up()  # an interrupted import may leave a library that cannot be loaded again
         try:
             with run.stop.watching():
                 perform = self._rehearsed if run.rehearses else self._made
