@@ -25,7 +25,7 @@ FACE_FILLS = 0.5  # of the picture, once the face is known
 TILTS_DEG = ((0, 0), (22, 0), (-22, 0), (0, 18), (0, -18))  # yaw and pitch of the closer views
 CLAY = np.array([0.75, 0.52, 0.42])
 KEY = np.array([0.3, 0.5, 0.81])
-SURE = 0.75  # score of a face at which no other side is looked at
+SURE = 0.85  # score of a face at which no other side is looked at; a profile has up to 0.8
 AWAY = 6.0  # distance of the camera, in sizes of what it looks at
 EDGE = 0.25  # cosine to the view below which a surface is seen too flat to be measured
 
