@@ -58,8 +58,7 @@ def blender(plate: Path, home: Path, alone: Callable[[], Ran]) -> list[Row]:
     starts = [ask("blender_enable") for _ in range(STARTS)]
     installed, *_ = ask("blender_live", plate=str(plate), moves=1, prepare=False)
     ready, first, _, *moves = ask("blender_live", plate=str(plate), moves=MOVES, prepare=True)
-    data = {"plate": str(plate), "driver": str(PERFORMANCE), "output": str(home / "run{}"), "frames": FRAMES}
-    overhead = _overhead("Blender", lambda: ask("blender_run", **data), alone)
+    overhead = _overhead("Blender", lambda: ask("blender_run", **_long_run(plate, home)), alone)
     return [
         _row("Blender: enabling the extension", _median(starts), 1000, "ms", at_most=100),
         _row("Blender: first frame after installing, not prepared", installed, 1, "s"),
@@ -82,11 +81,17 @@ def nuke(plate: Path, home: Path, alone: Callable[[], Ran]) -> list[Row]:
         return _in_host([sys.executable], what, home, dict(os.environ), place | data)
 
     opened = _median([ask("nuke_open") for _ in range(STARTS)])
-    data = {"plate": str(plate), "driver": str(PERFORMANCE), "output": str(home / "run{}"), "frames": FRAMES}
     return [
         _row("Nuke's test host: registering and opening a Group", opened, 1000, "ms", at_most=50),
-        _overhead("Nuke's test host", lambda: ask("nuke_run", **data), alone),
+        _overhead("Nuke's test host", lambda: ask("nuke_run", **_long_run(plate, home)), alone),
     ]
+
+
+def _long_run(plate: Path, home: Path) -> dict[str, Any]:
+    """What a host is asked to do: the same as the command line."""
+    return {
+        "plate": str(plate), "driver": str(PERFORMANCE), "output": str(home / "run{}"), "frames": FRAMES
+    }  # fmt: skip
 
 
 def _row(name: str, taken: Taken, scale: float, unit: str, at_most: float | None = None) -> Row:

@@ -190,17 +190,15 @@ def _hang_hair(made: list[Any]) -> None:
 
     Blender does so by where each curve stands in the mesh's texture, its `surface_uv_coordinate`.
     """
-    meshes = {each.name.split(".")[0]: each for each in made if each.type == "MESH"}
-    for each in made:
-        if each.type != "CURVES":
-            continue
-        surface = meshes.get(str(each.data.get(SURFACE) or each.get(SURFACE)))
-        if surface is None or not surface.data.uv_layers:
-            continue
+    meshes = {each.name.split(".")[0]: each for each in made if each.type == "MESH" and each.data.uv_layers}
+    named = {each: str(each.data.get(SURFACE) or each.get(SURFACE)) for each in made if each.type == "CURVES"}
+    hair = [(each, meshes[name]) for each, name in named.items() if name in meshes]
+    nodes = _hanging() if hair else None
+    for each, surface in hair:
         each.data.surface = surface
         each.data.surface_uv_map = surface.data.uv_layers[0].name
         surface.add_rest_position_attribute = True
-        each.modifiers.new("Hang on the Skin", "NODES").node_group = _hanging()
+        each.modifiers.new("Hang on the Skin", "NODES").node_group = nodes
         each.data.materials.clear()
         each.data.materials.append(_hair_material(each.name))
 

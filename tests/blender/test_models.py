@@ -11,6 +11,7 @@ import pytest
 
 from likeness import performance
 from likeness.human.assemble import Character, Dressing, Material, Part, make_character, make_figure
+from likeness.human.face_parts import lashes
 from likeness.human.gltf import write_glb
 from likeness.human.hair import grow_hair, hair_strands
 from likeness.human.look import Look
@@ -287,7 +288,7 @@ def test_what_cannot_go_out_is_told_in_one_sentence(told: dict[str, Any]) -> Non
 
 
 def _hang(path: str) -> dict[str, Any]:
-    """Where the brows' hairs are at rest, with brows raised, and with the head turned, in metres."""
+    """Where hairs are at rest, with brows raised and eyes closed, and with the head lifted, in metres."""
     import bpy
     import numpy as np
     from bl_ext.user_default.likeness import results
@@ -295,22 +296,26 @@ def _hang(path: str) -> dict[str, Any]:
     bpy.data.batch_remove(list(bpy.data.objects))
     landing = results.Landing(label="Ann", scene=bpy.context.scene.name, target="")
     results.bring_in([{"name": "x", "kind": "model", "path": path}], landing)
-    brows = next(each for each in bpy.data.objects if each.type == "CURVES")
-    head = brows.data.surface
+    hair = {each.name.split(".")[0]: each for each in bpy.data.objects if each.type == "CURVES"}
+    head = hair["brows"].data.surface
     armature = head.find_armature()
 
-    def places() -> Any:
+    def places(name: str = "brows") -> Any:
         bpy.context.view_layer.update()
-        made = brows.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.attributes["position"].data
+        found = hair[name]
+        made = found.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.attributes["position"].data
         out = np.zeros(3 * len(made), np.float32)
         made.foreach_get("vector", out)
-        world = np.array(brows.matrix_world)
+        world = np.array(found.matrix_world)
         return (out.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]).tolist()
 
-    told: dict[str, Any] = {"surface": head.name, "rest": places()}
+    told: dict[str, Any] = {"surface": head.name, "rest": places(), "open": places("lashes")}
     for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"):
         head.data.shape_keys.key_blocks[name].value = 1.0
     told["raised"] = places()
+    for key in head.data.shape_keys.key_blocks[1:]:
+        key.value = float(key.name.startswith("eyeBlink"))
+    told["closed"] = places("lashes")
     for key in head.data.shape_keys.key_blocks[1:]:
         key.value = 0.0
     armature.pose.bones["head"].location = (0, 0.1 / armature.matrix_world.to_scale().x, 0)
@@ -323,7 +328,8 @@ def test_hair_curves_hang_on_the_skin(blender: Blender, tmp_path: Path) -> None:
     figure = make_figure(head_identity({}, seed=3, sex=-1.0, age=30), {"sex": -1.0})
     look = Look(style="bald")
     ann = replace(make_character("Ann", figure, levels=1), strands=hair_strands(look, figure))
-    (strands,) = ann.strands
+    strands, lash = ann.strands
+    assert [strands.name, lash.name] == ["brows", "lashes"]
     write_usd(tmp_path / "Ann.usdc", ann)
     told = blender.run(_hang, path=str(tmp_path / "Ann.usdc"))
     rest, raised, lifted = (np.array(told[name]) for name in ("rest", "raised", "lifted"))
@@ -338,3 +344,10 @@ def test_hair_curves_hang_on_the_skin(blender: Blender, tmp_path: Path) -> None:
     assert np.median(apart) < 3e-4 and apart.max() < 3e-3, "they also turn with the skin"
     assert np.median(np.linalg.norm(moved, axis=1)) > 0.002
     assert np.allclose(np.linalg.norm(lifted - rest, axis=1), 0.1, atol=1e-3)
+    opened, closed = (np.array(told[name]) for name in ("open", "closed"))
+    assert np.abs(opened - upright(lash.points.reshape(-1, 3))).max() < 2e-4
+    roots = (closed - opened).reshape(*lash.points.shape)[:, 0]
+    blink = sum(figure.shapes[ARKIT.index(f"eyeBlink{side}")] for side in ("Left", "Right"))
+    apart = np.linalg.norm(roots - upright(blink[lashes(figure.head)[:, :2]].mean(axis=1)), axis=1)
+    assert np.median(apart) < 5e-4, "they go with the lids"
+    assert np.linalg.norm(roots, axis=1).max() > 0.005

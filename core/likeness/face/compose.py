@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face.cutout import NOWHERE, Cutout, whole
-from likeness.face.warp import FAST, Field, displacements, sample
+from likeness.face.warp import Field, displacements, sample
 from likeness.render.bands import in_bands
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from likeness.render.simd import FAST
+
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -116,7 +118,7 @@ def textured(picture: Float, known: Mask, grain_px: float) -> Float:
     return out
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "afn"})
+@numba.njit(cache=True, fastmath=FAST)
 def _mirror(detail: Float, tone: Float, known: Mask, nearest: NDArray[np.int32], out: Float) -> None:
     height, width, channels = out.shape
     for y in range(height):

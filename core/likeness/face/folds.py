@@ -18,13 +18,13 @@ from scipy import ndimage
 
 from likeness.face.fit import Array
 from likeness.face.light import Light, level_of
-from likeness.face.warp import FAST
 from likeness.head.model import load_head
 from likeness.human import wrinkles
 from likeness.performance import ARKIT
 from likeness.render.bands import in_bands
 from likeness.render.noise import noise_volume, smooth
 from likeness.render.raster import rasterize
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]

@@ -18,8 +18,9 @@ from likeness.face import fill
 from likeness.face.cutout import regions_of
 from likeness.face.landmarks import crop_from_points
 from likeness.face.regions import REGIONS, Regions, segment
-from likeness.face.warp import FAST, polygon, sample
+from likeness.face.warp import polygon, sample
 from likeness.head import points as dense
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]

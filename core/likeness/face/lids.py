@@ -17,6 +17,7 @@ from scipy import ndimage
 from likeness.face import fill
 from likeness.face.eyes import lerp
 from likeness.face.warp import polygon
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 
@@ -177,7 +178,7 @@ def _spot(low: Any, size: Any, origin: tuple[int, int], shape: tuple[int, ...]) 
     return slice(int(first[1]), int(last[1])), slice(int(first[0]), int(last[0]))
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp", "afn"})
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _lay_skin(skin: Float, shift: Float, share: Any, color: Float, matte: Float) -> None:
     rows, columns = skin.shape[:2]
     made = np.empty(4, np.float32)
@@ -195,7 +196,7 @@ def _lay_skin(skin: Float, shift: Float, share: Any, color: Float, matte: Float)
             matte[y, x] = max(matte[y, x], alpha)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp", "afn"})
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _lay_line(
     path: Float, line: Float, down: Float, half: Any, long: Any, share: Any, color: Float, matte: Float
 ) -> None:

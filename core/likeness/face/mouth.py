@@ -18,6 +18,7 @@ from likeness.face.warp import polygon
 from likeness.head.model import Head
 from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -35,7 +36,6 @@ LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and h
 CHEEK_SEEN, CHEEK_WIDE = 0.3, 0.12  # how bright it is there, and how wide in mouth widths
 SLIT = 0.08  # in mouth widths: a lower opening shows nothing but its lips' wet inner side
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
-FAST = {"contract", "reassoc", "arcp", "afn"}  # not those that take every number for finite
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
 FADE_CM = 3.0  # light falls to a third this far behind the lips
 GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest

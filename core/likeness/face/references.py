@@ -25,6 +25,7 @@ from likeness.face.track import STILL_LOOKS, Pictures, follow
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.render.bands import in_bands
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -246,7 +247,7 @@ def lend(
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=warp.FAST)
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _add(
     first: int,
     end: int,

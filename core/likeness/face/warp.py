@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.raster import carry, extents, rasterize
-from likeness.render.simd import patch
+from likeness.render.simd import FAST, patch
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -27,7 +27,6 @@ CELLS_A_FACE = 64  # so many of its cells are a face's width, where pixels are s
 SAMPLES = 2  # of the mesh, across and down a cell
 FEWEST_CELLS = 12  # a grid of fewer is solved as it is
 ROUNDS, RELAXATION = 12, 1.5
-FAST = {"contract", "reassoc", "arcp", "afn"}  # not those that take every number for finite
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from likeness.human import skeleton
-from likeness.human.character import Character, Float, Int, Material, Naming, Part, Skeleton
+from likeness.human.character import Character, Float, Int, Material, Naming, Part, Skeleton, Strands
 from likeness.human.face_parts import compact, face_parts
 from likeness.human.figure import Figure, make_figure
 from likeness.human.lod import BUDGETS, collapse_map, reduced, steps_within
@@ -75,6 +75,7 @@ def make_character(
     shaped: int = 3,
     naming: Naming = "unreal",
     recipe: Mapping[str, Any] | None = None,
+    strands: tuple[Strands, ...] = (),
 ) -> Character:
     """A character of so many levels of detail, each within its budget (see `lod.BUDGETS`).
 
@@ -96,6 +97,7 @@ def make_character(
         skeleton.renamed(figure.skeleton, naming),
         tuple(m for m in table.values() if m.name in used),
         dict(recipe or {}),
+        strands,
     )
 
 

@@ -75,15 +75,15 @@ class _Head:
     @classmethod
     def of(cls, figure: Figure, level: int, shaped: bool) -> _Head:
         head, body = figure.head, figure.body
-        lashes = np.unique(head.part("lashes"))
-        vertices = np.concatenate([_finer(figure.head_vertices, lashes), figure.ring])
+        hairs = lashes(head)
+        vertices = np.concatenate([_finer(figure.head_vertices, hairs), figure.ring])
         sheet, first = _sheet(figure, level)
         normals = unit_normals(vertices, sheet)[first]
         # At the seam the normals are those of head and body together, the same for every level.
         normals[len(head.mean) :] = figure.ring_normals
         places = body.vertex_place[body.ring]
         still = np.zeros((len(figure.ring), 3), np.float32)
-        shapes = [np.concatenate([_finer(s, lashes), still]) for s in figure.shapes] if shaped else []
+        shapes = [np.concatenate([_finer(s, hairs), still]) for s in figure.shapes] if shaped else []
         sums = _sums(vertices, sheet)
         turned = [_turned(vertices, shape, sheet, sums)[first] for shape in shapes]
         joints, weights = figure.bound if shaped else figure.hinged
@@ -117,13 +117,17 @@ class _Head:
         return last[~eye] if pieces == FACE_PARTS["head"] else last[:0]
 
 
-def _finer(values: Float, lashes: Int) -> Float:
-    """Vertices, or a shape's offsets, (V, 3), with the head's `lashes` as fine as real ones."""
+def lashes(head: Head) -> Int:
+    """The vertices (N, LASH_POINTS) of every lash."""
+    return np.unique(head.part("lashes")).reshape(-1, LASH_POINTS)
+
+
+def _finer(values: Float, hairs: Int) -> Float:
+    """Vertices, or a shape's offsets, (V, 3), with the lashes (N, LASH_POINTS) made finer."""
     out = values.copy()
-    pairs = out[lashes].reshape(-1, LASH_POINTS, 3)[:, :-1].reshape(-1, 2, 3)
-    middle = pairs.mean(axis=1, keepdims=True)
-    hairs = lashes.reshape(-1, LASH_POINTS)[:, :-1].reshape(-1, 2)
-    out[hairs] = middle + LASH_WIDTH * (pairs - middle)
+    pairs = hairs[:, :-1].reshape(-1, 2)
+    middle = out[pairs].mean(axis=1, keepdims=True)
+    out[pairs] = middle + LASH_WIDTH * (out[pairs] - middle)
     return out
 
 

@@ -12,12 +12,15 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from likeness.head import areas
 from likeness.head.model import Head, load_head, vertex_normals
 from likeness.human.character import Material, Part, Strands
+from likeness.human.face_parts import lashes
 from likeness.human.figure import Figure
 from likeness.human.look import Look
+from likeness.human.materials import lash_color
 from likeness.human.tissue import WHITE_HAIR
 from likeness.performance import ARKIT
 from likeness.render import strands
@@ -251,12 +254,9 @@ def _scalp(
 
 def _phases(place: Float, curl: float, rng: np.random.Generator, locks: int = 90) -> Float:
     """Where the waves of strands from `place` (N, 3) begin: alike within a lock, where hair is not curly."""
-    from scipy.spatial import cKDTree
-
     if curl > 0.5:
         return rng.uniform(0, 6.28, len(place)).astype(np.float32)
-    leaders = rng.choice(len(place), min(locks, len(place)), replace=False)
-    _, nearest = cKDTree(place[leaders]).query(place)
+    leaders, nearest = _led(place, locks, rng)
     phase = rng.uniform(0, 6.28, len(leaders))[nearest] + rng.normal(0, 0.5, len(place))
     return np.asarray(phase, np.float32)
 
@@ -290,8 +290,6 @@ def _thrown(grown: Float) -> NDArray[np.bool_]:
 
 def _strays(grown: Float, companions: int = 8, reach: float = 1.0) -> NDArray[np.bool_]:
     """Which hanging strands (N, S, 3) part from the rest: few others pass within `reach` cm of them."""
-    from scipy.spatial import cKDTree
-
     paths = cKDTree(grown[:, grown.shape[1] // 3 :].reshape(-1, 3)[::3])
     out = np.zeros(len(grown), bool)
     for share in (0.45, 0.65, 0.85):
@@ -315,13 +313,16 @@ def _knot(center: Float, steps: int, count: int, rng: np.random.Generator, radiu
     return np.asarray(center + away * ring, np.float32)
 
 
+def _led(place: Float, count: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Some of the places (N, 3), by chance, and which of them is the nearest to each (N,)."""
+    leaders = rng.choice(len(place), min(max(1, count), len(place)), replace=False)
+    return leaders, np.asarray(cKDTree(place[leaders]).query(place)[1], np.intp)
+
+
 def _clump(grown: Float, rng: np.random.Generator, size: int = 14, hold: float = 0.55) -> Float:
     """Strands drawn toward a neighbor's tip, as combed hair holds together in locks."""
-    from scipy.spatial import cKDTree
-
-    leaders = rng.choice(len(grown), max(1, len(grown) // size), replace=False)
     third = grown.shape[1] // 3  # by where they go: at a part, neighbors go to different sides
-    _, nearest = cKDTree(grown[leaders, third]).query(grown[:, third])
+    leaders, nearest = _led(grown[:, third], len(grown) // size, rng)
     leader = grown[leaders[nearest]]
     offset = grown[:, :1] - leader[:, :1]
     t = np.linspace(0, 1, grown.shape[1])[None, :, None] ** 1.3
@@ -549,6 +550,7 @@ def _strand_texture(side: int, seed: int, thick: float) -> tuple[Float, Float]:
 SINGLE = 5  # hairs for each that is grown, which is as wide as a lock
 SPREAD_CM = {"hair": 0.11, "brows": 0.03, "beard": 0.05}
 THIN = 0.22  # of a lock's width
+LASH_THIN = 0.3  # of the width of the head's lashes, which is 0.4 mm
 
 
 def single_hairs(curves: Curves) -> Curves:
@@ -587,7 +589,30 @@ def hair_strands(look: Look, figure: Figure) -> tuple[Strands, ...]:
                 Material(f"{curves.name}_strands", color, 0.4),  # type: ignore[arg-type]
             )
         )
-    return tuple(out)
+    return (*out, _lash_strands(look, figure))
+
+
+def _lash_strands(look: Look, figure: Figure) -> Strands:
+    """The head's lashes, hair by hair: each from the middle of its root to its tip."""
+    head, rest = figure.head, figure.head_vertices
+    hairs = lashes(head)
+    pairs = rest[hairs[:, :-1]].reshape(len(hairs), -1, 2, 3)
+    points = np.concatenate([pairs.mean(axis=2), rest[hairs[:, -1:]]], 1)
+    skin = head.part("skin")
+    vertices, first = np.unique(skin, return_index=True)
+    nearest = cKDTree(rest[vertices]).query(points[:, 0])[1]
+    # A little inside of a triangle, for at a lid's margin the skin ends.
+    corner, whole = head.vertex_uv[vertices[nearest]], head.vertex_uv[skin[first[nearest] // 3]]
+    color = lash_color(look)
+    return Strands(
+        "lashes",
+        points.astype(np.float32),
+        LASH_THIN * np.linalg.norm(pairs[:, 0, 0] - pairs[:, 0, 1], axis=1),
+        np.tile(np.array(color, np.float32), (len(hairs), 1)),
+        (0.98 * corner + 0.02 * whole.mean(axis=1)).astype(np.float32),
+        int(np.bincount(figure.bound[0][hairs[:, 0], 0]).argmax()),
+        Material("lashes_strands", color, 0.4),
+    )
 
 
 def coarser(curves: Curves, least_cm: float) -> Curves:

@@ -27,7 +27,7 @@ def body_material(look: Look, size: int) -> Material:
     )
 
 
-def _lash_color(look: Look) -> tuple[float, float, float]:
+def lash_color(look: Look) -> tuple[float, float, float]:
     """Lashes are darker than the brows, and black with paint."""
     r, g, b = (float(0.45 * c * (1 - 0.8 * look.eyeliner)) for c in look.brow)
     return max(r, 0.008), max(g, 0.007), max(b, 0.006)
@@ -59,6 +59,6 @@ def materials(look: Look, size: int, skin: Skin | None = None) -> tuple[Material
         Material(
             "cornea", (1.0, 1.0, 1.0), 0.02, alpha=0.05, alpha_mode="BLEND", transmission=1.0, ior=1.376
         ),
-        Material("lashes", _lash_color(look), 0.6, double_sided=True),
+        Material("lashes", lash_color(look), 0.6, double_sided=True),
         Material("tears", (1.0, 1.0, 1.0), 0.03, alpha=0.05, alpha_mode="BLEND", transmission=1.0, ior=1.336),
     )

@@ -9,7 +9,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-FAST = ("reassoc", "contract", "arcp", "afn")  # not those that take every number for finite
+FAST = {"reassoc", "contract", "arcp", "afn"}  # not those that take every number for finite
+FLAGS = tuple(sorted(FAST))
 WORD, FOUR = ir.IntType(64), ir.VectorType(ir.FloatType(), 4)
 
 
@@ -34,8 +35,8 @@ def _weighed(context: Any, build: Any, signature: Any, given: Any) -> Any:
         middle += row[1:3] if r in (1, 2) else []
         mixed = None
         for pixel, weight in zip(row, across, strict=True):
-            mixed = _plus(build, mixed, build.fmul(pixel, weight, flags=FAST))
-        total = _plus(build, total, build.fmul(mixed, down[r], flags=FAST))
+            mixed = _plus(build, mixed, build.fmul(pixel, weight, flags=FLAGS))
+        total = _plus(build, total, build.fmul(mixed, down[r], flags=FLAGS))
         at = build.add(at, line)
     low, high = middle[0], middle[0]
     for pixel in middle[1:]:
@@ -56,7 +57,7 @@ def _all(build: Any, value: Any) -> Any:
 
 
 def _plus(build: Any, total: Any, value: Any) -> Any:
-    return value if total is None else build.fadd(total, value, flags=FAST)
+    return value if total is None else build.fadd(total, value, flags=FLAGS)
 
 
 def _chosen(build: Any, which: str, value: Any, other: Any) -> Any:

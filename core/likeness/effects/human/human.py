@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from likeness.declare import Effect, Output, Param
@@ -12,7 +11,7 @@ from likeness.errors import BadRequest
 from likeness.results import Result
 
 if TYPE_CHECKING:
-    from likeness.human.character import Animation, Character, Strands
+    from likeness.human.character import Animation, Character
     from likeness.job import Job
 
 FORMATS = ("glb", "usd", "vrm", "all")
@@ -26,8 +25,6 @@ def write(job: Job) -> Sequence[Result]:
         )
     job.progress(0, 2, "form")
     character = make(job, for_vrm=job.params["format"] == "vrm")
-    if job.params["hair"] == "curves":
-        character = replace(character, strands=strands(job))
     job.progress(1, 2, "write")
     results = write_files(job, character)
     size = job.params["texture_size"]
@@ -41,12 +38,14 @@ def make(job: Job, for_vrm: bool = False) -> Character:
     """The person that the parameters describe; VRM asks for its own pose and names, and one level."""
     from likeness.human import clothes
     from likeness.human.assemble import BUDGETS, Dressing, make_character
+    from likeness.human.hair import hair_strands
 
     params = {**job.params, **({"pose": "T", "joint_names": "vrm"} if for_vrm else {})}
     levels = 1 if for_vrm else len(BUDGETS)
     figure = parameters.figure(params)
     parts, materials = looks.surface(params, figure, levels)
     worn = parameters.worn(params)
+    curves = params.get("hair") == "curves" and not for_vrm
     return make_character(
         plain_name(str(params["name"])),
         figure,
@@ -58,14 +57,8 @@ def make(job: Job, for_vrm: bool = False) -> Character:
         levels=levels,
         naming=params["joint_names"],  # type: ignore[arg-type]
         recipe=parameters.recipe(params),
+        strands=hair_strands(looks.look(params), figure) if curves else (),
     )
-
-
-def strands(job: Job) -> tuple[Strands, ...]:
-    """The person's hair as curves."""
-    from likeness.human.hair import hair_strands
-
-    return hair_strands(looks.look(job.params), parameters.figure(job.params))
 
 
 def plain_name(name: str) -> str:
