@@ -44,6 +44,7 @@ def test_the_matte_holds_face_and_hair(cutout: Cutout, found: dict[str, np.ndarr
     assert cutout.layer[45 - y, 215 - x, 3] > 0.9  # hair above the forehead
     assert cutout.layer[60 - y, 330 - x, 3] < 0.05  # wall
     assert cutout.layer[60 - y, 120 - x, 3] < 0.05
+    assert cutout.layer[218 - y, 251 - x, 3] < 0.05  # the dark sweater below the neck
 
 
 def test_the_background_stands_still_when_the_head_turns(

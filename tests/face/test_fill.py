@@ -30,6 +30,18 @@ def test_the_tone_goes_on_across_the_hole() -> None:
     assert np.abs((textured(picture, known, 3.0) - truth)[~known].mean()) < 0.02
 
 
+def test_what_lies_apart_gives_its_tone_to_nothing_else() -> None:
+    picture = np.full((64, 64, 3), 0.1, np.float32)
+    apart = np.zeros((64, 64), bool)
+    apart[40:] = True
+    picture[apart] = 0.9
+    known = np.ones((64, 64), bool)
+    known[16:48, 16:48] = False
+    filled = fill.textured(picture, known, 2.0, apart)
+    assert np.abs(filled[16:36, 16:48] - 0.1).max() < 0.01
+    assert filled[44:48, 16:48].min() > 0.3
+
+
 def test_grain_goes_on_into_the_hole() -> None:
     picture, known = _noisy()
     filled = textured(picture, known, 3.0)

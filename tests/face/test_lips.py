@@ -41,3 +41,13 @@ def test_a_lip_that_carries_teeth_is_taken_from_below_them(mouth: tuple[Person, 
     assert (below > int(edge) - 0.5).all()
     upper = dense.GROUPS["lip_outer"][10:14] + person.vertex_count
     assert (slid[upper] == 0).all()
+
+
+def test_a_highlight_on_a_lip_is_no_tooth(mouth: tuple[Person, np.ndarray]) -> None:
+    person, pixels = mouth
+    plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+    inner, way = lips._ways(pixels[person.vertex_count :, :2])
+    for share in np.linspace(0.35, 0.6, 12):
+        x, y = np.round(inner + share * way).astype(int)[4:-4].T
+        plate[y, x] = plate[y, x + 1] = TOOTH
+    assert (lips.slide(plate, person, pixels) == 0).all()

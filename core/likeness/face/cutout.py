@@ -35,6 +35,9 @@ SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belo
 DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
 LEAST_FRONT = 0.004  # of that area must be hidden
 HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
+LOOSE = 0.65  # of the way from the brows to the chin: what is all below and looks like hair is a collar
+BODY = 1.2  # of that way: from here on down are clothes
+SCRAP = 7  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise than was found
@@ -143,7 +146,8 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
         own = fill.textured(own, (hidden <= 0) & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
     hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
-    filled = fill.textured(own, ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
+    seen, grain_px = ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0)
+    filled = fill.textured(own, seen, grain_px, _body(points_px, box))
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge
     layer, clean = np.empty((height, width, 4), np.float32), np.empty((height, width, 3), np.float32)
@@ -170,6 +174,23 @@ def _apart(
     color = np.where(thin, near, color)
     clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
     return color.astype(np.float32), clean.astype(np.float32)
+
+
+def _body(points_px: Float, box: Box) -> NDArray[np.bool_]:
+    """Where (h, w) shoulders and clothes are, not the background behind the head."""
+    x0, y0, width, height = box
+    out: NDArray[np.bool_] = (
+        _down(points_px, x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5) > BODY
+    )
+    return out
+
+
+def _down(points_px: Float, x: Float, y: Float) -> Float:
+    """How far down the face places (x, y) are: 0 at the brows, 1 at the chin."""
+    brows = points_px[17:27].mean(axis=0)
+    way = points_px[8] - brows
+    out: Float = ((x - brows[0]) * way[0] + (y - brows[1]) * way[1]) / max(float(way @ way), 1.0)
+    return out
 
 
 def _inside(points_px: Float, shrink: float, box: Box) -> Float:
@@ -223,7 +244,7 @@ def _box(crop: Crop, points_px: Float, shape: tuple[int, ...]) -> Box:
 def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
     """The network's alpha (h, w) of the head; beyond its crop, the value at the crop's border.
 
-    A hat is found as an occluder; what lies above the brows goes with the head.
+    A hat is found as an occluder; what lies above the brows goes with the head. Hair hangs from the head.
     """
     cells = regions.alpha.shape[0]
     place = (np.arange(cells) + 0.5) / cells
@@ -234,6 +255,9 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
     tall = max(float(np.linalg.norm(chin - brows)), 1.0)
     hat = (y < brows[1]) & (np.hypot((x - brows[0]) / HAT[0], (y - brows[1]) / HAT[1]) < tall)
     head = regions.alpha[..., HEAD].sum(axis=2) + hat * regions.alpha[..., OCCLUDER]
+    down = _down(points_px, x, y)
+    head = head - _loose(regions.alpha[..., HAIR], down)
+    head = np.where(down > BODY, ndimage.grey_opening(head, SCRAP), head)
     labels, _ = ndimage.label(head > 0.4)
     middle = labels[cells // 2, cells // 2]
     if middle:
@@ -246,6 +270,18 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
         np.add(inverse[k, 0] * cells * px, inverse[k, 1] * cells * py - 0.5, out=at[n])
     found = ndimage.map_coordinates(head, at, np.float32, order=1, mode="nearest")
     return np.clip(found, 0, 1, out=found)
+
+
+def _loose(hair: Float, down: Float) -> Float:
+    """Of the alpha of `hair` (h, w) what does not hang from the head.
+
+    `down` is 0 at the brows and 1 at the chin.
+    """
+    labels, count = ndimage.label(hair > 0.4)
+    tops = ndimage.minimum(down, labels, np.arange(1, count + 1))
+    loose = np.isin(labels, 1 + np.flatnonzero(np.asarray(tops) > LOOSE))
+    loose = ndimage.binary_dilation(loose, iterations=2) & ((labels == 0) | loose)
+    return np.where(loose, hair, 0)
 
 
 def _refine(picture: Float, guess: Float, face: Float, edge_px: float, strands: float = STRANDS) -> Float:

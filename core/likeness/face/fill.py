@@ -92,11 +92,12 @@ def toned(picture: Float, known: Mask, tone_px: float) -> Float:
     return smooth(tone / np.maximum(share, 1e-4)[..., None], known)
 
 
-def textured(picture: Float, known: Mask, grain_px: float) -> Float:
+def textured(picture: Float, known: Mask, grain_px: float, apart: Mask | None = None) -> Float:
     """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
 
     The tone is that of the surroundings; what is finer than `grain_px` is mirrored into the hole across
-    its border, so that brushwork, weave and noise go on.
+    its border, so that brushwork, weave and noise go on. What lies `apart` (H, W) gives its tone to nothing
+    that does not.
     """
     if known.all() or not known.any():
         return picture
@@ -106,6 +107,8 @@ def textured(picture: Float, known: Mask, grain_px: float) -> Float:
     base = ndimage.gaussian_filter(clean, (grain_px, grain_px, 0), truncate=2.5)
     base /= np.maximum(share, 1e-4)[..., None]
     tone = smooth(base, known)
+    if apart is not None and (near := known & ~apart).any():
+        np.copyto(tone, smooth(base, near), where=~apart[..., None])
     detail = np.subtract(clean, base, out=clean)
     del base
     far = detail[known]

@@ -15,8 +15,9 @@ LEFT_CORNER = 54  # of the 68 points
 STEPS = 24  # looked at from the lips' inner to their outer edge
 LIP = 0.8  # from here on to the outer edge it is lip for sure
 WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
+GAP = 0.15  # of the way: white beyond so much lip is not a tooth but a highlight
 MARGIN = 0.12  # of the way, beyond the last tooth
-ROW = 0.4  # so many of the ways at least must show teeth: less is a highlight
+ROW = 0.4  # so many of the ways at least must show teeth: less is noise
 MOST = 0.85  # of the way: there lip has to begin
 REACH = 1.6  # of a lip's height: vertices farther from its edge stay
 
@@ -88,6 +89,9 @@ def _teeth(plate: Float, inner: Float, way: Float) -> Float:
     lip = t >= LIP
     tooth = (white > np.median(white[:, lip]) + WHITER) & (luma > np.median(luma[:, lip]))
     tooth &= t < LIP
+    before = np.maximum.accumulate(np.where(tooth, t, 0), axis=1)
+    gap = t[1:] - before[:, :-1]
+    tooth[:, 1:] &= ~np.logical_or.accumulate(gap > GAP, axis=1)
     last = np.where(tooth.any(axis=1), STEPS - 1 - tooth[:, ::-1].argmax(axis=1), -1)
     share = np.where(last >= 0, np.minimum(t[np.maximum(last, 0)] + MARGIN, MOST), 0)
     # a single point is noise, a row of them are teeth

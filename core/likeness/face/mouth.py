@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from likeness.face.light import Light
 from likeness.face.warp import polygon
-from likeness.head.model import Head
+from likeness.head.model import Head, vertex_normals
 from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
 from likeness.render.simd import FAST
@@ -40,8 +40,13 @@ FINE = 2  # samples a pixel in x and in y: teeth have hard edges
 FADE_CM = 3.0  # light falls to a third this far behind the lips
 GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
-DEEP_CM, DEEP_LIGHT = (0.0, 1.5, 5.0), (1.0, 0.8, 0.3)  # behind the teeth's front, less light comes in
-MOLARS_CM, MOLARS_LIGHT = (0.5, 2.5), (1.0, 0.3)  # the same of lower teeth, over which lip and cheek stand
+DEEP_CM, DEEP_LIGHT = (0.0, 1.5, 4.5), (1.0, 0.75, 0.15)  # behind the teeth's front, less light comes in
+MOLARS_CM, MOLARS_LIGHT = (0.5, 2.2), (1.0, 0.1)  # the same of lower teeth, over which lip and cheek stand
+INWARD_LIGHT, ARCH_CM = (
+    0.3,
+    3.0,
+)  # on teeth's inner sides; the dental arch's center lies so far behind the front
+REDDER = np.array([1.0, 1.3, 1.35], np.float32)  # what comes deep has met the mouth's red walls on its way
 GROOVE, GROOVE_CM = 0.25, 0.25  # how much darker the tongue's middle is, and how wide
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3  # of the opening: so far from a lip teeth and gums are taken to reach up to it
@@ -88,11 +93,18 @@ def inside_of(head: Head) -> Inside:
 
 
 def _glow(head: Head) -> Float:
-    """How much of the light before the lips comes to each vertex (V,) of the mouth: less to the throat."""
+    """How much of the light before the lips comes to each vertex (V,) of the mouth.
+
+    Less to the throat, and less to the inner sides of teeth."""
     front = float(head.mean[np.unique(head.part("teeth_upper")), 2].max())
     out = np.interp(front - head.mean[:, 2], DEEP_CM, DEEP_LIGHT).astype(np.float32)
-    lower = np.unique(head.part("teeth_lower"))
+    rows = [head.part("teeth_upper"), head.part("teeth_lower")]
+    lower = np.unique(rows[1])
     out[lower] = np.interp(front - head.mean[lower, 2], MOLARS_CM, MOLARS_LIGHT)
+    outward = head.mean[:, [0, 2]] - np.array([0, front - ARCH_CM], np.float32)
+    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+    facing = (vertex_normals(head.mean, np.concatenate(rows))[:, [0, 2]] * outward).sum(axis=1)
+    out *= np.where(facing < 0, INWARD_LIGHT + (1 - INWARD_LIGHT) * (1 + facing), 1)
     tongue = np.unique(head.part("tongue"))
     out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
     return out
@@ -200,7 +212,8 @@ def draw_mouth(
     cavity = (shade.mean(axis=0) * CAVITY).astype(np.float32)
     lit = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0)
     cheek = (lit * CHEEK * source.gain[0]).astype(np.float32)
-    shade = shade * np.pad(inside.glow, (0, len(shade) - len(inside.glow)), constant_values=1)[:, None]
+    glow = np.pad(inside.glow, (0, len(shade) - len(inside.glow)), constant_values=1)
+    shade = shade * glow[:, None] ** REDDER
     in_bands(
         _shade, width, cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, inside.gloss,
         shade, shine, source.pixels, source.own, np.array(source.origin, np.int32),
