@@ -37,8 +37,8 @@ def test_what_lies_apart_gives_its_tone_to_nothing_else() -> None:
     picture[apart] = 0.9
     known = np.ones((64, 64), bool)
     known[16:48, 16:48] = False
-    filled = fill.textured(picture, known, 2.0, apart)
-    assert np.abs(filled[16:36, 16:48] - 0.1).max() < 0.01
+    filled = textured(picture, known, 2.0, apart)
+    assert np.abs(filled[16:32, 16:48] - 0.1).max() < 0.05
     assert filled[44:48, 16:48].min() > 0.3
 
 

@@ -66,7 +66,7 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     soft = ndimage.gaussian_filter(_with_white(eye, crop, wide), FEATHER_CM * wide, truncate=2.5)
     plain = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
     known = plain & np.isfinite(crop).all(axis=2)
-    skin = fill.toned(crop, known, TONE_CM * wide)
+    skin = fill.textured(crop, known, TONE_CM * wide)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -76,9 +76,7 @@ class Taken:
         upper = upper_count(EYES[side])
         ends = np.linalg.norm(outline[[0, upper - 1]] - other.mean(axis=0), axis=1)
         cm_px = eye.frame[:, :2] / np.float32(IRIS_RADIUS_CM)
-        lid = take_lid(self.plate, outline, upper, cm_px, inner_first=bool(ends[0] < ends[1]))
-        skin = grain.add(lid.skin[..., :3], lid.skin[..., 3], self.grain, self.seed)
-        return replace(lid, skin=np.dstack([skin, lid.skin[..., 3]]))
+        return take_lid(self.plate, outline, upper, cm_px, inner_first=bool(ends[0] < ends[1]))
 
 
 def take(
