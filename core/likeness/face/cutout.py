@@ -18,7 +18,7 @@ from scipy import ndimage
 from likeness.face import fill
 from likeness.face.landmarks import Crop, crop_from_points
 from likeness.face.regions import REGIONS, Regions, segment
-from likeness.face.warp import polygon
+from likeness.face.warp import border_ramp, polygon
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -44,6 +44,7 @@ NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise 
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
 BAND_ROWS = 128  # of a picture, taken apart at once
 NOWHERE = 2**30  # a column that no picture has
+SIDE = 0.06  # of the crop's side: so far from the box's sides nothing is cut off hard
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
 
 
@@ -135,7 +136,8 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     x0, y0, width, height = box = _box(wide, points_px, plate.shape)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
     face = _inside(points_px, FACE_SHRINK, box)
-    guess = _guess(regions, points_px, box)
+    down, across = (border_ramp(box[k], box[k + 2], plate.shape[1 - k], SIDE * wide.size) for k in (1, 0))
+    guess = _guess(regions, points_px, box) * (down[:, None] * across)
     alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size)
     own = plate[spot][..., :3]
     hidden = _front(regions, shown, points_px, box)

@@ -209,9 +209,6 @@ def _ramp(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[Float
     x0, y0, width, height = box
     sides = []
     for first, size, whole_size in ((y0, height, shape[0]), (x0, width, shape[1])):
-        at = (np.arange(size, dtype=np.float32) + 0.5) / max(BORDER_SHARE * size, 1.0)
-        one = np.ones(size, np.float32)
-        ramp = np.minimum(at if first > 0 else one, at[::-1] if first + size < whole_size else one)
-        ramp = np.clip(ramp, 0, 1)
+        ramp = warp.border_ramp(first, size, whole_size, BORDER_SHARE * size)
         sides.append((ramp * ramp * (3 - 2 * ramp)).astype(np.float32))
     return sides[0], sides[1]

@@ -93,6 +93,18 @@ def spread(
     return Field(points, triangles, _ramped(points, moved, trust, *ramp), cell, grid, ramp)
 
 
+def border_ramp(first: int, size: int, whole_size: int, reach_px: float) -> Float:
+    """1 inside a region's pixels (size,) of a row or column, falling to 0 at ends that are not the picture's.
+
+    The region begins at `first` of `whole_size`; the fall is linear over `reach_px`.
+    """
+    at = (np.arange(size, dtype=np.float32) + 0.5) / np.float32(max(reach_px, 1.0))
+    one = np.ones(size, np.float32)
+    ends = (at if first > 0 else one, at[::-1] if first + size < whole_size else one)
+    out: Float = np.clip(np.minimum(*ends), 0, 1)
+    return out
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _ramped(points: Float, moved: Float, trust: Float, down: Float, across: Float) -> Float:
     """What the vertices (V, 4) carry: near and far part are one, as much as is left of it where they lie."""
