@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.cutout import Cutout, _apart, cut, hair_at, regions_of
+from likeness.face.cutout import BESIDE, Cutout, _apart, cut, hair_at, regions_of
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
@@ -37,14 +37,26 @@ def test_head_over_clean_plate_is_the_plate(cutout: Cutout, plate: np.ndarray) -
     assert cutout.clean[free].tobytes() == own[free].tobytes()
 
 
-def test_the_matte_holds_face_and_hair(cutout: Cutout, found: dict[str, np.ndarray]) -> None:
-    x, y = cutout.origin
-    at = np.round(found["points"][0][17:68]).astype(int) - [x, y]
-    assert (cutout.layer[at[:, 1], at[:, 0], 3] == 1).all()
-    assert cutout.layer[45 - y, 215 - x, 3] > 0.9  # hair above the forehead
-    assert cutout.layer[60 - y, 330 - x, 3] < 0.05  # wall
-    assert cutout.layer[60 - y, 120 - x, 3] < 0.05
-    assert cutout.layer[218 - y, 251 - x, 3] < 0.05  # the dark sweater below the neck
+def test_the_matte_holds_face_and_hair(
+    cutout: Cutout, plate: np.ndarray, found: dict[str, np.ndarray]
+) -> None:
+    (x, y), (height, width) = cutout.origin, cutout.clean.shape[:2]
+    alpha = np.zeros(plate.shape[:2])
+    alpha[y : y + height, x : x + width] = cutout.layer[..., 3]
+    at = np.round(found["points"][0][17:68]).astype(int)
+    assert (alpha[at[:, 1], at[:, 0]] == 1).all()
+    assert alpha[45, 215] > 0.9  # hair above the forehead
+    assert alpha[60, 330] < 0.05  # wall
+    assert alpha[60, 120] < 0.05
+    assert alpha[218, 251] < 0.05  # the dark sweater below the neck
+
+
+def test_it_is_no_larger_than_the_head(cutout: Cutout) -> None:
+    there = cutout.layer[..., 3] > 0
+    rows, columns = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
+    beside = (rows[0], columns[0], there.shape[0] - 1 - rows[-1], there.shape[1] - 1 - columns[-1])
+    assert max(beside) <= BESIDE
+    assert cutout.reach[2] > there.shape[1]
 
 
 def test_the_background_stands_still_when_the_head_turns(

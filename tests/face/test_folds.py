@@ -25,20 +25,15 @@ def stage(head: Head) -> Stage:
     return Stage(head)
 
 
-@pytest.fixture(scope="module")
-def bare(stage: Stage) -> np.ndarray:
-    return np.zeros(len(stage.person.rest), np.float32)
+def test_what_the_plate_shows_already_is_not_folded_again() -> None:
+    assert folds.fold(np.zeros(52), 1.0, 256) is None
+    assert folds.fold(-expression(mouthSmile=0.5), 1.0, 256) is None
+    assert folds.fold(expression(**SMILE), 0.0, 256) is None
 
 
-def test_what_the_plate_shows_already_is_not_folded_again(bare: np.ndarray) -> None:
-    assert folds.fold(np.zeros(52), 1.0, 256, bare) is None
-    assert folds.fold(-expression(mouthSmile=0.5), 1.0, 256, bare) is None
-    assert folds.fold(expression(**SMILE), 0.0, 256, bare) is None
-
-
-def test_one_side_smiles_alone(bare: np.ndarray) -> None:
-    left = folds.fold(expression(mouthSmileLeft=0.9), 1.0, 256, bare)
-    both = folds.fold(expression(**SMILE), 1.0, 256, bare)
+def test_one_side_smiles_alone() -> None:
+    left = folds.fold(expression(mouthSmileLeft=0.9), 1.0, 256)
+    both = folds.fold(expression(**SMILE), 1.0, 256)
     assert left is not None and both is not None
     deep = [np.abs(relief.texels[..., 3]).sum() for relief in (left, both)]
     assert deep[0] == pytest.approx(deep[1] / 2, rel=0.1)
@@ -47,17 +42,23 @@ def test_one_side_smiles_alone(bare: np.ndarray) -> None:
 def _lit(stage: Stage, held: float, light: np.ndarray = FLAT) -> np.ndarray:
     """How light changes over the smiling stage (h, w), by its logarithm."""
     target = replace(stage.fit, expression=expression(**SMILE))
-    relief = folds.fold(target.expression, 1.0, 512, np.full(len(stage.person.rest), held, np.float32))
+    relief = folds.fold(target.expression, 1.0, 512)
     assert relief is not None
     width, height = 640, 480
     camera = to_camera(stage.person, stage.person.posed(target.expression), target, target)
-    index, bary, _ = rasterize(stage.pixels(target), stage.rig.skin, width, height)
-    color, matte = np.ones((height, width, 3), np.float32), np.zeros((height, width), np.float32)
-    lamp = Light(light, np.ones(3, np.float32))
+    hidden = np.full(len(stage.person.rest), held, np.float32)
     normals = normals_of(stage.rig, camera)
-    folds.lay(relief, index, bary, stage.rig.skin, normals, target.rotation, lamp, 1.0, color, matte)
-    assert ((matte > 0) == (color != 1).any(axis=2)).all()
-    return np.log(color[..., 0])
+    lamp = Light(light, np.ones(3, np.float32))
+    bends = folds.lit(relief, normals, hidden, target.rotation, lamp, 1.0)
+    places = np.zeros((len(camera), 8), np.float32)
+    places[:, 4:6] = stage.rig.uv
+    places[: len(relief.sheet.folded), 6] = relief.sheet.folded
+    index, bary, depth = rasterize(stage.pixels(target), stage.rig.skin, width, height)
+    carried = (places[stage.rig.skin[index]] * bary[..., None]).sum(axis=2)
+    out = np.empty((height, width, 4), np.float32)
+    for y in range(height):
+        folds.folds_at(1 / depth[y], carried[y], 0, width, bends, out[y])
+    return out[..., 3]
 
 
 def test_a_fold_is_dark_and_thin(stage: Stage) -> None:

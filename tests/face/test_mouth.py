@@ -92,7 +92,7 @@ def test_teeth_are_bright_and_nearly_white_under_white_light(head: Head) -> None
 
 def test_a_soft_plate_gets_a_soft_mouth(mouth: Mouth) -> None:
     color, cover = mouth.draw(plate_of((np.nan, np.nan, np.nan)))
-    soft = soften(color, cover, 2.0)
+    soft = soften(color, cover, np.zeros_like(cover), 2.0)
     inner = cover > 0.99
     steps = (np.abs(np.diff(picture, axis=0))[inner[1:]] for picture in (soft, color))
     less, more = (np.quantile(step, 0.98) for step in steps)

@@ -43,7 +43,8 @@ def at(field: warp.Field, x: int, y: int) -> tuple[float, float, float]:
     height, width = (len(side) for side in field.ramp)
     span = np.tile(np.array([0, width], np.int32), (height, 1))
     out = np.empty((1, 3, width), np.float32)
-    warp.displacements(y, y + 1, span, *field.parts, out)
+    near, carried = np.empty((1, width), np.float32), np.empty((1, width, 4), np.float32)
+    warp.displacements(y, y + 1, span, *field.parts, near, carried, out)
     return tuple(out[0, :, x].tolist())
 
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face.cutout import NOWHERE, Cutout, whole
-from likeness.face.warp import Field, displacements, sample
+from likeness.face.data_layers import NO_DATA, Data, describe
+from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folds_at
+from likeness.face.warp import EVERYWHERE, Field, displacements, sample
 from likeness.render.bands import in_bands
 from likeness.render.simd import FAST
 
@@ -31,11 +33,14 @@ def compose(
     body: Float | None = None,
     tint: Float = EVEN,
     motion: bool = True,
+    folds: Folds = NO_FOLDS,
+    data: Data = NO_DATA,
 ) -> tuple[Float, Float]:
     """Draw the region with first pixel `origin` into `canvas` (H, W, 3 or more), a copy of the picture.
 
     The head follows the field, over a clean plate, which `body` (h, w, 2) displaces where the body goes with
-    the head. `tint` (3,) is the light's (see `Light`). Returns the region's matte (h, w) and, if asked for,
+    the head. `tint` (3,) is the light's (see `Light`). The `folds` relight what was drawn; `data` is filled
+    with what the field's mesh carries. Returns the region's matte (h, w) and, if asked for,
     the motion (h, w, 2): displacement from the place in the plate to the place here, pixels. Where the matte
     is 0, the canvas is left as it is and the motion is 0.
     """
@@ -52,7 +57,7 @@ def compose(
         (left, top), (rows, columns) = cutout.origin, cutout.clean.shape[:2]
         under[top : top + rows, left : left + columns, :3] = cutout.clean
     head = (plate, cutout.layer, cutout.clean, under, body, tint, *cutout.origin, *origin, span)
-    in_bands(_draw, height, *head, *field.parts, canvas, matte, moved)
+    in_bands(_draw, height, *head, *field.parts, folds, data, canvas, matte, moved)
     return matte, moved
 
 
@@ -112,19 +117,37 @@ def _draw(
     grid: Float,
     down: Float,
     across: Float,
+    folds: Folds,
+    data: Data,
     canvas: Float,
     matte: Float,
     motion: Float,
 ) -> None:
-    field = np.empty((BAND_ROWS, 3, matte.shape[1]), np.float32)
+    width = matte.shape[1]
+    field = np.empty((BAND_ROWS, 3, width), np.float32)
+    near, carried = (
+        np.empty((BAND_ROWS, width), np.float32),
+        np.empty((BAND_ROWS, width, moved.shape[1]), np.float32),
+    )
+    folded = np.zeros((width, 4), np.float32)
     for start in range(first, end, BAND_ROWS):
         stop = min(start + BAND_ROWS, end)
-        displacements(start, stop, span, points, triangles, extent, moved, per_px, grid, down, across, field)
+        displacements(
+            start, stop, span, points, triangles, extent, moved, per_px, grid, down, across, near, carried,
+            field,
+        )  # fmt: skip
         for y in range(start, stop):
-            if span[y, 0] < span[y, 1]:
+            low, high, row = span[y, 0], span[y, 1], y - start
+            if folds.texels.size > 0:
+                everywhere = data.depth.size > 0
+                begin, stop_at = (0, width) if everywhere else (np.int64(low), np.int64(high))
+                folds_at(near[row], carried[row], begin, stop_at, folds, folded)
+            if data.depth.size > 0:
+                describe(y, near[row], carried[row], folded, data)
+            if low < high:
                 _draw_row(
-                    y, span[y, 0], span[y, 1], field[y - start], plate, layer, clean, under, body, tint, left,
-                    top, x0, y0, canvas, matte, motion,
+                    y, low, high, field[row], folded, plate, layer, clean, under, body, tint, left, top, x0,
+                    y0, canvas, matte, motion,
                 )  # fmt: skip
 
 
@@ -134,6 +157,7 @@ def _draw_row(
     low: int,
     high: int,
     row: Float,
+    folded: Float,
     plate: Float,
     layer: Float,
     clean: Float,
@@ -148,7 +172,10 @@ def _draw_row(
     matte: Float,
     motion: Float,
 ) -> None:
-    """Draw the columns from `low` to before `high`; `row` (3, w): their displacement and change of light."""
+    """Draw the columns from `low` to before `high`; `row` (3, w): their displacement and change of light.
+
+    `folded` (w, 4): what folds change of that light besides, the last.
+    """
     zero, one, width = np.float32(0), np.float32(1), matte.shape[1]
     share, tone = np.empty(width, np.float32), np.empty((3, width), np.float32)
     dx, dy, light = row
@@ -167,31 +194,34 @@ def _draw_row(
     else:
         back, going = head, share
     r, rows, columns = y0 + y - top, layer.shape[0], layer.shape[1]
-    for x in range(low, high):
-        c = x0 + x - left
+    out, own_row, shown = canvas[y0 + y], plate[y0 + y], matte[y]
+    for x in range(np.uint64(low), np.uint64(high)):
+        c, at = x0 + np.int64(x) - left, np.uint64(x0) + x
         inside = 0 <= r < rows and 0 <= c < columns
-        alpha, changed = head[x, 3], share[x]
+        alpha, changed, fold = head[x, 3], share[x], folded[x, 3]
         if alpha <= zero and not (inside and layer[r, c, 3] > zero):
             changed = zero
         if moving:
             changed = max(changed, going[x])
-        if changed == zero:
-            continue
-        matte[y, x] = changed
-        if motion.size > 0:
-            motion[y, x, 0], motion[y, x, 1] = -row[0, x], -row[1, x]
-            if moving and alpha <= zero and going[x] > zero:
-                motion[y, x, 0], motion[y, x, 1] = -body[y, x, 0], -body[y, x, 1]
-        carried = moving and going[x] > zero
-        for n in range(3):
-            own = plate[y0 + y, x0 + x, n]
-            value = head[x, n] * tone[n, x]
-            if alpha < one:
-                behind = back[x, n] if carried else clean[r, c, n] if inside else own
-                value += (one - alpha) * behind
-            if changed < one and np.isfinite(own):
-                value = own + changed * (value - own)
-            canvas[y0 + y, x0 + x, n] = value
+        if changed > zero:
+            shown[x] = changed
+            if motion.size > 0:
+                motion[y, x, 0], motion[y, x, 1] = -dx[x], -dy[x]
+                if moving and alpha <= zero and going[x] > zero:
+                    motion[y, x, 0], motion[y, x, 1] = -body[y, x, 0], -body[y, x, 1]
+            carried = moving and going[x] > zero
+            for n in range(np.uint64(3)):
+                value = head[x, n] * tone[n, x]
+                if alpha < one:
+                    behind = back[x, n] if carried else clean[r, c, n] if inside else own_row[at, n]
+                    value += (one - alpha) * behind
+                if changed < one and np.isfinite(own_row[at, n]):
+                    value = own_row[at, n] + changed * (value - own_row[at, n])
+                out[at, n] = value
+        if fold != zero:
+            shown[x] = max(shown[x], min(abs(fold) * np.float32(1 / FULL_MATTE), one))
+            for n in range(3):
+                out[at, n] *= _exp(fold * tint[n])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -213,19 +243,19 @@ def _head(
     picture, of that `shape`, itself ends there.
     """
     half, (rows, columns) = np.float32(0.5), layer.shape[:2]
-    above = -half if top > 0 else -np.float32(np.inf)
-    before = -half if left > 0 else -np.float32(np.inf)
-    below = rows - half if top + rows < shape[0] else np.float32(np.inf)
-    beyond = columns - half if left + columns < shape[1] else np.float32(np.inf)
+    far = np.float32(np.inf)
+    ends = (
+        -half if left > 0 else -far,
+        -half if top > 0 else -far,
+        np.float32(columns) - half if left + columns < shape[1] else far,
+        np.float32(rows) - half if top + rows < shape[0] else far,
+    )
     at_x, at_y = np.empty(row.shape[1], np.float32), np.empty(row.shape[1], np.float32)
-    wanted, out = np.zeros(row.shape[1], np.float32), np.zeros((row.shape[1], 4), np.float32)
-    for x in range(low, high):
-        at_x[x], at_y[x] = np.float32(shift + x) + row[0, x], np.float32(r) + row[1, x]
-        there = above <= at_y[x] <= below and before <= at_x[x] <= beyond
-        wanted[x] = share[x] if there else np.float32(0)
-    sample(layer, at_x, at_y, wanted, low, high, out)
-    for x in range(low, high):
-        out[x, 3] = min(max(out[x, 3], np.float32(0)), np.float32(1))
+    out = np.empty((row.shape[1], 4), np.float32)
+    for x in range(np.uint64(low), np.uint64(high)):
+        at_x[x] = np.float32(shift) + np.float32(x) + row[0, x]
+        at_y[x] = np.float32(r) + row[1, x]
+    sample(layer, at_x, at_y, share, low, high, ends, out)
     return out
 
 
@@ -238,7 +268,7 @@ def _body(y: int, low: int, high: int, x0: int, y0: int, body: Float, under: Flo
     for x in range(low, high):
         going[x] = _share(body[y, x, 0], body[y, x, 1], np.float32(0))
         at_x[x], at_y[x] = np.float32(x0 + x) + body[y, x, 0], np.float32(y0 + y) + body[y, x, 1]
-    sample(under, at_x, at_y, going, low, high, out)
+    sample(under, at_x, at_y, going, low, high, EVERYWHERE, out)
     return out, going
 
 

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from likeness.face import fill
 from likeness.face.landmarks import Crop, crop_from_points
+from likeness.face.part import Spot, window
 from likeness.face.regions import REGIONS, Regions, segment
 from likeness.face.warp import border_ramp, polygon
 
@@ -42,6 +43,7 @@ TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
+BESIDE = 3  # so many empty pixels about a cutout, where its box has them
 BAND_ROWS = 128  # of a picture, taken apart at once
 NOWHERE = 2**30  # a column that no picture has
 SIDE = 0.06  # of the crop's side: so far from the box's sides nothing is cut off hard
@@ -55,11 +57,13 @@ class Cutout:
     `layer` (h, w, 4): the head alone, premultiplied, and its alpha. `clean` (h, w, 3): the plate, filled
     where the head is; elsewhere its own pixels. `layer` over `clean` is the plate without what is before
     the face: hands, microphones. `front` (h, w, 4) is that, premultiplied, and its alpha; None without.
+    `reach` is the box that head, hair and neck can fill.
     """
 
     origin: tuple[int, int]
     layer: Float
     clean: Float
+    reach: Box
     front: Float | None = None
 
     @cached_property
@@ -111,7 +115,8 @@ def _span(layer: Float) -> Int:
 def whole(plate: Float) -> Cutout:
     """All of the plate (H, W, 3), taken for the head."""
     color = np.ascontiguousarray(plate[..., :3])
-    return Cutout((0, 0), np.dstack([color, np.ones(color.shape[:2], np.float32)]), color)
+    layer = np.dstack([color, np.ones(color.shape[:2], np.float32)])
+    return Cutout((0, 0), layer, color, (0, 0, color.shape[1], color.shape[0]))
 
 
 def regions_of(shown: Float, points_px: Float) -> Regions:
@@ -152,14 +157,28 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     filled = fill.textured(own, seen, grain_px, _body(points_px, box))
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge
-    layer, clean = np.empty((height, width, 4), np.float32), np.empty((height, width, 3), np.float32)
-    for top in range(0, height, BAND_ROWS):  # a large picture leaves no room for copies of all of it
+    there = hole if hidden is None else hole | (hidden > 0)
+    part = _wider(window(there.astype(np.float32)), there.shape)
+    own, filled, alpha = own[part], filled[part], alpha[part]
+    hole, thin = hole[part], thin[part]
+    layer, clean = np.empty((*alpha.shape, 4), np.float32), np.empty((*alpha.shape, 3), np.float32)
+    for top in range(0, len(alpha), BAND_ROWS):  # a large picture leaves no room for copies of all of it
         rows = slice(top, top + BAND_ROWS)
         made, vague = (each[rows][..., None] for each in (hole, thin))
         behind = np.where(made, filled[rows], own[rows])
         layer[rows, :, :3], clean[rows] = _apart(own[rows], alpha[rows, :, None], behind, made, vague)
     layer[..., 3] = alpha
-    return Cutout((x0, y0), layer, clean, front)
+    first = (x0 + part[1].start, y0 + part[0].start)
+    return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
+
+
+def _wider(spot: Spot, shape: tuple[int, ...]) -> Spot:
+    """The spot and what samples about it reach, within that `shape`."""
+    rows, columns = (
+        slice(max(side.start - BESIDE, 0), min(side.stop + BESIDE, size))
+        for side, size in zip(spot, shape, strict=True)
+    )
+    return rows, columns
 
 
 def _apart(

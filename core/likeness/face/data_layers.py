@@ -2,55 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.person import OPENINGS, Person, outline_points
-from likeness.face.rig import Rig
+from likeness.face.fit import Lens
+from likeness.face.part import Part
+from likeness.face.person import OPENINGS, outline_points
+from likeness.face.rig import Rig, bounds
 from likeness.head.model import vertex_normals
-from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+Box = tuple[int, int, int, int]
+
+NEAR = 1e-5  # of the depth: so near, two surfaces are one
+NAMES = ("uv", "normal", "position", "depth")
 
 
-def data_layers(
-    rig: Rig, camera: Float, normals: Float, local: Float, index: Int, bary: Float
-) -> dict[str, Float]:
-    """Data layers of the region: uv of the plate's place, normal, depth, position.
+class Data(NamedTuple):
+    """Layers (h, w, C) of the part of a region that begins at `left`, `top`.
 
-    `camera` and `normals` (V, 3) of vertices and points; `local` (V, 3) are these in pixels of the region,
-    and their depth. Eyes and mouth show what lies behind their outlines.
+    `focal`, `x`, `y`: the focal length, and the lens's center in pixels of the region.
     """
-    height, width = index.shape
-    triangles = np.concatenate([rig.skin, rig.behind])
-    index, bary = _look_in(rig, local, index, bary)
-    values = (_uv(rig.person), _all_normals(rig, camera, normals), camera)
-    uv, normal, position = (np.zeros((height, width, v.shape[1]), np.float32) for v in values)
-    depth = np.zeros((height, width, 1), np.float32)
-    in_bands(_spread, height, index, bary, triangles, *values, uv, normal, position, depth)
-    return {"uv": uv, "normal": normal, "position": position, "depth": depth}
+
+    uv: Float
+    normal: Float
+    position: Float
+    depth: Float
+    left: int
+    top: int
+    focal: Any
+    x: Any
+    y: Any
 
 
-def _look_in(rig: Rig, local: Float, index: Int, bary: Float) -> tuple[Int, Float]:
-    """The rasterized skin with its closed openings replaced by `rig.behind`, whose triangles follow."""
-    closed = index >= len(rig.surface)
-    if not closed.any():
-        return index, bary
-    rows, columns = (np.flatnonzero(closed.any(axis=axis)) for axis in (1, 0))
-    spot = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    corner = np.array([columns[0], rows[0], 0], np.float32)
-    inside, weights, _ = rasterize(local - corner, rig.behind, *closed[spot].shape[::-1])
-    shown = closed[spot] & (inside >= 0)
-    index, bary = index.copy(), bary.copy()
-    index[spot][shown] = inside[shown] + len(rig.skin)
-    bary[spot][shown] = weights[shown]
-    return index, bary
+def room(box: Box, lens: Lens, origin: tuple[int, int]) -> Data:
+    """Empty layers for a `box` (x0, y0, width, height) of the region at `origin`."""
+    left, top, width, height = box
+    uv, normal, position, depth = (np.zeros((height, width, n), np.float32) for n in (2, 3, 3, 1))
+    x, y = (np.float32(center - first) for center, first in zip(lens.center_px, origin, strict=True))
+    return Data(uv, normal, position, depth, left, top, np.float32(lens.focal_px), x, y)
 
 
-def _all_normals(rig: Rig, camera: Float, normals: Float) -> Float:
+NO_DATA = room((0, 0, 0, 0), Lens(1.0, (0.0, 0.0)), (0, 0))
+
+
+def box_of(local: Float, used: Int, shape: tuple[int, int]) -> Box:
+    """The part (x0, y0, width, height) of a region of that `shape` in which `used` of the vertices lie."""
+    low, high = bounds(local, used)
+    left, top = np.clip(np.floor(low).astype(int), 0, shape[::-1]).tolist()
+    right, bottom = np.clip(np.ceil(high).astype(int), (left, top), shape[::-1]).tolist()
+    return left, top, right - left, bottom - top
+
+
+def normals_with_openings(rig: Rig, camera: Float, normals: Float) -> Float:
     """The normals with those of `rig.behind`; along an outline, where skin rolls in, the mean of them all."""
     out = normals.copy()
     bare = ~normals.any(axis=1)
@@ -63,50 +73,95 @@ def _all_normals(rig: Rig, camera: Float, normals: Float) -> Float:
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _spread(
-    first: int,
-    end: int,
+def describe(y: int, near: Float, carried: Float, folds: Float, data: Data) -> None:
+    """Fill a row of the layers from what the mesh carries in that row of the region.
+
+    `near` (w,): the inverse of the depth; `carried` (w, 12) holds from the fifth on u and v, from the ninth
+    on the normal, which the first three of `folds` (w, 4) bend.
+    """
+    row = y - data.top
+    if not 0 <= row < data.depth.shape[0]:
+        return
+    uv, normal, position, depth = data.uv[row], data.normal[row], data.position[row], data.depth[row]
+    py = (np.float32(y) + np.float32(0.5) - data.y) / data.focal
+    for column in range(np.uint64(data.depth.shape[1])):
+        x = column + np.uint64(data.left)
+        if near[x] <= 0:
+            continue
+        z = np.float32(1) / near[x]
+        px = (np.float32(x) + np.float32(0.5) - data.x) / data.focal
+        depth[column, 0] = z
+        position[column, 0], position[column, 1], position[column, 2] = px * z, py * z, z
+        uv[column, 0], uv[column, 1] = carried[x, 4], carried[x, 5]
+        i, j, k = carried[x, 8], carried[x, 9], carried[x, 10]
+        away, far = i * px + j * py + k, px * px + py * py + np.float32(1)
+        if away > 0:  # what is seen faces the camera; skin that rolls in at a lid or lip is mirrored
+            back = np.float32(2) * away / far
+            i, j, k = i - back * px, j - back * py, k - back
+        unit = _unit(i, j, k)
+        i, j, k = i * unit - folds[x, 0], j * unit - folds[x, 1], k * unit - folds[x, 2]
+        unit = _unit(i, j, k)
+        normal[column, 0], normal[column, 1], normal[column, 2] = i * unit, j * unit, k * unit
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _unit(i: Any, j: Any, k: Any) -> Any:
+    long = i * i + j * j + k * k
+    return np.float32(1) / np.sqrt(long) if long > np.float32(1e-12) else np.float32(1)
+
+
+def parts(data: Data) -> dict[str, Part]:
+    """The layers, by name, in their region."""
+    height, width = data.depth.shape[:2]
+    spot = (slice(data.top, data.top + height), slice(data.left, data.left + width))
+    return {name: Part(spot, getattr(data, name)) for name in NAMES}
+
+
+def look_in(rig: Rig, points: Float, outlines: Sequence[Float], carried: Float, data: Data) -> None:
+    """Put what lies behind the closed openings into the layers, in place.
+
+    `points` (V, 3) are in pixels of the region, `outlines` (N, 2) of the openings too; `carried` (V, 12): see
+    `describe`.
+    """
+    for outline in outlines:
+        low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 1, (data.left, data.top))
+        end = np.add((data.left, data.top), data.depth.shape[1::-1])
+        high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 1, end)
+        if (high <= low).any():
+            continue
+        local, size = points - np.array([*low, 0], np.float32), (high - low).tolist()
+        closed, _, before = rasterize(local, rig.skin[len(rig.surface) :], *size)
+        index, bary, depth = rasterize(local, rig.behind, *size)
+        _look(*low.tolist(), closed, before, index, bary, depth, rig.behind, carried, data)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _look(
+    left: int,
+    top: int,
+    closed: Int,
+    before: Float,
     index: Int,
     bary: Float,
-    triangles: Int,
-    vertex_uv: Float,
-    vertex_normal: Float,
-    vertex_place: Float,
-    uv: Float,
-    normal: Float,
-    position: Float,
     depth: Float,
+    triangles: Int,
+    carried: Float,
+    data: Data,
 ) -> None:
-    """Interpolate values of the vertices over a rasterized region; 0 where it is empty."""
-    for y in range(first, end):
+    """Describe what lies behind where the triangles that close openings are what is seen."""
+    width = data.left + data.depth.shape[1]
+    near, row = np.zeros(width, np.float32), np.zeros((width, carried.shape[1]), np.float32)
+    flat = np.zeros((width, 4), np.float32)
+    for y in range(index.shape[0]):
+        near[:] = 0
         for x in range(index.shape[1]):
             t = index[y, x]
-            if t < 0:
+            seen = data.depth[top + y - data.top, left + x - data.left, 0]
+            if t < 0 or closed[y, x] < 0 or before[y, x] > seen * (1 + NEAR):
                 continue
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
-            for n in range(2):
-                uv[y, x, n] = a * vertex_uv[i, n] + b * vertex_uv[j, n] + c * vertex_uv[k, n]
-            long = np.float32(0.0)
-            for n in range(3):
-                position[y, x, n] = a * vertex_place[i, n] + b * vertex_place[j, n] + c * vertex_place[k, n]
-                value = a * vertex_normal[i, n] + b * vertex_normal[j, n] + c * vertex_normal[k, n]
-                normal[y, x, n] = value
-                long += value * value
-            unit = 1 / np.sqrt(long) if long > 1e-12 else np.float32(1.0)
-            away, far = np.float32(0.0), np.float32(0.0)
-            for n in range(3):
-                away += normal[y, x, n] * position[y, x, n]
-                far += position[y, x, n] * position[y, x, n]
-            if away > 0:  # what is seen faces the camera; skin that rolls in at a lid or lip is mirrored
-                for n in range(3):
-                    normal[y, x, n] -= 2 * away / far * position[y, x, n]
-            for n in range(3):
-                normal[y, x, n] *= unit
-            depth[y, x, 0] = position[y, x, 2]
-
-
-def _uv(person: Person) -> Float:
-    uv = person.head.vertex_uv
-    points = np.zeros((len(person.rest) - len(uv), 2), np.float32)
-    return np.concatenate([uv, points]).astype(np.float32)
+            near[left + x] = np.float32(1) / depth[y, x]
+            for n in range(carried.shape[1]):
+                row[left + x, n] = 0
+                for corner in range(3):
+                    row[left + x, n] += bary[y, x, corner] * carried[triangles[t, corner], n]
+        describe(top + y, near, row, flat, data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -40,6 +40,7 @@ SWELL, SWELL_CM = 3.5, 0.4  # what is folded sinks in about the line, by so much
 FAR = 9.0  # times as wide as usual, a texel spans a gap
 LEAST_SLOPE = 2e-3  # a smaller one is none
 FOLDS_FROM = 0.2  # of a shape: less only stretches the skin
+LEAST_TEXEL = np.float32(1e-4)  # of slope and depth: less is none
 LEAST_FOLD = 1e-3  # a weight below which nothing is folded
 HOLLOW = 5.0  # the logarithm of the light that a fold loses for each cm that it is deep
 MOST_LIGHT = (-0.7, 0.4)  # the most that folds take and give of its logarithm
@@ -60,18 +61,42 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class Relief:
-    """The folds of one expression: slope and depth in the folded part of texture space (h, w, 4).
+class Sheet:
+    """The folded part of a texture space of `size` x `size` texels, whose first texel is `corner`.
 
-    `touched` (T,): which triangles of the head's skin have any fold, `used` their vertices. `uv` (V, 2): all
-    vertices' places there, y down. `held` (V,): 0 where the skin is seen, 1 where hair or the like hides it.
+    `index` (h, w) and `bary` (h, w, 3) are the rasterized `skin` (T, 3) of the head there. `folded` (V,): 1
+    where a vertex belongs to a triangle that has any fold.
+    """
+
+    folds: tuple[Fold, ...]
+    size: int
+    corner: tuple[int, int]
+    index: Int
+    bary: Float
+    skin: Int
+    folded: Float
+
+
+@dataclass(frozen=True, eq=False)
+class Relief:
+    """The folds of one expression: slope in head space and depth by texel of the `sheet` (h, w, 4)."""
+
+    sheet: Sheet
+    texels: Float
+
+
+class Folds(NamedTuple):
+    """What a relief does in a picture, as kernels take it: `texels` (h, w, 4) hold the slope in camera space
+    and the change of the light's logarithm. Their place in the head's texture space is that of a `Sheet`.
     """
 
     texels: Float
-    touched: NDArray[np.bool_]
-    used: Int
-    uv: Float
-    held: Float
+    size: Any
+    left: Any
+    top: Any
+
+
+NO_FOLDS = Folds(np.zeros((0, 0, 4), np.float32), np.float32(1), np.float32(0), np.float32(0))
 
 
 def size_for(pixel_cm: float) -> int:
@@ -79,63 +104,71 @@ def size_for(pixel_cm: float) -> int:
     return next((size for size in SIZES[::-1] if WIDE_CM / size <= COARSE * pixel_cm), SIZES[0])
 
 
-def fold(change: Array, strength: float, size: int, held: Float) -> Relief | None:
+def fold(change: Array, strength: float, size: int) -> Relief | None:
     """What a `change` (52,) of the plate's expression folds, `strength` times; None without any fold.
 
-    A fold that goes stays in the plate's skin. `held` (V,): see `Relief`.
+    A fold that goes stays in the plate's skin.
     """
-    all_folds, touched, used, uv, shape = _folds(size)
-    more = [float(np.maximum(change[f.shapes], 0).sum()) for f in all_folds]
+    sheet = _sheet(size)
+    more = [float(np.maximum(change[f.shapes], 0).sum()) for f in sheet.folds]
     weights = np.float32(strength) * np.clip(
         (np.array(more, np.float32) - FOLDS_FROM) / (1 - FOLDS_FROM), 0, 1
     )
     if weights.max() < LEAST_FOLD:
         return None
-    texels = np.zeros((*shape, 4), np.float32)
-    for each, weight in zip(all_folds, weights, strict=True):
+    texels = np.zeros((*sheet.index.shape, 4), np.float32)
+    for each, weight in zip(sheet.folds, weights, strict=True):
         if weight >= LEAST_FOLD:
             texels.reshape(-1, 4)[each.texel] += weight * each.relief
-    return Relief(texels, touched, used, uv, held)
+    return Relief(sheet, texels)
 
 
-def lay(
-    relief: Relief,
-    index: Int,
-    bary: Float,
-    triangles: Int,
-    normals: Float,
-    rotation: Array,
-    light: Light,
-    share: float,
-    color: Float,
-    matte: Float,
-) -> None:
-    """Relight `color` (h, w, 3) by the relief, in place, and say so in `matte` (h, w).
+def lit(relief: Relief, normals: Float, held: Float, rotation: Array, light: Light, share: float) -> Folds:
+    """What the relief does to the light, in texture space: it is smooth enough to be sampled by the picture.
 
-    `index`, `bary`: the rasterized `triangles`, of which the skin's come first; `normals` (V, 3) in camera
-    space; `rotation` (3, 3) from head to camera. `share` of the change of light is applied.
+    `normals` (V, 3) are in camera space; `held` (V,): 0 where the skin is seen, 1 where hair or the like
+    hides it; `rotation` (3, 3) from head to camera. `share` of the change of light is applied.
     """
-    head = (index, bary, triangles, normals.astype(np.float32), rotation.astype(np.float32))
-    shade = (light.shape, light.tint, np.float32(share))
-    in_bands(_lay, len(index), *_parts(relief), *head, *shade, color, matte)
+    sheet, out = relief.sheet, np.zeros_like(relief.texels)
+    head = (sheet.index, sheet.bary, sheet.skin, normals.astype(np.float32), held)
+    shade = (rotation.astype(np.float32), light.shape, np.float32(share))
+    in_bands(_light, len(out), relief.texels, *head, *shade, out)
+    left, top = (np.float32(at) for at in sheet.corner)
+    return Folds(out, np.float32(sheet.size), left, top)
 
 
-def tilt(relief: Relief, index: Int, bary: Float, triangles: Int, rotation: Array, normal: Float) -> None:
-    """Bend the layer of unit normals (h, w, 3) by the relief, in place."""
-    head = (index, bary, triangles, rotation.astype(np.float32))
-    in_bands(_tilt, len(index), *_parts(relief), *head, normal)
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def folds_at(near: Float, carried: Float, low: int, high: int, folds: Folds, out: Float) -> None:
+    """The texels (w, 4) that lie at the columns from `low` to before `high`; 0 where there is no fold.
 
-
-def _parts(relief: Relief) -> tuple[Float, NDArray[np.bool_], Float, Float]:
-    return relief.texels, relief.touched, relief.uv, relief.held
+    Of each pixel, `carried` (w, 8 or more) holds from the fifth on the place in texture space, y up, and
+    whether there can be folds; `near` (w,) whether there is anything.
+    """
+    rows, columns = folds.texels.shape[:2]
+    half, one = np.float32(0.5), np.float32(1)
+    flat, line = folds.texels.reshape(-1), np.uint64(4 * columns)
+    for x in range(np.uint64(low), np.uint64(high)):
+        for n in range(4):
+            out[x, n] = 0
+        if near[x] <= 0 or carried[x, 6] <= 0:
+            continue
+        u = carried[x, 4] * folds.size - folds.left - half
+        v = (one - carried[x, 5]) * folds.size - folds.top - half
+        if not (0 <= u < columns - 1 and 0 <= v < rows - 1):
+            continue
+        q, r = np.uint64(u), np.uint64(v)
+        u, v = u - np.float32(q), v - np.float32(r)
+        at = r * line + q * np.uint64(4)
+        for n in range(np.uint64(0), np.uint64(4)):
+            i = at + n
+            above = flat[i] + u * (flat[i + np.uint64(4)] - flat[i])
+            below = flat[i + line] + u * (flat[i + line + np.uint64(4)] - flat[i + line])
+            out[x, n] = above + v * (below - above)
 
 
 @lru_cache(maxsize=2)
-def _folds(size: int) -> tuple[tuple[Fold, ...], NDArray[np.bool_], Int, Float, tuple[int, int]]:
-    """All folds of the mean head, the triangles of its skin that they touch, its vertices' texels.
-
-    The last is the shape of that part of a texture space of `size` x `size` texels that is folded.
-    """
+def _sheet(size: int) -> Sheet:
+    """All folds of the mean head."""
     head = load_head()
     skin = head.part("skin")
     uv = np.stack([head.vertex_uv[:, 0] * size, (1 - head.vertex_uv[:, 1]) * size], 1).astype(np.float32)
@@ -150,10 +183,10 @@ def _folds(size: int) -> tuple[tuple[Fold, ...], NDArray[np.bool_], Int, Float, 
     rows, columns = (np.flatnonzero(depth.any(axis=(0, axis))) for axis in (2, 1))
     margin = size // 32
     part = tuple(slice(max(at[0] - margin, 0), at[-1] + margin) for at in (rows, columns))
-    index, places, depth = index[part], places[part], depth[:, *part]
+    index, bary, places, depth = index[part], bary[part], places[part], depth[:, *part]
     left = np.clip(0.5 + places[..., :1] / MIDDLE_CM, 0, 1)
     out = []
-    touched = np.zeros(len(skin), bool)
+    folded = np.zeros(len(uv), np.float32)
     for own, shapes in zip(depth, wrinkles.GROUPS.values(), strict=True):
         soft = ndimage.gaussian_filter(own, SWELL_CM * size / WIDE_CM, truncate=2.5)
         relief = _slopes(
@@ -164,9 +197,12 @@ def _folds(size: int) -> tuple[tuple[Fold, ...], NDArray[np.bool_], Int, Float, 
             texel = np.flatnonzero(np.abs(half).max(axis=1) > LEAST_SLOPE).astype(np.int32)
             here = [ARKIT.index(s) for s in shapes if s.endswith(side) or not s.endswith(("Left", "Right"))]
             out.append(Fold(np.array(here, np.int32), texel, half[texel]))
-            touched[index.ravel()[texel]] = True
-    uv -= np.array([part[1].start, part[0].start], np.float32)
-    return tuple(out), touched, np.unique(skin[touched]).astype(np.int32), uv, index.shape
+            on = index.ravel()[texel]
+            folded[skin[on[on >= 0]]] = 1
+    corner = (part[1].start, part[0].start)
+    return Sheet(
+        tuple(out), size, corner, np.ascontiguousarray(index), np.ascontiguousarray(bary), skin, folded
+    )
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
@@ -243,107 +279,52 @@ def _slopes(index: Int, places: Float, depth: Float, far: float) -> Float:
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
-def _fold_at(
-    texels: Float, uv: Float, held: Float, i: int, j: int, k: int, a: Any, b: Any, c: Any, out: Float
-) -> Any:
-    """Slope and depth in a triangle into `out` (4,); whether there is any."""
-    rows, columns = texels.shape[:2]
-    x = a * uv[i, 0] + b * uv[j, 0] + c * uv[k, 0] - np.float32(0.5)
-    y = a * uv[i, 1] + b * uv[j, 1] + c * uv[k, 1] - np.float32(0.5)
-    q, r = int(x), int(y)
-    if not (0 <= q < columns - 1 and 0 <= r < rows - 1):
-        return False
-    u, v = x - np.float32(q), y - np.float32(r)
-    seen = np.float32(1) - (a * held[i] + b * held[j] + c * held[k])
-    size_of = np.float32(0)
-    for n in range(4):
-        above = texels[r, q, n] + u * (texels[r, q + 1, n] - texels[r, q, n])
-        below = texels[r + 1, q, n] + u * (texels[r + 1, q + 1, n] - texels[r + 1, q, n])
-        out[n] = seen * (above + v * (below - above))
-        size_of += abs(out[n])
-    return size_of > np.float32(1e-4)
-
-
-@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
-def _bend(normal: Float, rotation: Float, slope: Float) -> None:
-    """Bend a normal (3,) of camera space away from where the surface rises, and make it a unit, in place."""
-    long = np.float32(0)
-    for n in range(3):
-        for m in range(3):
-            normal[n] -= rotation[n, m] * slope[m]
-        long += normal[n] * normal[n]
-    for n in range(3):
-        normal[n] /= np.sqrt(long)
-
-
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _lay(
+def _light(
     first: int,
     end: int,
     texels: Float,
-    touched: NDArray[np.bool_],
-    uv: Float,
-    held: Float,
     index: Int,
     bary: Float,
     triangles: Int,
     normals: Float,
+    held: Float,
     rotation: Float,
     shape: Float,
-    tint: Float,
     share: Any,
-    color: Float,
-    matte: Float,
+    out: Float,
 ) -> None:
-    slope, normal = np.empty(4, np.float32), np.empty(3, np.float32)
-    one = np.float32(1)
+    """Slope in camera space and change of the light's logarithm (h, w, 4) of the rows' texels."""
+    before, after, none = np.empty(3, np.float32), np.empty(3, np.float32), np.zeros(3, np.float32)
     for y in range(first, end):
         for x in range(index.shape[1]):
-            t = index[y, x]
-            if t < 0 or t >= len(touched) or not touched[t]:
+            slope, t = texels[y, x], index[y, x]
+            steep = abs(slope[0]) + abs(slope[1]) + abs(slope[2]) + abs(slope[3])
+            if steep < LEAST_TEXEL or t < 0:
                 continue
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             a, b, c = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
-            if not _fold_at(texels, uv, held, i, j, k, a, b, c, slope):
+            seen = np.float32(1) - (a * held[i] + b * held[j] + c * held[k])
+            if seen * steep < LEAST_TEXEL:
                 continue
-            long = np.float32(0)
             for n in range(3):
-                normal[n] = a * normals[i, n] + b * normals[j, n] + c * normals[k, n]
-                long += normal[n] * normal[n]
-            for n in range(3):
-                normal[n] /= np.sqrt(long)
-            before = level_of(normal[0], normal[1], normal[2], shape)
-            _bend(normal, rotation, slope)
-            change = share * np.log(level_of(normal[0], normal[1], normal[2], shape) / before)
-            change -= np.float32(HOLLOW) * max(slope[3], np.float32(0))
-            change = np.float32(min(max(change, MOST_LIGHT[0]), MOST_LIGHT[1]))
-            for n in range(3):
-                color[y, x, n] *= np.exp(change * tint[n])
-            shown = min(abs(change) / np.float32(FULL_MATTE), one)
-            matte[y, x] = max(matte[y, x], shown)
+                before[n] = a * normals[i, n] + b * normals[j, n] + c * normals[k, n]
+                out[y, x, n] = rotation[n, 0] * slope[0] + rotation[n, 1] * slope[1]
+                out[y, x, n] = seen * (out[y, x, n] + rotation[n, 2] * slope[2])
+            _bend(before, none, before)
+            _bend(before, out[y, x], after)
+            level = level_of(before[0], before[1], before[2], shape)
+            change = share * np.log(level_of(after[0], after[1], after[2], shape) / level)
+            change -= np.float32(HOLLOW) * max(seen * slope[3], np.float32(0))
+            out[y, x, 3] = min(max(change, MOST_LIGHT[0]), MOST_LIGHT[1])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _tilt(
-    first: int,
-    end: int,
-    texels: Float,
-    touched: NDArray[np.bool_],
-    uv: Float,
-    held: Float,
-    index: Int,
-    bary: Float,
-    triangles: Int,
-    rotation: Float,
-    normal: Float,
-) -> None:
-    slope = np.empty(4, np.float32)
-    for y in range(first, end):
-        for x in range(index.shape[1]):
-            t = index[y, x]
-            if t < 0 or t >= len(touched) or not touched[t]:
-                continue
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            if _fold_at(texels, uv, held, i, j, k, bary[y, x, 0], bary[y, x, 1], bary[y, x, 2], slope):
-                _bend(normal[y, x], rotation, slope)
+@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
+def _bend(normal: Float, slope: Float, out: Float) -> None:
+    """Bend a normal (3,) away from where the surface rises by that `slope`, and make it a unit."""
+    long = np.float32(0)
+    for n in range(3):
+        out[n] = normal[n] - slope[n]
+        long += out[n] * out[n]
+    for n in range(3):
+        out[n] /= np.sqrt(long)

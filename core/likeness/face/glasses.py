@@ -18,7 +18,7 @@ from likeness.face import fill
 from likeness.face.cutout import regions_of
 from likeness.face.landmarks import crop_from_points
 from likeness.face.regions import REGIONS, Regions, segment
-from likeness.face.warp import polygon, sample
+from likeness.face.warp import EVERYWHERE, polygon, sample
 from likeness.head import points as dense
 from likeness.render.simd import FAST
 
@@ -160,7 +160,7 @@ def _lay(layer: Float, back: Float, moved: bool, color: Float, matte: Float) -> 
             at_x[x] = back[0, 0] * x + back[0, 1] * y + back[0, 2]
             at_y[x] = back[1, 0] * x + back[1, 1] * y + back[1, 2]
             inside[x] = 0 <= at_x[x] <= columns - 1 and 0 <= at_y[x] <= rows - 1
-        sample(layer, at_x, at_y, inside, 0, width, seen)
+        sample(layer, at_x, at_y, inside, 0, width, EVERYWHERE, seen)
         for x in range(width):
             alpha = min(max(seen[x, 3], np.float32(0)), np.float32(1))
             if inside[x] == 0 or alpha <= 0:

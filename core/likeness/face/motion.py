@@ -92,10 +92,10 @@ def region(
     low, high = np.minimum(here[0], there[0]), np.maximum(here[1], there[1])
     width = face_width(taken.pixels[rig.person.vertex_count :])
     if turned:
-        first = np.array(taken.cutout.origin)
+        first, size = np.array(taken.cutout.reach[:2]), np.array(taken.cutout.reach[2:])
         way = -shift[rig.person.vertex_count :]
         low = np.minimum(low, first + np.minimum(way.min(axis=0), 0))
-        high = np.maximum(high, first + taken.cutout.clean.shape[1::-1] + np.maximum(way.max(axis=0), 0))
+        high = np.maximum(high, first + size + np.maximum(way.max(axis=0), 0))
         if _travels(target, taken.fit):
             chin = pixels[rig.person.vertex_count + 8, :2]
             low[0] = min(low[0], chin[0] - BESIDE[1] * width)
@@ -148,17 +148,19 @@ def field_of(
     trust: Float,
     taken: Taken,
     box: tuple[int, int, int, int],
+    more: Float | None,
 ) -> warp.Field:
     """The displacement to the plate and the change of light of the region.
 
     `points` (V, 3) are the vertices in it, pixels and depth. `moved` (V, 5): what the head's turn does, the
-    last two, goes on beyond the mesh, through hair and ears; what the expression does ends soon.
+    last two, goes on beyond the mesh, through hair and ears; what the expression does ends soon. `more`
+    (V, 4 or 8) is only carried along.
     """
     face = face_width(taken.pixels[rig.person.vertex_count :])
     cell = warp.cell_px(face)
     reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
     ramp = _ramp(box, taken.plate.shape)
-    return warp.spread(points, rig.skin, moved, trust, cell, reach, ramp)
+    return warp.spread(points, rig.skin, moved, trust, cell, reach, ramp, more)
 
 
 def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:

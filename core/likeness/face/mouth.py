@@ -7,11 +7,11 @@ lie on; the rest is shaded from the house head. The lips cover it: its outline i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from likeness.face.light import Light
 from likeness.face.warp import polygon
@@ -61,7 +61,7 @@ class Inside:
     """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
 
     `part` (T,) is the index of each into `ALBEDO`, `gloss` (T,) how bright its highlight is. `used` are the
-    vertices of them all, `teeth` those of the upper teeth. `glow` (V,): how much light comes to a vertex.
+    vertices of them all, `teeth` those of the upper teeth. `glow` (V, 3): how much light comes to a vertex.
     """
 
     triangles: Int
@@ -93,7 +93,7 @@ def inside_of(head: Head) -> Inside:
 
 
 def _glow(head: Head) -> Float:
-    """How much of the light before the lips comes to each vertex (V,) of the mouth.
+    """How much of the light before the lips comes to each vertex (V, 3) of the mouth.
 
     Less to the throat, and less to the inner sides of teeth."""
     front = float(head.mean[np.unique(head.part("teeth_upper")), 2].max())
@@ -107,7 +107,7 @@ def _glow(head: Head) -> Float:
     out *= np.where(facing < 0, INWARD_LIGHT + (1 - INWARD_LIGHT) * (1 + facing), 1)
     tongue = np.unique(head.part("tongue"))
     out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
-    return out
+    return out[:, None] ** REDDER
 
 
 def highlight(light: Light, normals: Float) -> Float:
@@ -212,37 +212,84 @@ def draw_mouth(
     cavity = (shade.mean(axis=0) * CAVITY).astype(np.float32)
     lit = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0)
     cheek = (lit * CHEEK * source.gain[0]).astype(np.float32)
-    glow = np.pad(inside.glow, (0, len(shade) - len(inside.glow)), constant_values=1)
-    shade = shade * glow[:, None] ** REDDER
+    shade = shade.copy()
+    shade[: len(inside.glow)] *= inside.glow
     in_bands(
-        _shade, width, cover, index, bary, depth, inside.triangles, inside.albedo, inside.part, inside.gloss,
-        shade, shine, source.pixels, source.own, np.array(source.origin, np.int32),
+        _shade, height, cover, _ends(cover), index, bary, depth, inside.triangles, inside.albedo,
+        inside.part, inside.gloss, shade, shine, source.pixels, source.own, np.array(source.origin, np.int32),
         source.gain, plate, np.float32(lip_depth_cm), cavity, cheek,
         _jaw(source, inside, pixels, origin=(x0, y0)), source.shallow, color, taken,
     )  # fmt: skip
-    soft = soften(color, cover, blur_px)
-    return soft + taken[..., None] * (color - soft), cover
+    return soften(color, cover, taken, blur_px), cover
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
     """The affine map (2, 3) from pixels of the box to the plate that the upper teeth follow."""
-    teeth = inside.teeth
-    here = np.concatenate([pixels[teeth, :2] - origin, np.ones((len(teeth), 1))], 1)
-    middle = here.mean(axis=0) * [1, 1, 0]
-    solved = np.linalg.lstsq(here - middle, source.pixels[teeth], rcond=None)[0].T
-    solved[:, 2] -= solved[:, :2] @ middle[:2]
-    return solved.astype(np.float32)
+    here, there = pixels[inside.teeth, :2] - np.array(origin, np.float32), source.pixels[inside.teeth]
+    middle, place = here.mean(axis=0), there.mean(axis=0)
+    off = here - middle
+    turn = np.linalg.solve(off.T @ off + 1e-6 * np.eye(2), off.T @ (there - place)).T
+    return np.c_[turn, place - turn @ middle].astype(np.float32)
 
 
-def soften(color: Float, cover: Float, blur_px: float) -> Float:
-    """Blur `color` (h, w, 3) where it is covered, nothing beyond taking part."""
+def soften(color: Float, cover: Float, kept: Float, blur_px: float) -> Float:
+    """Blur `color` (h, w, 3) where it is covered, nothing beyond taking part; what is `kept` (h, w) stays."""
     if blur_px < 0.3:
         return color
-    there = (cover > 0).astype(np.float32)
-    share = ndimage.gaussian_filter(there, blur_px, truncate=3)
-    blurred = ndimage.gaussian_filter(color * there[..., None], (blur_px, blur_px, 0), truncate=3)
-    out: Float = np.where(there[..., None] > 0, blurred / np.maximum(share, 1e-4)[..., None], color)
-    return out.astype(np.float32)
+    reach = int(3 * blur_px + 0.5)
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / blur_px) ** 2)
+    bell = (bell / bell.sum()).astype(np.float32)
+    between, out = np.empty((*cover.shape, 4), np.float32), np.empty_like(color)
+    in_bands(_blur_across, len(cover), color, cover, bell, between)
+    in_bands(_blur_down, len(cover), color, cover, kept, bell, between.reshape(len(cover), -1), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _mirrored(n: int, count: int) -> int:
+    """The place of `n` in so many, which go on mirrored beyond their ends."""
+    n %= 2 * count
+    return min(n, 2 * count - 1 - n)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _blur_across(first: int, end: int, color: Float, cover: Float, bell: Float, out: Float) -> None:
+    """Blur the rows of the covered color and of the cover itself, (h, w, 4)."""
+    width, reach = cover.shape[1], len(bell) // 2
+    line, wide = np.empty(4 * (width + 2 * reach), np.float32), 4 * width
+    for y in range(first, end):
+        for n in range(width + 2 * reach):
+            x = _mirrored(n - reach, width)
+            there = np.float32(1) if cover[y, x] > 0 else np.float32(0)
+            for k in range(3):
+                line[4 * n + k] = color[y, x, k] * there
+            line[4 * n + 3] = there
+        row = out[y].reshape(-1)
+        row[:] = 0
+        for i in range(len(bell)):
+            weight, shifted = bell[i], line[4 * i : 4 * i + wide]
+            for n in range(wide):
+                row[n] += weight * shifted[n]
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _blur_down(
+    first: int, end: int, color: Float, cover: Float, kept: Float, bell: Float, between: Float, out: Float
+) -> None:
+    """Blur the columns, and take the share of what is not covered out again."""
+    height, width = cover.shape
+    reach, row = len(bell) // 2, np.empty(4 * width, np.float32)
+    for y in range(first, end):
+        row[:] = 0
+        for i in range(len(bell)):
+            weight, other = bell[i], between[_mirrored(y + i - reach, height)]
+            for n in range(4 * width):
+                row[n] += weight * other[n]
+        for x in range(width):
+            share = kept[y, x] if cover[y, x] > 0 else np.float32(1)
+            for k in range(3):
+                blurred = row[4 * x + k] / max(row[4 * x + 3], np.float32(1e-4))
+                out[y, x, k] = blurred + share * (color[y, x, k] - blurred)
 
 
 @numba.njit(cache=True)
@@ -279,11 +326,36 @@ def _reach_lips(cover: Float, index: Int, bary: Float, depth: Float, part: Int) 
                 break
 
 
+@numba.njit(cache=True, nogil=True)
+def _ends(cover: Float) -> tuple[Float, Float, np.float32]:
+    """First and end column (h, 2) that is covered of each row; top and bottom of each column; the widest row.
+
+    A column (w, 2) counts where it is covered by half; -1 where it is not.
+    """
+    height, width = cover.shape
+    rows, columns = np.zeros((height, 2), np.float32), np.full((width, 2), -1, np.float32)
+    rows[:, 0] = width
+    widest = np.float32(1)
+    for y in range(height):
+        total = np.float32(0)
+        for x in range(width):
+            total += cover[y, x]
+            if cover[y, x] > 0:
+                rows[y, 0], rows[y, 1] = min(rows[y, 0], x), x + 1
+            if cover[y, x] > 0.5:
+                if columns[x, 0] < 0:
+                    columns[x, 0] = y
+                columns[x, 1] = y
+        widest = max(widest, total)
+    return rows, columns, widest
+
+
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
 def _shade(
     first: int,
     end: int,
     cover: Float,
+    ends: tuple[Float, Float, Any],
     index: Int,
     bary: Float,
     depth: Float,
@@ -298,7 +370,7 @@ def _shade(
     origin: Int,
     gain: Float,
     plate: Float,
-    lip_depth: float,
+    lip_depth: Any,
     cavity: Float,
     cheek: Float,
     jaw: Float,
@@ -306,90 +378,79 @@ def _shade(
     color: Float,
     taken: Float,
 ) -> None:
-    """Shade the columns from `first` to before `end`."""
-    height, width = cover.shape
-    ink, wet = np.zeros(3, np.float32), np.zeros(3, np.float32)
-    widest = 1.0
-    ends = np.zeros((height, 2), np.float32)
-    for y in range(height):
-        widest = max(widest, cover[y].sum())
-        ends[y, 0] = width
-        for x in range(width):
-            if cover[y, x] > 0:
-                ends[y, 0], ends[y, 1] = min(ends[y, 0], x), x + 1
-    for x in range(first, end):
-        top, bottom = -1.0, -1.0
-        for y in range(height):
-            if cover[y, x] > 0.5:
-                if top < 0:
-                    top = float(y)
-                bottom = float(y)
-        span = max(bottom - top, 1.0)
-        for y in range(height):
+    """Shade the rows from `first` to before `end`."""
+    zero, half, one, cell = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1 / FINE)
+    near, falls = lip_depth + np.float32(0.35), np.float32(-0.25 / FADE_CM)
+    rows, columns, widest = ends
+    deep, aside = np.float32(1 / LIP_SHADOW) / widest, np.float32(1 / CHEEK_WIDE) / widest
+    ink, wet, fade = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
+    for y in range(first, end):
+        for x in range(cover.shape[1]):
             if cover[y, x] <= 0:
                 continue
-            shadow = 1.0
+            top, bottom = columns[x, 0], columns[x, 1]
+            fx, fy, span, shadow = np.float32(x), np.float32(y), max(bottom - top, one), one
             if top >= 0:
-                below = min(max((y - top) / (LIP_SHADOW * widest), 0.0), 1.0)
-                above = min(max((bottom - y) / (0.5 * LIP_SHADOW * widest), 0.0), 1.0)
-                corner = min(span / (0.3 * widest), 1.0)
-                shadow = (0.66 + 0.34 * below) * (0.8 + 0.2 * above) * (0.5 + 0.5 * corner)
-            edge = min(x + 0.5 - ends[y, 0], ends[y, 1] - x - 0.5) / (CHEEK_WIDE * widest)
-            lit, slit = np.exp(-edge * edge), max(1 - span / (SLIT * widest), 0.0)
-            for sy in range(FINE * y, FINE * y + FINE):
-                for sx in range(FINE * x, FINE * x + FINE):
-                    t = index[sy, sx]
-                    fx, fy = (sx + 0.5) / FINE, (sy + 0.5) / FINE
-                    px = jaw[0, 0] * fx + jaw[0, 1] * fy + jaw[0, 2]
-                    py = jaw[1, 0] * fx + jaw[1, 1] * fy + jaw[1, 2]
-                    kind = UPPER_TEETH
-                    if t < 0:
-                        for k in range(3):
-                            ink[k] = cavity[k]
-                    else:
-                        behind = max(depth[sy, sx] - lip_depth - 0.35, 0.0)
-                        fade = np.exp(-behind / FADE_CM)
-                        ox, oy = 0.0, 0.0
-                        for k in range(3):
-                            ink[k] = wet[k] = 0.0
-                        for c in range(3):
-                            v, b = triangles[t, c], bary[sy, sx, c]
-                            ox += b * place[v, 0]
-                            oy += b * place[v, 1]
-                            for k in range(3):
-                                ink[k] += b * shade[v, k]
-                                wet[k] += b * shine[v, k]
-                        for k in range(3):
-                            # Light deep in a mouth has met more red walls on its way.
-                            ink[k] *= albedo[t, k] * shadow * fade ** (1.0 + 0.25 * k) * gain[part[t], k]
-                            ink[k] += gloss[t] * wet[k] * shadow * fade
-                        if not shallow:
-                            px, py, kind = ox, oy, part[t]
+                below = min(max((fy - top) * deep, zero), one)
+                above = min(max((bottom - fy) * np.float32(2) * deep, zero), one)
+                corner = min(span / (np.float32(0.3) * widest), one)
+                shadow = np.float32(0.66) + np.float32(0.34) * below
+                shadow *= (np.float32(0.8) + np.float32(0.2) * above) * (half + half * corner)
+            edge = min(fx + half - rows[y, 0], rows[y, 1] - fx - half) * aside
+            lit, slit = np.exp(-edge * edge), max(one - span / (np.float32(SLIT) * widest), zero)
+            for sub in range(FINE * FINE):
+                sy, sx = FINE * y + sub // FINE, FINE * x + sub % FINE
+                t = index[sy, sx]
+                fx, fy = (np.float32(sx) + half) * cell, (np.float32(sy) + half) * cell
+                px = jaw[0, 0] * fx + jaw[0, 1] * fy + jaw[0, 2]
+                py = jaw[1, 0] * fx + jaw[1, 1] * fy + jaw[1, 2]
+                kind = UPPER_TEETH
+                if t < 0:
                     for k in range(3):
-                        ink[k] = max(ink[k], lit * shadow * cheek[k])
-                        ink[k] += slit * (cheek[k] - ink[k])
-                    if shallow or t >= 0:
-                        taken[y, x] += _own(plate, own[kind], origin, px - 0.5, py - 0.5, ink) / FINE**2
+                        ink[k] = cavity[k]
+                else:
+                    quarter = np.exp(max(depth[sy, sx] - near, zero) * falls)
+                    # light deep in a mouth has met more red walls on its way
+                    fade[0] = quarter * quarter * quarter * quarter
+                    fade[1] = fade[0] * quarter
+                    fade[2] = fade[1] * quarter
+                    i, j, m = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                    a, b, c = bary[sy, sx, 0], bary[sy, sx, 1], bary[sy, sx, 2]
                     for k in range(3):
-                        color[y, x, k] += ink[k] / FINE**2
+                        ink[k] = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
+                        wet[k] = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
+                        ink[k] *= albedo[t, k] * shadow * fade[k] * gain[part[t], k]
+                        ink[k] += gloss[t] * wet[k] * shadow * fade[0]
+                    if not shallow:
+                        px = a * place[i, 0] + b * place[j, 0] + c * place[m, 0]
+                        py = a * place[i, 1] + b * place[j, 1] + c * place[m, 1]
+                        kind = part[t]
+                for k in range(3):
+                    ink[k] = max(ink[k], lit * shadow * cheek[k])
+                    ink[k] += slit * (cheek[k] - ink[k])
+                if shallow or t >= 0:
+                    taken[y, x] += _own(plate, own[kind], origin, px - half, py - half, ink) * cell * cell
+                for k in range(3):
+                    color[y, x, k] += ink[k] * cell * cell
 
 
-@numba.njit(cache=True, fastmath=FAST)
-def _own(plate: Float, own: Float, origin: Int, fx: float, fy: float, ink: Float) -> float:
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
+def _own(plate: Float, own: Float, origin: Int, fx: Any, fy: Any, ink: Float) -> Any:
     """Replace `ink` by the plate's color at pixel (fx, fy) as far as `own` trusts it; returns how far."""
     ix, iy = int(np.floor(fx)), int(np.floor(fy))
     qx, qy = ix - origin[0], iy - origin[1]
+    zero, one = np.float32(0), np.float32(1)
     if not (0 <= qx < own.shape[1] - 1 and 0 <= qy < own.shape[0] - 1):
-        return 0.0
-    wx, wy = fx - ix, fy - iy
-    trust = (own[qy, qx] * (1 - wx) + own[qy, qx + 1] * wx) * (1 - wy) + (
-        own[qy + 1, qx] * (1 - wx) + own[qy + 1, qx + 1] * wx
+        return zero
+    wx, wy = fx - np.float32(ix), fy - np.float32(iy)
+    trust = (own[qy, qx] * (one - wx) + own[qy, qx + 1] * wx) * (one - wy) + (
+        own[qy + 1, qx] * (one - wx) + own[qy + 1, qx + 1] * wx
     ) * wy
     if trust <= 0:
-        return 0.0
+        return zero
     for k in range(3):
-        seen = (plate[iy, ix, k] * (1 - wx) + plate[iy, ix + 1, k] * wx) * (1 - wy) + (
-            plate[iy + 1, ix, k] * (1 - wx) + plate[iy + 1, ix + 1, k] * wx
+        seen = (plate[iy, ix, k] * (one - wx) + plate[iy, ix + 1, k] * wx) * (one - wy) + (
+            plate[iy + 1, ix, k] * (one - wx) + plate[iy + 1, ix + 1, k] * wx
         ) * wy
         if np.isfinite(seen):
             ink[k] += trust * (seen - ink[k])

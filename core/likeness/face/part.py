@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 Spot = tuple[slice, slice]
 
 
@@ -28,6 +30,11 @@ class Part:
         """All of a region, from its first pixel on."""
         return Part((slice(0, values.shape[0]), slice(0, values.shape[1])), values)
 
+    @staticmethod
+    def cut(values: Float, spot: Spot) -> Part:
+        """A copy of that part of the `values` (H, W, C) of a region."""
+        return Part(spot, np.ascontiguousarray(values[spot]))
+
     def keep(self, share: Float, spot: Spot) -> None:
         """Multiply by a `share` (h, w) of the region's part at `spot`, in place."""
         rows, columns = (
@@ -42,3 +49,29 @@ class Part:
                 for of in (self.spot, spot)
             )
             self.values[here] *= share[there][..., None]
+
+
+def window(matte: Float) -> Spot:
+    """The rows and columns of a `matte` (h, w) between which it is not 0; one pixel where it is nowhere."""
+    low, high = _extent(matte)
+    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _extent(matte: Float) -> tuple[Int, Int]:
+    height, width = matte.shape
+    low, high = np.array([height, width], np.int32), np.zeros(2, np.int32)
+    for y in range(height):
+        row = matte[y]
+        first, end = 0, width
+        while first < width and row[first] <= 0:
+            first += 1
+        if first == width:
+            continue
+        while row[end - 1] <= 0:
+            end -= 1
+        low[0], high[0] = min(low[0], y), y + 1
+        low[1], high[1] = min(low[1], first), max(high[1], end)
+    if high[0] == 0:
+        low[:], high[:] = 0, 1
+    return low, high

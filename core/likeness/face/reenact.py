@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import folds, glasses
+from likeness.face import data_layers, folds, glasses
 from likeness.face.compose import compose
-from likeness.face.data_layers import data_layers
 from likeness.face.fit import Fit, Lens
 from likeness.face.lending import borrow
 from likeness.face.motion import (
@@ -30,15 +29,15 @@ from likeness.face.motion import (
     with_open_lids,
 )
 from likeness.face.openings import lay_eyes, lay_mouth
-from likeness.face.part import Part, Spot
+from likeness.face.part import Part, window
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
-from likeness.face.rig import Rig, bounds, facing_of, normals_of, open_facing, outlines_of, trust_of
+from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
-Int = NDArray[np.int32]
+Box = tuple[int, int, int, int]
 
 RELIGHT = 0.7  # how much of the computed change of light is applied
 
@@ -68,9 +67,50 @@ def redraw(
     references in `lent` show better than the plate is taken from them. The folds that the expression lays
     into the skin are `wrinkles` times as deep as usual.
     """
-    person = rig.person
     if unmoved(taken.fit, target):
         return None
+    moved = _move(rig, taken, target, lens)
+    box = region(rig, taken, target, moved.pixels, moved.shift, moved.turned)
+    if box is None:
+        return None
+    x0, y0, width, height = box
+    color = canvas[y0 : y0 + height, x0 : x0 + width, :3]
+    own = _uncover(taken, color, (x0, y0))
+    matte, shown = _lay_head(rig, taken, moved, lens, box, canvas, layers, wrinkles)
+    shown["eyes"] = lay_eyes(rig, taken, target, moved.outlines, lens, (x0, y0), color, matte)
+    shown["mouth"] = lay_mouth(
+        rig, taken, moved.camera, moved.pixels, moved.outlines["mouth"], (x0, y0), color, matte
+    )
+    if lent:
+        _lend(rig, taken, moved, lent, (x0, y0), color, matte, (shown["eyes"], shown["mouth"]))
+    if taken.glasses is not None:
+        glasses.lay(taken.glasses, turn_back(rig, taken, moved.turn), (x0, y0), color, matte)
+    taken.cutout.lay_front(color, matte, (x0, y0))
+    if own is not None:
+        color[matte == 0] = own[matte == 0]
+    return Drawn((x0, y0), matte, shown if layers else {})
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """The head as `target`: vertices in the `camera`'s space (V, 3), their `normals`, and in `pixels`.
+
+    `shift` (V, 2): where in the plate each comes from, as displacement in pixels; `turn`: what of it the
+    head's turn does, if it has `turned`.
+    """
+
+    target: Fit
+    camera: Float
+    pixels: Float
+    normals: Float
+    outlines: dict[str, Float]
+    shift: Float
+    turn: Float
+    turned: bool
+
+
+def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
+    person = rig.person
     posed = person.posed(target.expression, person.sealed(taken.local))
     camera = to_camera(person, posed, target, taken.fit)
     pixels = to_pixels(camera, lens)
@@ -81,55 +121,78 @@ def redraw(
     if (parted := parting(taken, outlines, lens)) > 0:
         shift += parted * taken.lip_slide
     turned = not same_pose(taken.fit, target)
-    box = region(rig, taken, target, pixels, shift, turned)
-    if box is None:
-        return None
-    x0, y0, width, height = box
-    normals = normals_of(rig, camera)
-    level = np.log(np.maximum(taken.light.level(normals), 0.2))
-    light = (RELIGHT * (level - taken.level))[:, None]
-    local = pixels - np.array([x0, y0, 0], np.float32)
-    trust = trust_of(taken.facing, facing_of(camera, normals))
-    trust[rig.ears] = 0  # their shape is too much their own: they go with the hair
     turn = turn_shift(rig, taken, target, lens) if turned else np.zeros_like(shift)
+    return _Moved(target, camera, pixels, normals_of(rig, camera), outlines, shift, turn, turned)
+
+
+def _lay_head(
+    rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box, canvas: Float, layers: bool, wrinkles: float
+) -> tuple[Float, dict[str, Part]]:
+    """Draw head and body, without what lies in their openings; the matte of the region and its layers."""
+    x0, y0, width, height = box
+    relief = _relief(taken, moved.target, lens, wrinkles)
+    local = moved.pixels - np.array([x0, y0, 0], np.float32)
+    more = _carried(rig, moved, relief, layers)
+    field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more)
+    body = body_shift(rig, taken, moved.target, lens, box)
+    bends, data = folds.NO_FOLDS, data_layers.NO_DATA
+    if relief is not None:
+        bends = folds.lit(relief, moved.normals, taken.held, moved.target.rotation, taken.light, RELIGHT)
+    if layers:
+        seen = data_layers.box_of(local, rig.used, (height, width))
+        data = data_layers.room(seen, lens, (x0, y0))
+    head = (taken.plate, taken.cutout, field, (x0, y0), canvas, body, taken.light.tint)
+    matte, motion = compose(*head, layers, bends, data)
+    if not layers or more is None:
+        return matte, {}
+    outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
+    data_layers.look_in(rig, local, outlines, field.moved, data)
+    return matte, data_layers.parts(data) | {"motion": Part.cut(motion, window(matte))}
+
+
+def _changed(rig: Rig, taken: Taken, moved: _Moved) -> tuple[Float, Float]:
+    """Displacement and light by vertex (V, 5), as in `Field.grid`, and how well the plate shows each (V,)."""
+    level = np.log(np.maximum(taken.light.level(moved.normals), 0.2))
+    light = (RELIGHT * (level - taken.level))[:, None]
+    trust = trust_of(taken.facing, facing_of(moved.camera, moved.normals))
+    trust[rig.ears] = 0  # their shape is too much their own: they go with the hair
     free = 1 - taken.held[:, None]
-    moved = np.concatenate([free * (shift - turn), free * light, turn], 1)
-    field = field_of(rig, local, moved, trust, taken, box)
-    body = body_shift(rig, taken, target, lens, box)
-    color = canvas[y0 : y0 + height, x0 : x0 + width, :3]
-    own = _uncover(taken, color, (x0, y0))
-    tint = taken.light.tint
-    matte, motion = compose(taken.plate, taken.cutout, field, (x0, y0), canvas, body, tint, layers)
-    relief = _relief(taken, target, lens, wrinkles)
-    used = rig.used if layers or lent else np.empty(0, np.int32) if relief is None else relief.used
-    spot, index, bary = _mesh(rig, local, matte.shape, used)
+    return np.concatenate([free * (moved.shift - moved.turn), free * light, moved.turn], 1), trust
+
+
+def _carried(rig: Rig, moved: _Moved, relief: folds.Relief | None, layers: bool) -> Float | None:
+    """What folds (V, 4) and layers (V, 8) ask of each pixel of the mesh: see `folds_at`, `describe`."""
+    if relief is None and not layers:
+        return None
+    out = np.zeros((len(moved.pixels), 8 if layers else 4), np.float32)
+    out[:, :2] = rig.uv
     if relief is not None:
-        head = (index, bary, rig.skin, normals, target.rotation, taken.light, RELIGHT)
-        folds.lay(relief, *head, color[spot], matte[spot])
-    shown = {
-        "eyes": lay_eyes(rig, taken, target, outlines, lens, (x0, y0), color, matte),
-        "mouth": lay_mouth(rig, taken, camera, pixels, outlines["mouth"], (x0, y0), color, matte),
-    }
-    if lent:
-        facing = open_facing(rig, camera, normals)
-        first = (x0 + spot[1].start, y0 + spot[0].start)
-        theirs = borrow(rig, taken, target, lent, pixels, facing, index, bary, first, color[spot])
-        np.maximum(matte[spot], theirs, out=matte[spot])
-        for part in shown.values():
-            part.keep(1 - theirs, spot)
-    if taken.glasses is not None:
-        glasses.lay(taken.glasses, turn_back(rig, taken, turn), (x0, y0), color, matte)
-    taken.cutout.lay_front(color, matte, (x0, y0))
-    if own is not None:
-        color[matte == 0] = own[matte == 0]
-    if not layers:
-        return Drawn((x0, y0), matte, {})
-    local -= np.array([spot[1].start, spot[0].start, 0], np.float32)
-    data = data_layers(rig, camera, normals, local, index, bary)
-    if relief is not None:
-        folds.tilt(relief, index, bary, rig.skin, target.rotation, data["normal"])
-    shown |= {name: Part(spot, values) for name, values in data.items()}
-    return Drawn((x0, y0), matte, shown | {"motion": Part.whole(motion)})
+        out[: len(relief.sheet.folded), 2] = relief.sheet.folded
+    if layers:
+        out[:, 4:7] = data_layers.normals_with_openings(rig, moved.camera, moved.normals)
+    return out
+
+
+def _lend(
+    rig: Rig,
+    taken: Taken,
+    moved: _Moved,
+    lent: Sequence[Reference],
+    origin: tuple[int, int],
+    color: Float,
+    matte: Float,
+    openings: tuple[Part, ...],
+) -> None:
+    """Lay over the region at `origin` what references show better; the `openings` lose as much. In place."""
+    local = moved.pixels - np.array([*origin, 0], np.float32)
+    left, top, width, height = data_layers.box_of(local, rig.used, matte.shape)
+    index, bary, _ = rasterize(local - np.array([left, top, 0], np.float32), rig.skin, width, height)
+    facing = open_facing(rig, moved.camera, moved.normals)
+    spot, first = (slice(top, top + height), slice(left, left + width)), (origin[0] + left, origin[1] + top)
+    theirs = borrow(rig, taken, moved.target, lent, moved.pixels, facing, index, bary, first, color[spot])
+    np.maximum(matte[spot], theirs, out=matte[spot])
+    for part in openings:
+        part.keep(1 - theirs, spot)
 
 
 def _uncover(taken: Taken, color: Float, origin: tuple[int, int]) -> Float | None:
@@ -141,24 +204,10 @@ def _uncover(taken: Taken, color: Float, origin: tuple[int, int]) -> Float | Non
     return own
 
 
-def _mesh(rig: Rig, local: Float, shape: tuple[int, ...], used: Int) -> tuple[Spot, Int, Float]:
-    """The part of a region of that `shape` in which those vertices lie, and the skin rasterized there.
-
-    `local` (V, 3): vertices in the region's pixels, and depth.
-    """
-    low, high = bounds(local, used) if len(used) else (np.zeros(2), np.zeros(2))
-    left, top = np.clip(np.floor(low).astype(int), 0, shape[1::-1]).tolist()
-    right, bottom = np.clip(np.ceil(high).astype(int), (left, top), shape[1::-1]).tolist()
-    index, bary, _ = rasterize(
-        local - np.array([left, top, 0], np.float32), rig.skin, right - left, bottom - top
-    )
-    return (slice(top, bottom), slice(left, right)), index, bary
-
-
 def _relief(taken: Taken, target: Fit, lens: Lens, wrinkles: float) -> folds.Relief | None:
     """The folds that the target's expression adds to the plate's."""
     if wrinkles <= 0:
         return None
     away = float(np.linalg.norm(taken.fit.translation))
     size = folds.size_for(max(1.0, taken.blur_px) * away / lens.focal_px)
-    return folds.fold(target.expression - taken.fit.expression, wrinkles, size, taken.held)
+    return folds.fold(target.expression - taken.fit.expression, wrinkles, size)

@@ -44,7 +44,7 @@ class Rig:
 
     `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
     `ears`, `forehead` (V,): which of all vertices are an ear's, or where a fringe can hang.
-    `masks`: see `references.masks`.
+    `masks`: see `references.masks`. `uv` (V, 2): the vertices' texture coordinates, 0 of the points.
     """
 
     person: Person
@@ -57,6 +57,7 @@ class Rig:
     ears: NDArray[np.bool_]
     forehead: NDArray[np.bool_]
     masks: Float
+    uv: Float
 
 
 def build_rig(person: Person) -> Rig:
@@ -79,6 +80,7 @@ def build_rig(person: Person) -> Rig:
         ears,
         _forehead(person),
         references.masks(person),
+        np.pad(person.head.vertex_uv, ((0, dense.COUNT), (0, 0))).astype(np.float32),
     )
 
 

@@ -27,6 +27,7 @@ CELLS_A_FACE = 64  # so many of its cells are a face's width, where pixels are s
 SAMPLES = 2  # of the mesh, across and down a cell
 FEWEST_CELLS = 12  # a grid of fewer is solved as it is
 ROUNDS, RELAXATION = 12, 1.5
+EVERYWHERE = tuple(np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32))
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ class Field:
     """Where in the plate each pixel of a region comes from, and how its light changes.
 
     Under the mesh (`points` (V, 3) in pixels of the region and depth, `triangles`) it is what the vertices
-    carry, `moved` (V, 4): x and y of the displacement in pixels, the logarithm of the change of light, and a
-    trust below 0.5 where the plate does not show a vertex; such places are taken as if there were no mesh.
-    Around it the field is that of `grid` (5, r + 2, c + 2), whose cells are `cell` pixels wide and of which
-    the first lies beyond the region's corner: x, y and light, which end near the mesh, then x and y of what
-    goes on beyond it. `ramp`, of the rows (h,) and of the columns (w,): how much of the last two is left.
+    carry, `moved` (V, 4 or more): x and y of the displacement in pixels, the logarithm of the change of
+    light, and a trust below 0.5 where the plate does not show a vertex; such places are taken as if there
+    were no mesh; what follows is for others to be carried along. Around it the field is that of `grid`
+    (5, r + 2, c + 2), whose cells are `cell` pixels wide and of which the first lies beyond the region's
+    corner: x, y and light, which end near the mesh, then x and y of what goes on beyond it. `ramp`, of the
+    rows (h,) and of the columns (w,): how much of the last two is left.
     """
 
     points: Float
@@ -75,12 +77,13 @@ def spread(
     cell: int,
     reach_px: tuple[float, float | Float],
     ramp: tuple[Float, Float],
+    more: Float | None = None,
 ) -> Field:
     """The field of a mesh and of what surrounds it, in a region as large as the `ramp`.
 
     `moved` (V, 5): displacement and light as in `Field.grid`. `reach_px`: within it the near and the far part
     fade; the far one's may differ from cell to cell. At the region's border the near part is nothing, the far
-    part goes on as it comes.
+    part goes on as it comes. `more` (V, 4 or 8): see `Field.moved`.
     """
     rows, columns = (-(-len(side) // cell) for side in ramp)
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
@@ -90,7 +93,10 @@ def spread(
         if part.any():
             size = np.broadcast_to(np.float32(cell) / np.maximum(reach, 1.0), known.shape)
             _solve(part, known, np.ascontiguousarray(size, np.float32), ends)
-    return Field(points, triangles, _ramped(points, moved, trust, *ramp), cell, grid, ramp)
+    carried = _ramped(points, moved, trust, *ramp)
+    if more is not None:
+        carried = np.concatenate([carried, more], 1)
+    return Field(points, triangles, carried, cell, grid, ramp)
 
 
 def border_ramp(first: int, size: int, whole_size: int, reach_px: float) -> Float:
@@ -249,27 +255,25 @@ def displacements(
     grid: Float,
     down: Float,
     across: Float,
+    near: Float,
+    carried: Float,
     out: Float,
 ) -> None:
     """Displacement in x and y and change of light of a few rows of a `Field`, `out` (rows, 3, w).
 
-    Between the first and the end column that `span` (h, 2) gives for each row.
+    Between the first and the end column that `span` (h, 2) gives for each row. `near` (rows, w), `carried`
+    (rows, w, C): what the mesh carries there, see `carry`.
     """
-    rows, width = end - first, out.shape[2]
-    near, carried = np.empty((rows, width), np.float32), np.empty((rows, width, 4), np.float32)
     carry(first, end, points, triangles, extent, moved, near, carried)
     cells = np.empty((3, grid.shape[2]), np.float32)
-    for r in range(rows):
+    for r in range(end - first):
         low, high = span[first + r, 0], span[first + r, 1]
-        _around(first + r, low, high, per_px, grid, down, across, cells, out[r])
-        for x in range(low, high):
-            if near[r, x] > 0 and carried[r, x, 3] >= np.float32(0.5):
-                for n in range(3):
-                    out[r, n, x] = carried[r, x, n]
+        if low < high:
+            _row(first + r, low, high, per_px, grid, down, across, cells, near[r], carried[r], out[r])
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _around(
+def _row(
     y: int,
     low: int,
     high: int,
@@ -278,9 +282,11 @@ def _around(
     down: Float,
     across: Float,
     cells: Float,
+    near: Float,
+    carried: Float,
     row: Float,
 ) -> None:
-    """Displacement in x and y and change of light of a row of the region, `row` (3, w), as if without a mesh.
+    """Displacement in x and y and change of light of a row of the region, `row` (3, w).
 
     Only from column `low` to before `high`. `cells` (3, c + 2) is room to work in.
     """
@@ -296,6 +302,10 @@ def _around(
         for n in range(2):
             cells[n, c] += left * (grid[n + 3, r, c] + wy * (grid[n + 3, r + 1, c] - grid[n + 3, r, c]))
     for x in range(np.uint64(low), np.uint64(high)):
+        if near[x] > 0 and carried[x, 3] >= half:
+            for n in range(3):
+                row[n, x] = carried[x, n]
+            continue
         fx = (np.float32(x) + half) * per_px + half
         cell = np.uint64(fx)
         wx = fx - np.float32(cell)
@@ -304,78 +314,69 @@ def _around(
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
-def sample(picture: Float, x: Float, y: Float, wanted: Float, low: int, high: int, out: Float) -> None:
+def sample(
+    picture: Float, x: Float, y: Float, wanted: Float, low: int, high: int, ends: Four, out: Float
+) -> None:
     """Catmull-Rom samples, `out` (w, 4), of a premultiplied `picture` (H, W, 4) at coordinates `x`, `y` (w,).
 
-    Only from `low` to before `high` and where `wanted` (w,) is not 0. Borders are repeated, overshoot is held
+    Only from `low` to before `high` and where `wanted` (w,) is not 0; elsewhere, and before the first two of
+    the `ends` or beyond the last two, x and y, there is nothing. Borders are repeated, overshoot is held
     within the four nearest pixels, non-finite values do not spread. In the loop nothing is called in-line
     that takes an array: numba would count its references for each pixel, which cost more than the sampling.
     """
-    rows, columns, flat = picture.shape[0], picture.shape[1], picture.reshape(-1)
-    first = np.empty(len(x), np.int32)
-    right, below = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
+    flat = picture.reshape(-1)
+    one, right, bottom = np.float32(1), np.float32(picture.shape[1] - 2), np.float32(picture.shape[0] - 2)
+    line, pixel = np.uint64(4 * picture.shape[1]), np.uint64(4)
+    samples = out.reshape(-1)
     for n in range(np.uint64(low), np.uint64(high)):
-        fx, fy = np.floor(x[n]), np.floor(y[n])
-        right[n], below[n] = x[n] - fx, y[n] - fy
-        inside = (fx >= 1) & (fx < columns - 2) & (fy >= 1) & (fy < rows - 2)
-        first[n] = (int(fy) - 1) * columns + int(fx) - 1 if inside else -1
-    line, pixel = np.uint64(4 * columns), np.uint64(4)
-    for n in range(np.uint64(low), np.uint64(high)):
+        px, py = x[n], y[n]
+        out[n, 0] = out[n, 1] = out[n, 2] = out[n, 3] = 0
         if wanted[n] == 0:
             continue
-        a, b = _catmull_rom(right[n]), _catmull_rom(below[n])
-        if first[n] < 0:
-            _sample_border(picture, int(np.floor(x[n])), int(np.floor(y[n])), a, b, out[n])
+        if not (one <= px < right and one <= py < bottom):
+            if ends[0] <= px <= ends[2] and ends[1] <= py <= ends[3]:
+                _sample_border(picture, px, py, out[n])
             continue
-        at = pixel * np.uint64(first[n])
+        q, r = np.int32(px), np.int32(py)
+        at = np.uint64(r - 1) * line + np.uint64(q - 1) * pixel
         alpha = at + line + pixel + np.uint64(3)
-        seen = flat[alpha] + flat[alpha + pixel] + flat[alpha + line] + flat[alpha + line + pixel]
         # overshoot stays within these four, so where they are empty there is nothing
-        four = patch(flat, at, line, a, b) if seen != 0 else (seen, seen, seen, seen)
-        out[n, 0], out[n, 1], out[n, 2], out[n, 3] = four
-        if not np.isfinite(four[0] + four[1] + four[2] + four[3]):
-            _finite_mean(flat, at + line + pixel, line, a, b, out[n])
+        if flat[alpha] + flat[alpha + pixel] + flat[alpha + line] + flat[alpha + line + pixel] == 0:
+            continue
+        across, down = px - np.float32(q), py - np.float32(r)
+        if not patch(flat, at, line, across, down, samples, n * pixel):
+            _finite_mean(flat, at + line + pixel, line, across, down, out[n])
 
 
 @numba.njit(cache=True, nogil=True)
-def _sample_border(picture: Float, ix: int, iy: int, a: Four, b: Four, out: Float) -> None:
+def _sample_border(picture: Float, x: Any, y: Any, out: Float) -> None:
     """The same for one place near the border, from a copy of the 4 x 4 pixels about it."""
-    flat, line = np.empty(64, np.float32), np.uint64(16)
+    flat, line, none = np.empty(64, np.float32), np.uint64(16), np.uint64(0)
+    fx, fy = np.floor(x), np.floor(y)
     for j in range(4):
-        r = min(max(iy - 1 + j, 0), picture.shape[0] - 1)
+        r = min(max(int(fy) - 1 + j, 0), picture.shape[0] - 1)
         for i in range(4):
-            flat[16 * j + 4 * i : 16 * j + 4 * i + 4] = picture[
-                r, min(max(ix - 1 + i, 0), picture.shape[1] - 1)
-            ]
-    out[0], out[1], out[2], out[3] = patch(flat, np.uint64(0), line, a, b)
-    if not np.isfinite(out[0] + out[1] + out[2] + out[3]):
-        _finite_mean(flat, np.uint64(20), line, a, b, out)
+            c = min(max(int(fx) - 1 + i, 0), picture.shape[1] - 1)
+            flat[16 * j + 4 * i : 16 * j + 4 * i + 4] = picture[r, c]
+    if not patch(flat, none, line, x - fx, y - fy, out, none):
+        _finite_mean(flat, np.uint64(20), line, x - fx, y - fy, out)
 
 
 @numba.njit(cache=True, nogil=True)
-def _finite_mean(flat: Float, first: Any, line: Any, a: Four, b: Four, out: Float) -> None:
+def _finite_mean(flat: Float, first: Any, line: Any, x: Any, y: Any, out: Float) -> None:
     """The mean of the finite ones of four pixels, weighed as near as they are; 0 where there are none."""
+    one = np.float32(1)
+    across, down = (one - x, x), (one - y, y)
     for n in range(4):
         total, weight = np.float32(0), np.float32(0)
         for j in range(2):
             for i in range(2):
                 value = flat[first + np.uint64(j) * line + np.uint64(4 * i + n)]
                 if np.isfinite(value):
-                    share = abs(a[i + 1] * b[j + 1])
+                    share = across[i] * down[j]
                     total += share * value
                     weight += share
         out[n] = total / weight if weight > 1e-6 else np.float32(0)
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _catmull_rom(t: Any) -> tuple[Any, Any, Any, Any]:
-    half, one = np.float32(0.5), np.float32(1.0)
-    return (
-        ((-half * t + one) * t - half) * t,
-        (np.float32(1.5) * t - np.float32(2.5)) * t * t + one,
-        ((np.float32(-1.5) * t + np.float32(2.0)) * t + half) * t,
-        (half * t - half) * t * t,
-    )
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

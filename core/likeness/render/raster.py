@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.bands import in_bands
+from likeness.render.simd import advanced
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -77,11 +78,13 @@ def carry(
 ) -> None:
     """What the nearest triangles carry in the rows from `first` to `end`: for kernels that go by bands.
 
-    `points` and `triangles` as for `rasterize`, `extent` from `extents`, `values` (V, 4) of the vertices.
-    `near` (rows, W) becomes the inverse of the depth, 0 where there is nothing, `out` (rows, W, 4) what they
-    carry.
+    `points` and `triangles` as for `rasterize`, `extent` from `extents`, `values` (V, C) of the vertices, C a
+    multiple of four. `near` (rows, W) becomes the inverse of the depth, 0 where there is nothing, `out`
+    (rows, W, C) what they carry.
     """
     near[: end - first] = 0
+    channels, width, flat = np.uint64(values.shape[1]), np.uint64(near.shape[1]), out.reshape(-1)
+    begin, more = np.empty(channels, np.float32), np.empty(channels, np.float32)
     for t in range(triangles.shape[0]):
         y0, y1 = max(first, extent[t, 0]), min(end - 1, extent[t, 1])
         if y1 < y0:
@@ -92,16 +95,16 @@ def carry(
         # what is over depth grows evenly from pixel to pixel
         step = (edges[8] * ia, edges[9] * ib, -(edges[8] + edges[9]) * ic)
         dz = np.float32(step[0] + step[1] + step[2])
-        d0, d1 = _sum(values, a, b, c, 0, step), _sum(values, a, b, c, 1, step)
-        d2, d3 = _sum(values, a, b, c, 2, step), _sum(values, a, b, c, 3, step)
+        for m in range(channels):
+            more[m] = _sum(values, a, b, c, m, step)
         for y in range(y0, y1 + 1):
             low, high, w0, w1 = _covered(edges, y)
             if high <= low:
                 continue
             start = (w0 * ia, w1 * ib, (1.0 - w0 - w1) * ic)
             az = np.float32(start[0] + start[1] + start[2])
-            a0, a1 = _sum(values, a, b, c, 0, start), _sum(values, a, b, c, 1, start)
-            a2, a3 = _sum(values, a, b, c, 2, start), _sum(values, a, b, c, 3, start)
+            for m in range(channels):
+                begin[m] = _sum(values, a, b, c, m, start)
             row = y - first
             for x in range(low, high):
                 n = np.float32(x - low)
@@ -109,14 +112,13 @@ def carry(
                 if inverse > near[row, x]:
                     near[row, x] = inverse
                     z = np.float32(1) / inverse
-                    out[row, x, 0] = (a0 + n * d0) * z
-                    out[row, x, 1] = (a1 + n * d1) * z
-                    out[row, x, 2] = (a2 + n * d2) * z
-                    out[row, x, 3] = (a3 + n * d3) * z
+                    at = channels * (width * np.uint64(row) + np.uint64(x))
+                    for m in range(np.uint64(0), channels, np.uint64(4)):
+                        advanced(flat, at + m, begin, more, m, n, z)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _sum(values: Float, a: int, b: int, c: int, n: int, weight: tuple[Any, Any, Any]) -> Any:
+def _sum(values: Float, a: int, b: int, c: int, n: Any, weight: tuple[Any, Any, Any]) -> Any:
     return np.float32(weight[0] * values[a, n] + weight[1] * values[b, n] + weight[2] * values[c, n])
 
 

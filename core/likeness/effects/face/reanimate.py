@@ -15,7 +15,7 @@ from likeness.errors import BadRequest
 from likeness.face import compose, glasses, lending, reenact, references, retarget
 from likeness.face import findings as faces
 from likeness.face.fit import Fit
-from likeness.face.part import Part
+from likeness.face.part import Part, window
 from likeness.face.person import build_person
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, build_rig
@@ -273,10 +273,11 @@ def _layers(job: Job, image: Image, canvas: Any, drawn: reenact.Drawn, frame: in
             raise BadRequest("The holdout matte has another size than the plate.", "Give one of its size.")
         matte = compose.hold_out(rgb(_cut(image, spot)), matte, canvas[spot][..., :3], in_front)
     layers: Layers = {"comp": _with_color(image, canvas, matte, spot)}
-    parts = drawn.layers | {"matte": Part.whole(matte[..., None])}
+    shown = window(matte)
+    parts = drawn.layers | {"matte": Part(shown, matte[shown][..., None])}
     if "face" in job.layers:
-        face = compose.isolated(image.pixels[spot], canvas[spot], matte, _three(image))
-        parts["face"] = Part.whole(face)
+        own, drawn_over = image.pixels[spot][shown], canvas[spot][shown]
+        parts["face"] = Part(shown, compose.isolated(own, drawn_over, matte[shown], _three(image)))
     for layer in LAYERS[1:]:
         if layer.name in job.layers:
             down, right = parts[layer.name].spot
