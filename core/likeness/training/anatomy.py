@@ -28,6 +28,7 @@ Int = NDArray[np.int32]
 
 # Materials, as the shader tells them apart.
 SKIN, MOUTH, GUM, TEETH, EYE_LEFT, EYE_RIGHT, STRAND, CLOTH, HARD, FLESH, LASH = range(11)
+LIFTS = np.linspace(-0.9, 0.5, 5)  # of brows, cm: where their hair can grow
 # The indices of `REGIONS`, the classes of the label map.
 R_BACK, R_SKIN, R_BROW, R_EYE, R_LIPS, R_MOUTH, R_TEETH, R_HAIR, R_EARS, R_NECK, R_GLASSES, R_OCCLUDER = (
     range(12)
@@ -138,7 +139,7 @@ def load_anatomy(folder: Path) -> Anatomy:
         tongue=_tongue(rest),
         places=places,
         scalp=_pick(places, scalp_margin(places.rest, 0.8, 0.0) > -0.6, 9000),
-        brow=_pick(places, brow_density(places.rest, 1.6, 0.0) > 0.02, 4000),
+        brow=_pick(places, np.max([brow_density(places.rest, 1.6, y) for y in LIFTS], axis=0) > 0.02, 7000),
         beard=_pick(places, beard_density(places.rest) > 0.05, 9000),
         ray_triangle=skin[hit_triangle],
         ray_bary=hit_bary,

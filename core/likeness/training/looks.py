@@ -17,6 +17,8 @@ from likeness.training.anatomy import Anatomy
 Float = NDArray[np.float32]
 Random = np.random.Generator
 
+USUAL_LIFT = -0.1  # cm: where brows mostly grow, above those of the mean head
+
 # sRGB anchors from very pale to very dark.
 _SKIN_SRGB = np.array(
     [
@@ -146,7 +148,7 @@ def sample_look(rng: Random) -> Look:
         iris=iris,
         style=style,
         brow_thickness=float(np.clip(rng.normal(0.95, 0.28), 0.3, 1.8)),
-        brow_lift=float(rng.normal(0.0, 0.14)),
+        brow_lift=USUAL_LIFT if faint else float(np.clip(rng.normal(USUAL_LIFT, 0.35), -0.9, 0.5)),
         brow_hair=float(rng.uniform(0.0, 1.0)) if rng.random() < 0.92 and not faint else 0.0,
         beard_length=float(
             {"long": rng.uniform(3, 11), "moustache": rng.uniform(0.5, 1.8)}.get(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
@@ -45,6 +46,10 @@ Int = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Random = np.random.Generator
 
+BROWS = np.unique(
+    np.concatenate([np.arange(17, 27), *(dense.GROUPS[f"brow_{s}"] for s in ("left", "right"))])
+)
+BROW_FRONT_CM = 4.0  # the skin before this is where brows can be
 _PLAIN = np.zeros((1, 2, 6), np.uint8)  # no painted skin
 
 
@@ -86,6 +91,20 @@ class Head:
         local[:, 2] = facekit.LIMBUS_DEPTH
         eyes = [self.center[e] + self.scale[e] * local @ self.turn[e].T for e in (0, 1)]
         return np.concatenate([self.vertices[dense.SOURCE_VERTEX], *eyes]).astype(np.float32)
+
+
+def _on_brows(head: Head, anatomy: Anatomy, lift: float) -> Float:
+    """The dense points (450, 3) of a person whose brows grow `lift` cm higher: theirs lie on the hair."""
+    out = head.dense_points
+    place = anatomy.rest[dense.SOURCE_VERTEX[BROWS]] + np.array([0, lift, 0], np.float32)
+    skin = np.flatnonzero(anatomy.rest[: facekit.SKIN[1], 2] > BROW_FRONT_CM)
+    away, near = cKDTree(anatomy.rest[skin]).query(place, k=6)
+    weight = 1 / (away + 1e-4) ** 2
+    weight /= weight.sum(axis=1, keepdims=True)
+    near = skin[near]
+    place[:, 2] = np.einsum("nk,nk->n", weight, anatomy.rest[near, 2])
+    out[BROWS] = place + np.einsum("nk,nkc->nc", weight, head.vertices[near] - anatomy.rest[near])
+    return out
 
 
 def make_head(rng: Random, anatomy: Anatomy, body: Float) -> Head:
@@ -310,7 +329,7 @@ def _draw(rng: Random, anatomy: Anatomy, maps: bool, human_share: float) -> Port
         look = looks.sample_look(rng)
     lit = light.sample_light(rng)
     scene, lenses = _build(rng, anatomy, head, look, human, pose)
-    points_cam = parts.transform(head.dense_points, pose.matrix)
+    points_cam = parts.transform(_on_brows(head, anatomy, look.brow_lift), pose.matrix)
     focal, cx, cy = frame(rng, points_cam)
     lens2 = (focal * SCALE, cx * SCALE, cy * SCALE)
     points = np.concatenate(scene.points)
