@@ -180,3 +180,14 @@ def test_maps_of_normals_depth_and_uv_agree_with_the_head(anatomy):
     assert left.any() and right.any()
     face = uv[skin][:, 0]
     assert (face[left].mean() - 0.5) * (face[right].mean() - 0.5) < 0, "the sides lie apart in texture space"
+
+
+def test_points_of_the_brows_lie_where_their_hair_grows(anatomy):
+    head = people.make_head(np.random.default_rng(3), anatomy, np.eye(3, dtype=np.float32))
+    lifted, lowered = (people._on_brows(head, anatomy, lift) for lift in (0.4, -0.6))
+    own = head.dense_points
+    others = np.setdiff1d(np.arange(len(own)), people.BROWS)
+    assert (lifted[others] == own[others]).all()
+    np.testing.assert_allclose(people._on_brows(head, anatomy, 0.0), own, atol=1e-3)
+    np.testing.assert_allclose((lifted - own)[people.BROWS, 1].mean(), 0.4, atol=0.1)
+    np.testing.assert_allclose((lowered - own)[people.BROWS, 1].mean(), -0.6, atol=0.15)
