@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face.cutout import NOWHERE, Cutout, whole
+from likeness.face.body import Body
+from likeness.face.cutout import NOWHERE, Cutout
 from likeness.face.data_layers import NO_DATA, Data, describe
 from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folds_at
 from likeness.face.warp import EVERYWHERE, Field, displacements, sample
@@ -20,6 +21,7 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 EVEN = np.ones(3, np.float32)
+STILL = np.empty((0, 0, 2), np.float32)
 FULL_MATTE_PX, FULL_MATTE_LIGHT = 0.35, 0.02  # displacement and change of light from which the matte is 1
 BAND_ROWS = 16  # so many are drawn at once: what is between the mesh and the picture stays in the cache
 
@@ -30,7 +32,7 @@ def compose(
     field: Field,
     origin: tuple[int, int],
     canvas: Float,
-    body: Float | None = None,
+    body: tuple[Body, Float] | None = None,
     tint: Float = EVEN,
     motion: bool = True,
     folds: Folds = NO_FOLDS,
@@ -38,25 +40,22 @@ def compose(
 ) -> tuple[Float, Float]:
     """Draw the region with first pixel `origin` into `canvas` (H, W, 3 or more), a copy of the picture.
 
-    The head follows the field, over a clean plate, which `body` (h, w, 2) displaces where the body goes with
-    the head. `tint` (3,) is the light's (see `Light`). The `folds` relight what was drawn; `data` is filled
-    with what the field's mesh carries. Returns the region's matte (h, w) and, if asked for,
-    the motion (h, w, 2): displacement from the place in the plate to the place here, pixels. Where the matte
-    is 0, the canvas is left as it is and the motion is 0.
+    The head follows the field, over a clean plate. `body` is the plate's body, and its displacement
+    (h, w, 2), where it goes with the head. `tint` (3,) is the light's (see `Light`). The `folds` relight what
+    was drawn; `data` is filled with what the field's mesh carries. Returns the region's matte (h, w) and, if
+    asked for, the motion (h, w, 2): displacement from the place in the plate to the place here, pixels. Where
+    the matte is 0, the canvas is left as it is and the motion is 0.
     """
     height, width = (len(side) for side in field.ramp)
     matte = np.zeros((height, width), np.float32)
     moved = np.zeros((height, width, 2) if motion else (0, 0, 2), np.float32)
-    under = np.empty((0, 0, 4), np.float32)
     span = _spans(cutout, origin, (height, width), field.reach_px)
     if body is None:
-        body = np.empty((0, 0, 2), np.float32)
+        under = np.empty((0, 0, 4), np.float32), np.empty((0, 0, 3), np.float32), 0, STILL
     else:
-        span[:] = 0, width
-        under = whole(plate).layer
-        (left, top), (rows, columns) = cutout.origin, cutout.clean.shape[:2]
-        under[top : top + rows, left : left + columns, :3] = cutout.clean
-    head = (plate, cutout.layer, cutout.clean, under, body, tint, *cutout.origin, *origin, span)
+        span[max(body[0].top - origin[1], 0) :] = 0, width
+        under = body[0].layer, body[0].bare, body[0].top, body[1]
+    head = (plate, cutout.layer, cutout.clean, *under, tint, *cutout.origin, *origin, span)
     in_bands(_draw, height, *head, *field.parts, folds, data, canvas, matte, moved)
     return matte, moved
 
@@ -102,6 +101,8 @@ def _draw(
     layer: Float,
     clean: Float,
     under: Float,
+    bare: Float,
+    floor: int,
     body: Float,
     tint: Float,
     left: int,
@@ -146,8 +147,8 @@ def _draw(
                 describe(y, near[row], carried[row], folded, data)
             if low < high:
                 _draw_row(
-                    y, low, high, field[row], folded, plate, layer, clean, under, body, tint, left, top, x0,
-                    y0, canvas, matte, motion,
+                    y, low, high, field[row], folded, plate, layer, clean, under, bare, floor, body, tint,
+                    left, top, x0, y0, canvas, matte, motion,
                 )  # fmt: skip
 
 
@@ -162,6 +163,8 @@ def _draw_row(
     layer: Float,
     clean: Float,
     under: Float,
+    bare: Float,
+    floor: int,
     body: Float,
     tint: Float,
     left: int,
@@ -188,9 +191,9 @@ def _draw_row(
         tone[1, x] = factor * _power(light[x] * green)
         tone[2, x] = factor * _power(light[x] * blue)
     head = _head(y0 + y - top, x0 - left, low, high, row, share, layer, plate.shape, left, top)
-    moving = body.size > 0
+    moving = body.size > 0 and y0 + y >= floor
     if moving:
-        back, going = _body(y, low, high, x0, y0, body, under)
+        back, going = _body(y, low, high, x0, y0 - floor, body, under)
     else:
         back, going = head, share
     r, rows, columns = y0 + y - top, layer.shape[0], layer.shape[1]
@@ -213,7 +216,10 @@ def _draw_row(
             for n in range(np.uint64(3)):
                 value = head[x, n] * tone[n, x]
                 if alpha < one:
-                    behind = back[x, n] if carried else clean[r, c, n] if inside else own_row[at, n]
+                    if carried:
+                        behind = back[x, n] + (one - back[x, 3]) * bare[y0 + y - floor, at, n]
+                    else:
+                        behind = clean[r, c, n] if inside else own_row[at, n]
                     value += (one - alpha) * behind
                 if changed < one and np.isfinite(own_row[at, n]):
                     value = own_row[at, n] + changed * (value - own_row[at, n])
@@ -261,7 +267,7 @@ def _head(
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _body(y: int, low: int, high: int, x0: int, y0: int, body: Float, under: Float) -> tuple[Float, Float]:
-    """What comes to a row (w, 4) from behind the head, and how much it has changed (w,)."""
+    """What of the body comes to a row (w, 4), and how much (w,) changes as it comes or goes."""
     width = body.shape[1]
     at_x, at_y = np.empty(width, np.float32), np.empty(width, np.float32)
     going, out = np.zeros(width, np.float32), np.empty((width, 4), np.float32)
@@ -269,6 +275,9 @@ def _body(y: int, low: int, high: int, x0: int, y0: int, body: Float, under: Flo
         going[x] = _share(body[y, x, 0], body[y, x, 1], np.float32(0))
         at_x[x], at_y[x] = np.float32(x0 + x) + body[y, x, 0], np.float32(y0 + y) + body[y, x, 1]
     sample(under, at_x, at_y, going, low, high, EVERYWHERE, out)
+    for x in range(low, high):
+        if going[x] > 0 and out[x, 3] <= 0 and under[y0 + y, x0 + x, 3] <= 0:
+            going[x] = 0
     return out, going
 
 

@@ -32,6 +32,7 @@ FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for su
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
 STRANDS = 4.0  # times as wide is its outer half, for hair
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
+UNEVEN = 3.0  # so many times the variance of colors that are no mixture, they tell that much less
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
 DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
 LEAST_FRONT = 0.004  # of that area must be hidden
@@ -41,6 +42,7 @@ BODY = 1.2  # of that way: from here on down are clothes
 SCRAP = 7  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
+TRACE_LEAST = 0.35  # of that most, where alpha is next to nothing
 NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
 BESIDE = 3  # so many empty pixels about a cutout, where its box has them
@@ -154,7 +156,7 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen, grain_px = ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0)
-    filled = fill.textured(own, seen, grain_px, _body(points_px, box))
+    filled = fill.textured(own, seen, grain_px, _body(points_px, box), lines=True)
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge
     there = hole if hidden is None else hole | (hidden > 0)
@@ -190,7 +192,7 @@ def _apart(
     from the fill is the background itself.
     """
     color = np.where(hole, own - (1 - alpha) * clean, 0)
-    most = TRACE_MOST * np.maximum(np.abs(own), np.abs(clean))
+    most = TRACE_MOST * np.clip(alpha / THIN, TRACE_LEAST, 1) * np.maximum(np.abs(own), np.abs(clean))
     near = np.clip(color, -most, alpha * np.abs(own) + most)
     color = np.where(thin, near, color)
     clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
@@ -263,7 +265,7 @@ def _box(crop: Crop, points_px: Float, shape: tuple[int, ...]) -> Box:
 
 
 def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
-    """The network's alpha (h, w) of the head; beyond its crop, the value at the crop's border.
+    """The network's alpha (h, w) of the head; beyond its crop, the value at its border, but nothing below.
 
     A hat is found as an occluder; what lies above the brows goes with the head. Hair hangs from the head.
     """
@@ -290,6 +292,7 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
     for n, k in enumerate((1, 0)):
         np.add(inverse[k, 0] * cells * px, inverse[k, 1] * cells * py - 0.5, out=at[n])
     found = ndimage.map_coordinates(head, at, np.float32, order=1, mode="nearest")
+    found *= np.clip(cells - 0.5 - at[0], 0, 1)
     return np.clip(found, 0, 1, out=found)
 
 
@@ -317,13 +320,20 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, strands: 
     back = outward > strands * edge_px
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
+    grain_px = max(edge_px * TEXTURE / EDGE, 2.0)
     front, behind = fill.smooth(picture, head), fill.smooth(picture, back)
+    behind = fill.lined(picture, back, grain_px, behind)
     apart = np.subtract(front, behind, out=front)
     contrast = np.einsum("yxn,yxn->yx", apart, apart)
-    told = np.einsum("yxn,yxn->yx", np.subtract(picture, behind, out=behind), apart)
+    spread = fill.smooth((picture**2).sum(axis=2, keepdims=True), back)[..., 0]
+    spread -= np.einsum("yxn,yxn->yx", behind, behind)
+    off = np.subtract(picture, behind, out=behind)
+    told = np.einsum("yxn,yxn->yx", off, apart)
+    aside = np.einsum("yxn,yxn->yx", off, off) - told**2 / np.maximum(contrast, 1e-6)
+    unsure = PRIOR + UNEVEN * np.maximum(spread, 0) + UNEVEN * aside
     # where nothing else tells, the edge is as wide as the band
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
-    alpha = np.clip((told + PRIOR * prior) / (contrast + PRIOR), 0, 1)
+    alpha = np.clip((told + unsure * prior) / (contrast + unsure), 0, 1)
     alpha = np.clip((alpha - 0.1) / 0.8, 0, 1)
     return np.where(head, 1, np.where(back, 0, alpha)).astype(np.float32)
 

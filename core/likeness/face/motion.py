@@ -10,6 +10,7 @@ from likeness.face import warp
 from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.person import (
     Person,
+    body_travel,
     outline_points,
     to_camera,
     to_pixels,
@@ -25,8 +26,8 @@ Int = NDArray[np.int32]
 FACE_REACH = 0.12  # how far, in face widths, the surroundings follow an expression
 HAIR_REACH = 3.0  # the same when the head turns
 HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and ends to be held by the body
-SHOULDERS = (-0.15, 0.35)  # below the chin, in its distance from the brows: there the body begins to follow
-BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there it ceases
+BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there the body ceases to follow
+AT_BORDER = 0.35  # of the way to the picture's border, at most, the body is drawn from: beyond is nothing
 BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 CARRIED_BLINK = 0.3  # a lid that closes farther does not carry the plate's pixels: see `lids`
 STILL_PX = 0.05  # a vertex that moves less does not
@@ -185,25 +186,28 @@ def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: in
 def body_shift(
     rig: Rig, taken: Taken, target: Fit, lens: Lens, box: tuple[int, int, int, int]
 ) -> Float | None:
-    """The displacement (h, w, 2) of neck and shoulders that go with a traveling head; None if it stays."""
+    """The displacement (h, w, 2) to the plate of a body that goes with a traveling head; None if it stays."""
     if not _travels(target, taken.fit):
         return None
-    pivots = np.stack([fit.rotation @ PIVOT + fit.translation for fit in (taken.fit, target)])
-    before, after = to_pixels(pivots.astype(np.float32), lens)[:, :2]
-    points = taken.pixels[rig.person.vertex_count :, :2] + (after - before)
+    pivot = taken.fit.rotation @ PIVOT + taken.fit.translation
+    pivots = np.stack([pivot, pivot + body_travel(target, taken.fit)])
+    before, after = to_pixels(pivots.astype(np.float32), lens)
+    points = taken.pixels[rig.person.vertex_count :, :2] + (after - before)[:2]
     brow, chin = points[17:27].mean(axis=0), points[8]
     down = (chin - brow) / max(float(np.linalg.norm(chin - brow)), 1.0)
     x0, y0, width, height = box
-    x = np.arange(width, dtype=np.float32) + 0.5 + x0 - chin[0]
-    y = np.arange(height, dtype=np.float32)[:, None] + 0.5 + y0 - chin[1]
-    tall = float((chin - brow) @ down)
-    below = (x * down[0] + y * down[1]) / tall
-    aside = np.abs(x * down[1] - y * down[0]) / face_width(points)
-    share = np.clip((below - SHOULDERS[0]) / (SHOULDERS[1] - SHOULDERS[0]), 0, 1)
-    share = share * np.clip((BESIDE[1] - aside) / (BESIDE[1] - BESIDE[0]), 0, 1)
+    x = np.arange(width, dtype=np.float32) + 0.5 + x0
+    y = np.arange(height, dtype=np.float32)[:, None] + 0.5 + y0
+    aside = np.abs((x - chin[0]) * down[1] - (y - chin[1]) * down[0]) / face_width(points)
+    share = np.clip((BESIDE[1] - aside) / (BESIDE[1] - BESIDE[0]), 0, 1)
     down_ramp, across_ramp = _ramp(box, taken.plate.shape)
     share = share * share * (3 - 2 * share) * np.minimum(down_ramp[:, None], across_ramp)
-    return (share[..., None] * (before - after)).astype(np.float32)
+    nearer = after[2] / before[2]
+    out = np.empty((height, width, 2), np.float32)
+    for k, (at, size) in enumerate(((x, taken.plate.shape[1]), (y, taken.plate.shape[0]))):
+        way = share * (before[k] + nearer * (at - after[k]) - at)
+        out[..., k] = np.clip(way, -at * AT_BORDER, (size - at) * AT_BORDER)
+    return out
 
 
 def _ramp(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[Float, Float]:

@@ -18,6 +18,7 @@ Int = NDArray[np.int32]
 
 NECK_STILL_CM, NECK_FREE_CM = -14.0, -7.5  # heights between which the neck takes up the head's turn
 NEIGHBORS = 6
+CRANE_CM = 2.0  # of a head's travel the neck takes up half of so much by itself
 LASH_CM = 0.07
 LID_REACH, LID_SLIDE = 0.85, 0.2  # of the distance from lid to brow
 LID_WIDTH_CM = 0.5  # around a lid's margin, how far its bias is its own
@@ -207,9 +208,16 @@ def travel(fit: Fit, still: Fit) -> Array:
     return out
 
 
+def body_travel(fit: Fit, still: Fit) -> Array:
+    """How far (3,) neck and shoulders go with the head, cm: hardly while it only cranes, then as far."""
+    way = travel(fit, still)
+    fourth = float(way @ way) ** 2
+    return way * (fourth / (fourth + CRANE_CM**4))
+
+
 def to_camera(person: Person, vertices: Float, fit: Fit, still: Fit) -> Float:
     """Posed vertices (N, 3) in camera space (cm); the neck's foot goes with the pivot, and does not turn."""
-    foot = still.translation + travel(fit, still)
+    foot = still.translation + body_travel(fit, still)
     turned, held = (
         np.c_[rotation, place].astype(np.float32)
         for rotation, place in ((fit.rotation, fit.translation), (still.rotation, foot))

@@ -134,7 +134,8 @@ def _lay_head(
     local = moved.pixels - np.array([x0, y0, 0], np.float32)
     more = _carried(rig, moved, relief, layers)
     field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more)
-    body = body_shift(rig, taken, moved.target, lens, box)
+    shifted = body_shift(rig, taken, moved.target, lens, box)
+    body = None if shifted is None else (taken.body, shifted)
     bends, data = folds.NO_FOLDS, data_layers.NO_DATA
     if relief is not None:
         bends = folds.lit(relief, moved.normals, taken.held, moved.target.rotation, taken.light, RELIGHT)

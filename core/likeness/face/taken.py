@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face import eyes, glasses, grain, lips, mouth, warp
+from likeness.face.body import Body, cut_body
 from likeness.face.cutout import Cutout, cut, hair_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
 from likeness.face.glasses import Glasses
@@ -67,6 +68,11 @@ class Taken:
     def lids(self) -> tuple[Lid | None, Lid | None]:
         """Both eyes' lids as they are when closed; made when they are first needed."""
         return self._lid(0), self._lid(1)
+
+    @cached_property
+    def body(self) -> Body:
+        """Neck and shoulders and what is behind them; made when a head first travels."""
+        return cut_body(self.plate, self.cutout, self.pixels[-dense.COUNT :, :2])
 
     def _lid(self, side: int) -> Lid | None:
         eye = self.eyes[side]

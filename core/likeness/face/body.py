@@ -1,0 +1,153 @@
+"""Cuts neck and shoulders out of the plate, so that they follow a traveling head before a still background.
+
+What lies under the chin is body, what lies beside the head is not; between the two, colors decide: a label
+spreads over what looks alike and stops at edges (Grady, "Random walks for image segmentation", 2006).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from likeness.face import fill
+from likeness.face.cutout import TRACE, Cutout
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# Down from the chin, in its distance from the brows: no body is above the first, all is body below the second
+# and no farther aside than the third, in face widths.
+ABOVE, BELOW, ASIDE = -0.4, 0.35, 0.4
+NEAR = 1.6  # face widths: as far aside of the chin lies the background that is compared with the body
+SHOULDER, SLOPE, VAGUE = (
+    0.05,
+    0.2,
+    0.2,
+)  # shoulders begin below the chin, fall by so much a width, more or less
+LIKELY = 0.75  # what is so likely body by its place, or not, tells its color
+CELLS = 32  # of the grid in which labels spread, a face is as wide
+ROUNDS, SWEEPS, RELAXATION = 3, 40, 1.6
+ALIKE = 0.05  # difference of colors (cube roots) over which a label hardly spreads
+OWN = 0.15  # how much a place's own color tells, against each of its four sides
+BINS = 20  # of each channel, in which colors are counted
+UNSURE = 0.02  # of what is usual: colors that are seen as seldom tell nothing
+GRAIN = 0.012  # of the face's width: finer is texture
+HALO = 0.03  # of it: so far about the body the background is not trusted to be without
+
+
+@dataclass(frozen=True)
+class Body:
+    """The plate's rows from `top` on, without the head.
+
+    `layer` (h, w, 4): neck and shoulders alone, premultiplied, and their alpha. `bare` (h, w, 3): what is
+    behind, filled where they are.
+    """
+
+    top: int
+    layer: Float
+    bare: Float
+
+
+def cut_body(plate: Float, cutout: Cutout, points_px: Float) -> Body:
+    """Cut out the body of the head whose dense points lie at `points_px` (450, 2) of `plate` (H, W, 3)."""
+    brow, chin = points_px[17:27].mean(axis=0), points_px[8]
+    wide = max(float(np.linalg.norm(points_px[0] - points_px[16])), 4.0)
+    first, top = (
+        int(np.clip(y, 0, plate.shape[0] - 4)) for y in (brow[1], chin[1] + ABOVE * (chin - brow)[1])
+    )
+    clean, head = plate[first:, :, :3].copy(), np.zeros((plate.shape[0] - first, plate.shape[1]), np.float32)
+    (x, y), skip = cutout.origin, max(first - cutout.origin[1], 0)
+    there = (slice(max(y - first, 0), None), slice(x, x + cutout.clean.shape[1]))
+    clean[there][: len(cutout.clean) - skip] = cutout.clean[skip:]
+    head[there][: len(cutout.clean) - skip] = cutout.layer[skip:, :, 3]
+    clean = np.nan_to_num(clean, posinf=0.0, neginf=0.0)
+    alpha = _alpha(np.cbrt(clean), head, chin - [0, first], chin - brow, wide)[top - first :]
+    clean = clean[top - first :]
+    known = ~ndimage.binary_dilation(alpha > 0.02, iterations=max(1, round(HALO * wide)))
+    alpha = np.where(known, 0, np.maximum(alpha, TRACE))
+    bare = fill.textured(clean, known, max(GRAIN * wide, 2.0), lines=True)
+    return Body(top, np.dstack([clean * alpha[..., None], alpha]).astype(np.float32), bare)
+
+
+def _alpha(shown: Float, head: Float, chin: Float, way: Float, wide: float) -> Float:
+    """How much (h, w) of a picture, `shown` as the eye sees it (h, w, 3), is body.
+
+    `head` (h, w) was there and is filled. `way` leads from the brows to the `chin`; `wide` is the face.
+    """
+    cell = max(1, round(wide / CELLS))
+    rows, columns = (max(n // cell, 1) for n in head.shape)
+    small, filled = (
+        part[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell, -1).mean(axis=(1, 3))
+        for part in (shown, head)
+    )
+    x, y = (np.arange(columns) + 0.5) * cell - chin[0], (np.arange(rows)[:, None] + 0.5) * cell - chin[1]
+    tall = max(float(np.linalg.norm(way)), 1.0)
+    below, aside = (x * way[0] + y * way[1]) / tall**2, np.abs(x * way[1] - y * way[0]) / tall / wide
+    middle = aside < ASIDE
+    deepest = float(below.max(where=middle, initial=0))
+    back, body = below < ABOVE, middle & (below > min(BELOW, 0.6 * deepest))
+    own = filled[..., 0] < 0.1
+    guess = 1 / (1 + np.exp((SHOULDER + SLOPE * aside - below) / VAGUE))
+    near = own & (aside < NEAR)
+    label = np.where(body, 1, np.where(back, 0, guess)).astype(np.float32)
+    for _ in range(ROUNDS):
+        back_color, body_color = (
+            _shares(small, near & seeds) for seeds in (label < 1 - LIKELY, label > LIKELY)
+        )
+        told = guess * (body_color + UNSURE) / (body_color + back_color + 2 * UNSURE)
+        label[~(body | back)] = guess[~(body | back)]
+        told /= told + (1 - guess) * (back_color + UNSURE) / (body_color + back_color + 2 * UNSURE)
+        _spread(label, back | body, small.astype(np.float32), told.astype(np.float32))
+    at = [(np.arange(n, dtype=np.float32) + 0.5) / cell - 0.5 for n in head.shape]
+    out = ndimage.map_coordinates(label, np.stack(np.meshgrid(*at, indexing="ij")), order=1, mode="nearest")
+    return np.clip(4 * (out - 0.5) + 0.5, 0, 1).astype(np.float32)
+
+
+def _shares(picture: Float, seeds: Mask) -> Float:
+    """How usual (h, w) a picture's colors are among its `seeds` (h, w): 1 there on average."""
+    bins = tuple(np.clip(np.moveaxis(picture, 2, 0) * BINS, 0, BINS - 1).astype(int))
+    count = np.zeros((BINS,) * 3, np.float32)
+    np.add.at(count, tuple(each[seeds] for each in bins), 1)
+    count = ndimage.gaussian_filter(count, 1.0)
+    return count[bins] / max(float(count[bins][seeds].mean()) if seeds.any() else 1.0, 1e-6)
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(label: Float, known: Mask, color: Float, guess: Float) -> None:
+    """Make every label (h, w) that is not known the mean of its guess and of those beside it, in place.
+
+    Of these, most of those that look alike.
+    """
+    height, width = label.shape
+    weight = np.zeros((2, height, width), np.float32)
+    for y in range(height):
+        for x in range(width):
+            for k, (r, c) in enumerate(((y + 1, x), (y, x + 1))):
+                if r < height and c < width:
+                    squared = np.float32(0)
+                    for n in range(3):
+                        squared += (color[r, c, n] - color[y, x, n]) ** 2
+                    weight[k, y, x] = np.exp(-squared / np.float32(2 * ALIKE * ALIKE)) + np.float32(1e-4)
+    for _ in range(SWEEPS):
+        for y in range(height):
+            for x in range(width):
+                if known[y, x]:
+                    continue
+                total, value = np.float32(OWN), np.float32(OWN) * guess[y, x]
+                if y > 0:
+                    total += weight[0, y - 1, x]
+                    value += weight[0, y - 1, x] * label[y - 1, x]
+                if y + 1 < height:
+                    total += weight[0, y, x]
+                    value += weight[0, y, x] * label[y + 1, x]
+                if x > 0:
+                    total += weight[1, y, x - 1]
+                    value += weight[1, y, x - 1] * label[y, x - 1]
+                if x + 1 < width:
+                    total += weight[1, y, x]
+                    value += weight[1, y, x] * label[y, x + 1]
+                label[y, x] += RELAXATION * (value / total - label[y, x])
