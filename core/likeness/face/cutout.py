@@ -32,7 +32,6 @@ FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for su
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
 STRANDS = 4.0  # times as wide is its outer half, for hair
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
-UNEVEN = 3.0  # so many times the variance of colors that are no mixture, they tell that much less
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
 DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
 LEAST_FRONT = 0.004  # of that area must be hidden
@@ -320,20 +319,13 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, strands: 
     back = outward > strands * edge_px
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
-    grain_px = max(edge_px * TEXTURE / EDGE, 2.0)
     front, behind = fill.smooth(picture, head), fill.smooth(picture, back)
-    behind = fill.lined(picture, back, grain_px, behind)
     apart = np.subtract(front, behind, out=front)
     contrast = np.einsum("yxn,yxn->yx", apart, apart)
-    spread = fill.smooth((picture**2).sum(axis=2, keepdims=True), back)[..., 0]
-    spread -= np.einsum("yxn,yxn->yx", behind, behind)
-    off = np.subtract(picture, behind, out=behind)
-    told = np.einsum("yxn,yxn->yx", off, apart)
-    aside = np.einsum("yxn,yxn->yx", off, off) - told**2 / np.maximum(contrast, 1e-6)
-    unsure = PRIOR + UNEVEN * np.maximum(spread, 0) + UNEVEN * aside
+    told = np.einsum("yxn,yxn->yx", np.subtract(picture, behind, out=behind), apart)
     # where nothing else tells, the edge is as wide as the band
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
-    alpha = np.clip((told + unsure * prior) / (contrast + unsure), 0, 1)
+    alpha = np.clip((told + PRIOR * prior) / (contrast + PRIOR), 0, 1)
     alpha = np.clip((alpha - 0.1) / 0.8, 0, 1)
     return np.where(head, 1, np.where(back, 0, alpha)).astype(np.float32)
 

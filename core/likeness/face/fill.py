@@ -131,7 +131,7 @@ def textured(
     return out
 
 
-def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> Float:
+def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> None:
     """Let the lines of a soft `picture` (H, W, C) go on in `tone`, in place, where it is not `known` (H, W).
 
     They fade deep in the hole. From its border inward every place takes the mean of what is known about it,
@@ -150,7 +150,6 @@ def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> Float:
         tone[..., k] += ndimage.affine_transform(
             flown[..., k], [1 / cell] * 2, output_shape=known.shape, order=1, mode="nearest"
         )
-    return tone
 
 
 def _lines(picture: Float, known: Mask) -> tuple[Float, Float]:
