@@ -16,6 +16,7 @@ from scipy import ndimage
 from likeness.face.warp import polygon
 from likeness.head import points as dense
 from likeness.media.look import Look
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -29,6 +30,10 @@ LEAST = 12  # pixels that an open eye shows
 DISK = 1.0  # of the found iris's radius: a smaller one would shun the lids, a larger one seek them
 NOISE = 0.01  # standard deviation of the eye's own noise, of full range
 IRISES = {"left": dense.IRIS_LEFT, "right": dense.IRIS_RIGHT}
+LIDS = {
+    side: np.concatenate([dense.GROUPS[f"lid_{side}_upper"], dense.GROUPS[f"lid_{side}_lower"][::-1][1:-1]])
+    for side in IRISES
+}
 
 
 def moved_irises(look: Look, xy: Array, sigma_px: Array, visible: Array) -> Array:
@@ -64,16 +69,16 @@ def _points_of(iris: int) -> slice:
 
 def _look(look: Look, xy: Array, side: str, iris: int) -> tuple[Array, Array, float]:
     """An eye's square (2, 3), the log likelihood of every step of its iris, and a pixel's size."""
-    upper, lower = (dense.GROUPS[f"lid_{side}_{edge}"] for edge in ("upper", "lower"))
+    upper = dense.GROUPS[f"lid_{side}_upper"]
     along = xy[upper[-1]] - xy[upper[0]]
     along = along if along[0] > 0 else -along
     turn = np.array([[along[0], -along[1]], [along[1], along[0]]]) / (EYE * SIZE)
     middle = (xy[upper[-1]] + xy[upper[0]]) / 2
-    matrix = np.c_[turn, middle - turn @ [SIZE / 2, SIZE / 2]]
+    matrix = np.concatenate([turn, (middle - turn.sum(axis=1) * SIZE / 2)[:, None]], axis=1)
     scale = max(float(np.hypot(*turn[:, 0])), 1e-6)
     outline, disk = (
         ((xy[ids] - middle) @ turn / scale**2 + SIZE / 2).astype(np.float32)
-        for ids in (np.r_[upper, lower[::-1][1:-1]], _points_of(iris))
+        for ids in (LIDS[side], _points_of(iris))
     )
     center = disk.mean(axis=0)
     radius = DISK * float(np.hypot(*(disk[1:] - center).T).mean())
@@ -81,13 +86,14 @@ def _look(look: Look, xy: Array, side: str, iris: int) -> tuple[Array, Array, fl
     open_ = ndimage.binary_erosion(open_, iterations=EDGE)
     evidence = np.zeros((len(STEPS), len(STEPS)))
     if open_.sum() >= LEAST:
-        gray = look.crop(matrix, SIZE).mean(axis=0)
+        red, green, blue = look.crop(matrix, SIZE)
+        gray = (red + green + blue) / 3
         share = _explained(gray, open_, float(center[0]), float(center[1]), radius, STEPS, NOISE)
         evidence = -0.5 * open_.sum() * min(scale**2, 1.0) * np.log(1 - share)
     return matrix, evidence, scale
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _explained(
     gray: Float,
     open_: NDArray[np.bool_],
@@ -107,13 +113,17 @@ def _explained(
                 mean += gray[row, column]
     mean /= count
     variance = noise * noise * count
+    seen, darker = np.zeros(size * size, np.float32), np.zeros(size * size, np.float32)
     for row in range(size):
         for column in range(size):
             if open_[row, column]:
-                variance += (gray[row, column] - mean) ** 2
+                below = mean - gray[row, column]
+                variance += below * below
+                seen[row * size + column] = 1
+                darker[row * size + column] = np.float32(below)
     left, top = int(x - radius - 1), int(y - radius - 1)
     wide = int(2 * radius) + 4
-    disk = np.zeros((wide, wide))
+    disk = np.zeros((wide, wide), np.float32)
     for row in range(wide):
         for column in range(wide):
             off = np.sqrt((left + column + 0.5 - x) ** 2 + (top + row + 0.5 - y) ** 2)
@@ -121,13 +131,15 @@ def _explained(
     out = np.zeros((len(steps), len(steps)))
     for i, down in enumerate(steps):
         for j, across in enumerate(steps):
-            inside, dark = 0.0, 0.0
+            inside, dark = np.float32(0), np.float32(0)
+            first, end = max(0, -left - across), min(wide, size - left - across)
             for row in range(max(0, -top - down), min(wide, size - top - down)):
-                for column in range(max(0, -left - across), min(wide, size - left - across)):
-                    if open_[top + down + row, left + across + column]:
-                        share = disk[row, column]
-                        inside += share
-                        dark += share * (mean - gray[top + down + row, left + across + column])
+                share, at = disk[row], (top + down + row) * size + left + across
+                # unsigned, or numba asks of each whether it counts from the end
+                for column in range(np.uint64(first), np.uint64(max(first, end))):
+                    place = np.uint64(at) + column
+                    inside += share[column] * seen[place]
+                    dark += share[column] * darker[place]
             beside = count - inside
             if inside > 2 and beside > 2 and dark > 0:
                 explained = dark * dark * (1 / inside + 1 / beside) / variance

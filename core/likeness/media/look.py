@@ -7,7 +7,9 @@ Models see `color.display_view`. To make all of it takes longer than to find a f
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -53,19 +55,27 @@ class Look(ABC):
 
         Where the crop shrinks, pixels are averaged; outside the frame is black.
         """
-        cell = max(1, round(float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))))
-        corners = (matrix @ [[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]])[::-1]
-        last = np.array([-(-n // cell) - 1 for n in self.shape])
-        first = np.clip(np.floor(corners.min(axis=1) / cell).astype(int) - 1, 0, last)
-        end = np.clip(np.ceil(corners.max(axis=1) / cell).astype(int) + 1, first, last) + 1
-        cells = self.cells((int(first[0]), int(first[1])), (int(end[0]), int(end[1])), cell)
+        # Plain numbers: arrays of four took longer than all else of a small crop.
+        lines = matrix[::-1].tolist()  # of y and of x
+        (c, d, _), (a, b, _) = lines
+        cell = max(1, round(abs(a * d - b * c) ** 0.5))
+        ends = [_reach(line, size) for line in lines]
+        last = [-(-n // cell) - 1 for n in self.shape]
+        first = [_within(floor(low / cell) - 1, 0, n) for (low, _), n in zip(ends, last, strict=True)]
+        end = [
+            _within(ceil(high / cell) + 1, at, n) + 1
+            for (_, high), at, n in zip(ends, first, last, strict=True)
+        ]
+        cells = self.cells((first[0], first[1]), (end[0], end[1]), cell)
         if min(cells.shape[:2]) < 2:
             cells = np.pad(cells, ((0, 1), (0, 1), (0, 0)), mode="edge")
-        inner = matrix / cell
-        inner[:, 2] += inner[:, :2] @ [0.5, 0.5] - 0.5 - first[::-1]
+        inner = [
+            [a / cell, b / cell, (start + 0.5 * (a + b)) / cell - 0.5 - at]
+            for (a, b, start), at in zip(lines[::-1], first[::-1], strict=True)
+        ]
         out = np.empty((3, size, size), np.float32)
-        _interpolate(cells, inner.astype(np.float32), out)
-        if (corners < 0).any() or (corners > np.array(self.shape)[:, None]).any():
+        _interpolate(cells, np.array(inner, np.float32), out)
+        if any(low < 0 or high > n for (low, high), n in zip(ends, self.shape, strict=True)):
             axis = np.arange(size) + 0.5
             x, y = (m[0] * axis[None, :] + m[1] * axis[:, None] + m[2] for m in matrix)
             out *= (x >= 0) & (y >= 0) & (x <= self.shape[1]) & (y <= self.shape[0])
@@ -195,6 +205,17 @@ class Turned(Look):
     def gray(self, rows: int, columns: int) -> Pixels:
         size = (columns, rows) if self.turns % 2 else (rows, columns)
         return np.rot90(self.look.gray(*size), self.turns)
+
+
+def _reach(line: Sequence[float], size: int) -> tuple[float, float]:
+    """The least and the greatest of an affine `line` (3,) over a square of that side."""
+    a, b, start = line
+    corners = (start, start + a * size, start + b * size, start + (a + b) * size)
+    return min(corners), max(corners)
+
+
+def _within(n: int, low: int, high: int) -> int:
+    return min(max(n, low), high)
 
 
 def as_look(picture: Look | Pixels | Codes) -> Look:
