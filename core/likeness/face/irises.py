@@ -143,5 +143,5 @@ def _explained(
             beside = count - inside
             if inside > 2 and beside > 2 and dark > 0:
                 explained = dark * dark * (1 / inside + 1 / beside) / variance
-                out[i, j] = min(explained, 0.95)
+                out[i, j] = min(float(explained), 0.95)
     return out
