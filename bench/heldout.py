@@ -16,6 +16,7 @@ from bench.table import Row
 from likeness.face.detect import detect
 from likeness.face.fit import Lens, conjugate, fit_still, rotation_vector
 from likeness.face.landmarks import INNER, Points, crop_from_points, find_points
+from likeness.face.track import STILL_LOOKS
 from likeness.head import points as dense
 from likeness.head.model import load_head
 from likeness.training.dataset import Dataset, open_dataset
@@ -48,7 +49,8 @@ def rows(pictures: Dataset) -> list[Row]:
     count = min(COUNT, pictures.count)
     truth = {name: np.asarray(values[:count]) for name, values in pictures.labels.items()}
     views = [picture.astype(np.float32) / 255 for picture in pictures.images[:count]]
-    found = [find_points(v, crop_from_points(xy)) for v, xy in zip(views, truth["points_px"], strict=True)]
+    crops = [crop_from_points(xy) for xy in truth["points_px"]]
+    found = [find_points(v, crop, looks=STILL_LOOKS) for v, crop in zip(views, crops, strict=True)]
     return [*_points(found, truth), *_fits(found, truth), *_recall(views, truth)]
 
 

@@ -63,11 +63,12 @@ def scene(
     away = 60.0 * lens.focal_px / default_lens(*SIZE).focal_px
     fit = Fit(rotation, np.array([2.0, -1.0, away]), expression(**weights), gaze)
     local = head.points(identity, fit.expression, gaze)
-    xy = project(local @ rotation.T + fit.translation, lens) + rng.normal(
-        0, max(noise_px, 1e-9), (len(local), 2)
-    )
+    camera = local @ rotation.T + fit.translation
+    xy = project(camera, lens) + rng.normal(0, max(noise_px, 1e-9), (len(local), 2))
+    away = camera[:, 2] - camera[:68, 2].mean()
+    z = away * lens.focal_px / camera[:68, 2].mean()
     many = np.ones(len(local))
-    return Scene(lens, identity, fit, Points(xy, 0 * many, many * max(noise_px, 0.5), many, 1.0))
+    return Scene(lens, identity, fit, Points(xy, z, many * max(noise_px, 0.5), many, 1.0))
 
 
 class One:

@@ -12,6 +12,7 @@ def test_it_knows_every_mode_of_the_head_and_reports_a_part_of_it():
     assert report.gain.shape == (len(load_head().identity_basis),)
     assert (report.gain > 0.05).all() and (report.gain < 1.1).all()
     assert 0.3 < report.spread < 1.5
+    assert 0.7 < report.opening < 1.05
 
 
 def test_the_reported_head_differs_in_its_points_alone():

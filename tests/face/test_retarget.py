@@ -11,6 +11,7 @@ from likeness.effects.face.reanimate import REANIMATE
 from likeness.errors import BadRequest
 from likeness.face import retarget
 from likeness.face.fit import HEAD_TO_CAMERA, Fit, rotation_vector
+from likeness.face.report import load_report
 from likeness.head.model import Head
 from likeness.performance import ARKIT, make
 from tests.face.conftest import expression
@@ -114,6 +115,17 @@ def test_narrow_eyes_close_as_far_as_wide_ones(head: Head) -> None:
     squinting = retarget.lid_range(head, rest, np.tile(expression(eyeBlink=0.4), (20, 1)))
     assert (wide >= 1).all() and (squinting > 1.3 * wide).all()
     assert np.isfinite(squinting).all() and squinting.max() <= 1 / retarget.LEAST_LID
+
+
+def test_mouths_open_as_far_as_they_did_not_as_they_are_found() -> None:
+    found = np.stack([expression(), expression(jawOpen=0.5, mouthClose=0.2, mouthSmile=0.5)])
+    still = np.tile(np.eye(3), (2, 1, 1))
+    driver = retarget.from_fits(still, np.zeros((2, 3)), found, np.zeros((2, 2, 2)), 25.0)
+    weights = driver.performance.weights[1]
+    assert weights[JAW] == pytest.approx(0.5 / load_report().opening, abs=1e-6)
+    assert weights[JAW] / 0.5 == pytest.approx(weights[ARKIT.index("mouthClose")] / 0.2, abs=1e-5)
+    assert weights[SMILE] == pytest.approx(0.5)
+    assert np.array_equal(found[1], expression(jawOpen=0.5, mouthClose=0.2, mouthSmile=0.5))
 
 
 def test_a_resting_face_is_neutral_though_its_lids_hang(head: Head) -> None:

@@ -26,7 +26,8 @@ def seen_through(lens, identity, yaw):
     translation = np.array([1.0, 2.0, 70.0])
     points = (head.point_mean + np.tensordot(identity, head.point_identity, 1)) @ rotation.T + translation
     count = len(points)
-    found = Points(project(points, lens), np.zeros(count), np.full(count, 0.5), np.ones(count), presence=1.0)
+    z = (points[:, 2] - points[:68, 2].mean()) * lens.focal_px / points[:68, 2].mean()
+    found = Points(project(points, lens), z, np.full(count, 0.5), np.ones(count), presence=1.0)
     return found, Fit(rotation, translation, np.zeros(52), np.zeros((2, 2)))
 
 
@@ -37,6 +38,7 @@ def test_points_brought_to_another_lens_are_those_it_would_see():
     there, _ = seen_through(other, nobody, 0.3)
     moved = photos.brought(here, mine, other)
     assert np.abs(moved.xy - there.xy).max() < 1e-6
+    assert np.allclose(moved.z, there.z)
     assert np.allclose(moved.sigma_px, 0.5 * 1000 / 800)
 
 

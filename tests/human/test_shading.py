@@ -28,9 +28,10 @@ def posed(identity, yaw, sigma_px=12.0):
     rotation = rotation_matrix(np.array([0, yaw, 0])) @ np.diag([1.0, -1.0, -1.0])
     fit = Fit(rotation, np.array([1.0, 2.0, 70.0]), np.zeros(52), np.zeros((2, 2)))
     points = head.point_mean + np.tensordot(identity, head.point_identity, 1)
-    xy = project(points @ rotation.T + fit.translation, LENS)
-    count = len(xy)
-    return Points(xy, np.zeros(count), np.full(count, sigma_px), np.ones(count), presence=1.0), fit
+    camera = points @ rotation.T + fit.translation
+    xy, count = project(camera, LENS), len(camera)
+    z = (camera[:, 2] - camera[:68, 2].mean()) * LENS.focal_px / camera[:68, 2].mean()
+    return Points(xy, z, np.full(count, sigma_px), np.ones(count), presence=1.0), fit
 
 
 def shaded(identity, fit, gain=1.0):

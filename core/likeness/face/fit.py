@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from likeness.face.expected import expected_expression
 from likeness.face.landmarks import Points
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -32,34 +33,6 @@ SKIN = slice(0, dense.SKIN_COUNT)
 EYE_LIMIT_RAD = np.radians([40.0, 30.0])
 LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
 TURNED_IN_RAD, TURNED_IN_SHARE = np.radians(2.8), 0.25  # eyes converge; how much of what is found is believed
-_LOOKS = [
-    ARKIT.index(f"eyeLook{way}")
-    for way in ("OutLeft", "InLeft", "OutRight", "InRight", "UpLeft", "DownLeft", "UpRight", "DownRight")
-]
-
-# How far a weight may be expected from rest: rare shapes are given less freedom, so that common ones explain;
-# those of the mouth, of which the points tell most, are given more. Looks lie where the irises say.
-_FREEDOM = {
-    "jawForward": 0.15,
-    "jawLeft": 0.15,
-    "jawRight": 0.15,
-    "mouthLeft": 0.5,
-    "mouthRight": 0.5,
-    "cheekPuff": 0.15,
-    "noseSneerLeft": 0.25,
-    "noseSneerRight": 0.25,
-    "mouthShrugUpper": 0.5,
-    "mouthRollUpper": 0.6,
-    "mouthRollLower": 0.6,
-    "tongueOut": 0.01,
-    "mouthClose": 0.5,
-    "mouthPressLeft": 0.6,
-    "mouthPressRight": 0.6,
-}
-EXPRESSION_STD: Array = np.array(
-    [_FREEDOM.get(name, {"mouth": 1.0, "eyeLo": 0.3}.get(name[:5], 0.5)) for name in ARKIT]
-)
-
 
 CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement
 TOGETHER = 3.0  # root of how much better than either point is known what lies between two that err together
@@ -202,7 +175,6 @@ def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) ->
     fit = start
     weight = _weights(found)
     for _ in range(steps):
-        fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
         matrix, right = normal_equations(head, shot, found, fit, weight)
         fit = apply_step(fit, solve_bounded(matrix, right, fit.expression))
     fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
@@ -230,19 +202,10 @@ def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Ar
         error,
     )
     matrix, right = columns.T @ columns, columns.T @ error
-    prior = 1.0 / EXPRESSION_STD**2
-    matrix[range(POSE, size), range(POSE, size)] += prior
-    right[POSE:] += prior * (looking(fit.gaze) - fit.expression)
+    mean, std = expected_expression(head, found)
+    matrix[range(POSE, size), range(POSE, size)] += 1.0 / std**2
+    right[POSE:] += (mean - fit.expression) / std**2
     return matrix, right
-
-
-def looking(gaze: Array) -> Array:
-    """The weights (52,) of the shapes by which skin follows a gaze (2, 2) in radians; all others are 0."""
-    (left, up_left), (right, up_right) = gaze
-    yaw, pitch = np.array([left, -left, -right, right]), np.array([up_left, -up_left, up_right, -up_right])
-    out = np.zeros(len(ARKIT))
-    out[_LOOKS] = np.clip(np.r_[yaw / LOOK_YAW_RAD, pitch / LOOK_PITCH_RAD], 0, 1)
-    return out
 
 
 def conjugate(gaze: Array) -> Array:

@@ -2,8 +2,9 @@
 
 A network that is unsure shows faces nearer to the average one than they are, and it does so in every
 picture of a person alike: more pictures do not mend it. How much of each way in which people differ it
-reports (`gain`), and how far its points are off beside what it says itself (`spread`), is measured by
-`likeness.training.face_points_report` and kept in `models/face_points_report.json`.
+reports (`gain`), how far its points are off beside what it says itself (`spread`), and how much of a mouth's
+opening (`opening`), is measured by `likeness.training.face_points_report` and kept in
+`models/face_points_report.json`.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """`gain` (K,) of the head's identity modes, `spread` of the points' own `sigma_px`."""
+    """`gain` (K,) of the head's identity modes, `spread` of the points' own `sigma_px`, `opening` of the
+    mouth's."""
 
     gain: Array
     spread: float
+    opening: float
 
 
 @lru_cache(maxsize=1)
 def load_report() -> Report:
     """The measured report, loaded once."""
     data = json.loads((files("likeness.models") / "face_points_report.json").read_text("utf-8"))
-    return Report(np.array(data["gain"]), float(data["spread"]))
+    return Report(np.array(data["gain"]), float(data["spread"]), float(data["opening"]))
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from likeness.face.fit import (
     Fit,
     conjugate,
 )
+from likeness.face.report import load_report
 from likeness.head import points as dense
 from likeness.head.model import Head, load_head
 from likeness.performance import ARKIT, REGIONS, Performance, angles, make, rotations
@@ -31,6 +32,7 @@ LEAST_LID = 0.35  # of the average lid's way: eyes that seem narrower are not be
 _INDEX = {name: i for i, name in enumerate(ARKIT)}
 
 BLINKS = [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]
+OPENING = [_INDEX["jawOpen"], _INDEX["mouthClose"]]  # the second holds lips together on an open jaw
 # What a driver does beyond its neutral takes a plate beyond its rest: a little of the opposite shape.
 LEAST_WEIGHT, MOST_WEIGHT = np.full(len(ARKIT), -0.3), 1.2
 LEAST_WEIGHT[[_INDEX["jawOpen"], _INDEX["tongueOut"]]] = 0.0
@@ -49,9 +51,11 @@ def from_fits(
 ) -> Driver:
     """A driver from fitted frames: `rotation` (F, 3, 3), `translation` (F, 3), `expression` (F, 52),
     `gaze` (F, 2, 2) yaw and pitch with up positive. With `rest` (POINTS, 3), the person's points at rest,
-    blinks are told by how far these eyes can close from where their lids are mostly."""
+    blinks are told by how far these eyes can close from where their lids are mostly. Mouths open as far as
+    they did, not as far as they are found open."""
+    expression = expression.copy()
+    expression[:, OPENING] = np.clip(expression[:, OPENING] / load_report().opening, 0, 1)
     if rest is not None:
-        expression = expression.copy()
         scale = lid_range(load_head(), rest, expression)
         usual = np.median(expression[:, BLINKS], axis=0) * (len(expression) >= USUAL_FRAMES)
         expression[:, BLINKS] = np.clip((expression[:, BLINKS] - usual) * scale, 0, 1)

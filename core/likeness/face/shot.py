@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.linalg import solveh_banded
 
+from likeness.face.expected import expected_expression
 from likeness.face.fit import (
     DEFAULT_MM,
-    EXPRESSION_STD,
     EYE_LIMIT_RAD,
     Array,
     Fit,
@@ -108,7 +108,8 @@ def _lens_cost(head: Head, keys: list[Points], lens: Lens) -> float:
     shot, fits = fit_identity(head, keys, lens)
     cost = float((shot.identity**2).sum())
     for points, fit in zip(keys, fits, strict=True):
-        cost += misfit(head, shot, points, fit) + float(((fit.expression / EXPRESSION_STD) ** 2).sum())
+        mean, std = expected_expression(head, points)
+        cost += misfit(head, shot, points, fit) + float((((fit.expression - mean) / std) ** 2).sum())
     return cost
 
 

@@ -138,7 +138,10 @@ def brought(points: Points, lens: Lens, to: Lens) -> Points:
     """Points as another pinhole at the same place would see them."""
     scale = to.focal_px / lens.focal_px
     return replace(
-        points, xy=(points.xy - lens.center_px) * scale + to.center_px, sigma_px=points.sigma_px * scale
+        points,
+        xy=(points.xy - lens.center_px) * scale + to.center_px,
+        z=points.z * scale,
+        sigma_px=points.sigma_px * scale,
     )
 
 

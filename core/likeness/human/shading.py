@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from likeness.face import light as lights
+from likeness.face.expected import expected_expression
 from likeness.face.fit import (
-    EXPRESSION_STD,
     POSE,
     Fit,
     Lens,
@@ -294,8 +294,9 @@ def _step(photos: Sequence[Seen], identity: Array, fits: Sequence[Fit]) -> Array
         matrix[block[0][:-LIGHT], block[1][:, :-LIGHT]] += scaled.T @ columns
         right[mine[:-LIGHT]] += scaled.T @ error
         expression = mine[count + POSE : -LIGHT]
-        matrix[expression, expression] += 1 / EXPRESSION_STD**2
-        right[expression] -= fit.expression / EXPRESSION_STD**2
+        mean, std = expected_expression(head, photo.points)
+        matrix[expression, expression] += 1 / std**2
+        right[expression] += (mean - fit.expression) / std**2
         matrix[mine[-LIGHT:], mine[-LIGHT:]] += 1 / LIGHT_STD**2
         if photo.shade is None:
             continue

@@ -6,7 +6,7 @@ pictures of a rendered dataset (`likeness.training.dataset`; not the held-out on
 
 The error of every picture's visible points, in centimeters of the head and without what a change of pose
 explains, is set against the ways in which the person differs from the average (ridge regression toward one
-gain that all of them share).
+gain that all of them share). Of the mouths, how far they are found open is set against how far they are.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from likeness.training.facekit import load_facekit
 
 Array = NDArray[np.float64]
 SKIN = slice(0, dense.SKIN_COUNT)
+LIPS = [62, 66]  # the middles of the inner lips
 LEAST_CM = 0.02  # a point is not known better than that
 TOGETHER = 0.5  # of a mode's typical weight: how strongly the modes share one gain
 MODEL = Path(__file__).parents[1] / "models" / "face_points_report.json"
@@ -41,20 +42,25 @@ def people(data: Path, head: Head, identity: Array) -> Array:
     return np.asarray(identity @ turn.T)
 
 
-def measure(data: Path, pictures: Dataset, count: int) -> tuple[Array, float]:
-    """The gain (K,) of each identity mode and the spread of the points, from the first `count` pictures."""
+def measure(data: Path, pictures: Dataset, count: int) -> tuple[Array, float, float]:
+    """The gain (K,) of each identity mode, the spread of the points and the share of a mouth's opening that
+    is found, from the first `count` pictures."""
     head = load_head()
     truth = {name: np.asarray(values[:count], float) for name, values in pictures.labels.items()}
     identity = people(data, head, truth["identity"])
     basis = head.point_identity[:, SKIN].astype(float)
     matrix, right = np.zeros((len(basis), len(basis))), np.zeros(len(basis))
     squared, seen = 0.0, 0.0
+    openings = []
     for i, who in enumerate(identity):
         place = truth["points_cam"][i, SKIN]
         cm = place[:, 2] / truth["focal_px"][i]
         view = pictures.images[i].astype(np.float32) / 255
         found = find_points(view, crop_from_points(truth["points_px"][i]), looks=2, refine=1)
         error = (found.xy[SKIN] - truth["points_px"][i, SKIN]) * cm[:, None]
+        if truth["visible"][i, LIPS].all():
+            both = truth["points_px"][i, LIPS], found.xy[LIPS]
+            openings.append([np.linalg.norm(upper - lower) * cm[LIPS[0]] for upper, lower in both])
         visible = truth["visible"][i, SKIN]
         weight = np.repeat(np.sqrt(visible / ((found.sigma_px[SKIN] * cm) ** 2 + LEAST_CM**2)), 2)
         shown = who[:, None, None] * (basis @ truth["head_pose"][i, :2, :3].T)
@@ -66,7 +72,8 @@ def measure(data: Path, pictures: Dataset, count: int) -> tuple[Array, float]:
     common = right.sum() / matrix.sum()
     ridge = TOGETHER * float(np.median(np.diag(matrix))) * np.eye(len(basis))
     own = np.linalg.solve(matrix + ridge, right - matrix.sum(1) * common)
-    return 1 + common + own, float(np.sqrt(squared / seen))
+    (varied, shared), _ = np.cov(np.array(openings).T)
+    return 1 + common + own, float(np.sqrt(squared / seen)), float(shared / varied)
 
 
 def without_pose(columns: Array, place: Array, weight: Array) -> Array:
@@ -90,9 +97,10 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     pictures = open_dataset(given.pictures)
-    gain, spread = measure(given.data, pictures, min(given.count, pictures.count))
-    log.info("gain %.2f (%.2f to %.2f), spread %.2f", gain.mean(), gain.min(), gain.max(), spread)
-    table = {"gain": np.round(gain, 3).tolist(), "spread": round(spread, 3)}
+    gain, spread, opening = measure(given.data, pictures, min(given.count, pictures.count))
+    told = (gain.mean(), gain.min(), gain.max(), spread, opening)
+    log.info("gain %.2f (%.2f to %.2f), spread %.2f, opening %.2f", *told)
+    table = {"gain": np.round(gain, 3).tolist(), "spread": round(spread, 3), "opening": round(opening, 3)}
     MODEL.write_text(json.dumps(table) + "\n")
 
 

@@ -1,0 +1,49 @@
+"""What expression found points most likely show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.face.expected import expected_expression, off_average
+from likeness.face.fit import default_lens
+from likeness.head import points as dense
+from likeness.head.model import Head
+from likeness.performance import ARKIT
+from tests.face.conftest import scene
+
+NOBODY = np.zeros(100)
+FAR = default_lens(640, 480, focal_mm=2000.0)  # hardly any perspective
+
+
+def test_points_of_the_average_head_are_not_off_it_however_it_is_turned(head: Head) -> None:
+    for turn in ((0.0, 0.0, 0.0), (10.0, -40.0, 25.0)):
+        at = scene(head, turn_deg=turn, gaze_deg=(0.0, 0.0), identity=NOBODY, lens=FAR)
+        assert np.abs(off_average(head, at.points)[: dense.SKIN_COUNT]).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    "weights", [{"jawOpen": 0.6}, {"mouthSmile": 0.8}, {"eyeBlink": 1.0}, {"browOuterUp": 0.8}]
+)
+def test_what_is_plain_to_see_is_expected(head: Head, weights: dict[str, float]) -> None:
+    shown = scene(head, seed=4, turn_deg=(0.0, 15.0, 5.0), **weights)
+    calm = scene(head, seed=4, turn_deg=(0.0, 15.0, 5.0))
+    active = shown.fit.expression > 0
+    rise = (expected_expression(head, shown.points)[0] - expected_expression(head, calm.points)[0])[active]
+    assert (rise > 0.3 * shown.fit.expression[active]).all()
+
+
+def test_weights_are_possible_and_none_is_certain(head: Head) -> None:
+    mean, std = expected_expression(head, scene(head, seed=2, noise_px=8.0, jawOpen=1.0).points)
+    assert mean.shape == std.shape == (len(ARKIT),)
+    assert mean.min() >= 0 and mean.max() <= 1
+    assert std.min() > 0 and std.max() < 1
+
+
+def test_size_and_place_in_the_picture_do_not_matter(head: Head) -> None:
+    points = scene(head, seed=3, mouthSmile=0.5).points
+    before, _ = expected_expression(head, points)
+    points.xy[:] = points.xy * 3 + 500
+    points.z[:] *= 3
+    after, _ = expected_expression(head, points)
+    assert np.allclose(before, after)
