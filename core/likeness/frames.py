@@ -44,7 +44,7 @@ _FILES = frozenset(
     ]
 )
 _NAME_BYTES = 256
-HEAVY_BYTES = 256 << 20  # of one frame's layers: two such frames at once are too much at 4K
+HEAVY_BYTES = 128 << 20  # of one frame's layers: two such frames at once are too much at 4K
 _EXR_MAGIC = b"\x76\x2f\x31\x01"
 
 
