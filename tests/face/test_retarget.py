@@ -91,6 +91,11 @@ class TestStrength:
         after = retarget.target(plate(), None, 0, None, params(weights={"jawOpen": 0.3}))
         assert after.expression[JAW] == pytest.approx(0.3)
 
+    def test_sliders_go_on_where_the_plate_does_fully(self) -> None:
+        laughing = replace(plate(), expression=np.ones(len(ARKIT)))
+        after = retarget.target(laughing, None, 0, None, params(weights={"jawOpen": 0.3}))
+        assert after.expression[JAW] == retarget.MOST_WEIGHT
+
     def test_an_unknown_slider_is_named(self) -> None:
         with pytest.raises(BadRequest, match="jawOpne"):
             retarget.target(plate(), None, 0, None, params(weights={"jawOpne": 0.3}))

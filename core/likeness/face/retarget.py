@@ -138,12 +138,12 @@ def target(
     """The plate's fit under frame `frame` (an index) of the driver.
 
     With `neutral` (an index) the driver's change from that frame is added to the plate's own expression;
-    without it, the driver's expression replaces the plate's. Only in the first case weights may lie a little
-    outside 0 to 1.
+    without it, the driver's expression replaces the plate's; without a driver, sliders are added to it. Only
+    where something is added weights may lie a little outside 0 to 1: a plate may smile fully by itself.
     """
     extra = sliders(params["weights"])
     if driver is None:
-        return replace(plate, expression=np.clip(plate.expression + extra, 0, 1))
+        return replace(plate, expression=np.clip(plate.expression + extra, LEAST_WEIGHT, MOST_WEIGHT))
     gains = region_gains(params)
     weights = driver.performance.weights.astype(np.float64)
     head = driver.performance.head.astype(np.float64)
