@@ -27,7 +27,7 @@ SHOULDER, SLOPE, VAGUE = (
     0.05,
     0.2,
     0.2,
-)  # shoulders begin below the chin, fall by so much a width, more or less
+)  # they begin so far below the chin, fall so much a width, more or less
 LIKELY = 0.75  # what is so likely body by its place, or not, tells its color
 CELLS = 32  # of the grid in which labels spread, a face is as wide
 ROUNDS, SWEEPS, RELAXATION = 3, 40, 1.6

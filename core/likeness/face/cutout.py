@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face import fill
-from likeness.face.landmarks import Crop, crop_from_points
+from likeness.face.landmarks import Crop, crop_from_points, down_face
 from likeness.face.part import Spot, window
 from likeness.face.regions import REGIONS, Regions, segment
 from likeness.face.warp import border_ramp, polygon
@@ -146,16 +146,17 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     guess = _guess(regions, points_px, box) * (down[:, None] * across)
     alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size)
     own = plate[spot][..., :3]
+    grain_px = max(TEXTURE * wide.size, 2.0)
     hidden = _front(regions, shown, points_px, box)
     front = None
     if hidden is not None:
         before = np.where(hidden[..., None] > 0, own * hidden[..., None], 0)
         front = np.dstack([before, hidden]).astype(np.float32)
-        own = fill.textured(own, (hidden <= 0) & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0))
+        own = fill.textured(own, (hidden <= 0) & np.isfinite(own).all(axis=2), grain_px)
     hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
-    seen, grain_px = ~hole & np.isfinite(own).all(axis=2), max(TEXTURE * wide.size, 2.0)
-    filled = fill.textured(own, seen, grain_px, _body(points_px, box), lines=True)
+    seen = ~hole & np.isfinite(own).all(axis=2)
+    filled = fill.textured(own, seen, grain_px, _clothes(points_px, box), lines=True)
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge
     there = hole if hidden is None else hole | (hidden > 0)
@@ -198,20 +199,11 @@ def _apart(
     return color.astype(np.float32), clean.astype(np.float32)
 
 
-def _body(points_px: Float, box: Box) -> NDArray[np.bool_]:
+def _clothes(points_px: Float, box: Box) -> NDArray[np.bool_]:
     """Where (h, w) shoulders and clothes are, not the background behind the head."""
     x0, y0, width, height = box
-    out: NDArray[np.bool_] = (
-        _down(points_px, x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5) > BODY
-    )
-    return out
-
-
-def _down(points_px: Float, x: Float, y: Float) -> Float:
-    """How far down the face places (x, y) are: 0 at the brows, 1 at the chin."""
-    brows = points_px[17:27].mean(axis=0)
-    way = points_px[8] - brows
-    out: Float = ((x - brows[0]) * way[0] + (y - brows[1]) * way[1]) / max(float(way @ way), 1.0)
+    x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
+    out: NDArray[np.bool_] = down_face(points_px, x, y) > BODY
     return out
 
 
@@ -277,7 +269,7 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
     tall = max(float(np.linalg.norm(chin - brows)), 1.0)
     hat = (y < brows[1]) & (np.hypot((x - brows[0]) / HAT[0], (y - brows[1]) / HAT[1]) < tall)
     head = regions.alpha[..., HEAD].sum(axis=2) + hat * regions.alpha[..., OCCLUDER]
-    down = _down(points_px, x, y)
+    down = down_face(points_px, x, y)
     head = head - _loose(regions.alpha[..., HAIR], down)
     head = np.where(down > BODY, ndimage.grey_opening(head, SCRAP), head)
     labels, _ = ndimage.label(head > 0.4)

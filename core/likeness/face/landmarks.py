@@ -88,6 +88,14 @@ def upright(eyes: Array, mouth: Array) -> float:
     return float(np.arctan2(-down[0], down[1])) if np.hypot(*down) > 1e-6 else 0.0
 
 
+def down_face(xy: Array, x: Array, y: Array) -> Array:
+    """How far down a face with points `xy` (450, 2) places `x`, `y` lie: 0 at the brows, 1 at the chin."""
+    brows = xy[17:27].mean(axis=0)
+    way = xy[8] - brows
+    out: Array = ((x - brows[0]) * way[0] + (y - brows[1]) * way[1]) / max(float(way @ way), 1.0)
+    return out
+
+
 def crop_from_points(xy: Array) -> Crop:
     """The upright crop around dense points (450, 2); their bounding square fills 0.7 of it."""
     xy = np.asarray(xy, np.float64)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from likeness.face import warp
 from likeness.face.fit import PIVOT, Fit, Lens
+from likeness.face.landmarks import down_face
 from likeness.face.person import (
     Person,
     body_travel,
@@ -170,14 +171,9 @@ def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: in
     Far beside the head; below the chin hair lies on the shoulders, which hold it.
     """
     points = taken.pixels[rig.person.vertex_count :, :2]
-    brow, chin = points[17:27].mean(axis=0), points[8]
-    down = chin - brow
     x0, y0, width, height = box
-    x, y = (
-        first + cell * (np.arange(-(-size // cell)) + 0.5) - middle
-        for first, size, middle in ((x0, width, brow[0]), (y0, height, brow[1]))
-    )
-    below = (x[None] * down[0] + y[:, None] * down[1]) / max(float(down @ down), 1.0)
+    x, y = (first + cell * (np.arange(-(-size // cell)) + 0.5) for first, size in ((x0, width), (y0, height)))
+    below = down_face(points, x[None], y[:, None])
     free = np.clip((HANGS - below) / (HANGS - HANGS_FROM), 0, 1)
     out: Float = (FACE_REACH + (HAIR_REACH - FACE_REACH) * free**2).astype(np.float32)
     return out

@@ -218,9 +218,10 @@ def groups() -> dict[str, NDArray[np.integer]]:
 
 
 @torch.no_grad()
-def evaluate(network: Joint, data: Dataset, count: int = 1000) -> dict[str, float]:
+def evaluate(network: Joint, data: Dataset, count: int = 1000, regions: bool = True) -> dict[str, float]:
     """Held-out numbers. Errors are means over a face's visible points of a group, in percent of the distance
-    of the outer corners of the eyes as if seen frontally; median and 90th percentile over faces."""
+    of the outer corners of the eyes as if seen frontally; median and 90th percentile over faces. With
+    `regions`, also how well each of them is found."""
     network.eval()
     errors: dict[str, list[float]] = {name: [] for name in groups()}
     right: list[float] = []
@@ -238,6 +239,8 @@ def evaluate(network: Joint, data: Dataset, count: int = 1000) -> dict[str, floa
             for e, s in zip(error[:, group], seen[:, group], strict=True):
                 if s.mean() > 0.3:
                     errors[name].append(float(e[s].mean()))
+        if not regions:
+            continue
         found = network.regions(batch.picture).argmax(1).numpy()
         truth = batch.regions.numpy()
         for k in range(len(REGIONS)):
@@ -246,7 +249,9 @@ def evaluate(network: Joint, data: Dataset, count: int = 1000) -> dict[str, floa
     numbers = {f"{n}_median": float(np.median(e)) for n, e in errors.items()}
     numbers |= {f"{n}_p90": float(np.percentile(e, 90)) for n, e in errors.items()}
     numbers |= {"visible_right": float(np.mean(right)), "error_to_sigma": float(np.median(sigmas))}
-    numbers |= {f"iou_{n}": float(v) for n, v in zip(REGIONS, shared / np.maximum(either, 1), strict=True)}
+    if regions:
+        shares = shared / np.maximum(either, 1)
+        numbers |= {f"iou_{n}": float(v) for n, v in zip(REGIONS, shares, strict=True)}
     network.train()
     return {name: round(value, 4) for name, value in numbers.items()}
 
@@ -324,13 +329,14 @@ def train(
     while trainer.goes_on():
         trainer.update(network.loss(batches.get(), weight, rare))
         if time.monotonic() - evaluated > EVALUATE_S:
-            log.info("held-out: %s", json.dumps(evaluate(averaged(trainer), open_dataset(heldout), 200)))
+            found = evaluate(averaged(trainer), open_dataset(heldout), 200, regions=not alone)
+            log.info("held-out: %s", json.dumps(found))
             evaluated = time.monotonic()
     stop.set()
     feeder.join()
     final = averaged(trainer)
     write(final, out, regions=not alone)
-    numbers = evaluate(final, open_dataset(heldout))
+    numbers = evaluate(final, open_dataset(heldout), regions=not alone)
     count = sum(folder.count for folder in data)
     log.info("face_points after %d steps on %d pictures: %s", trainer.step, count, json.dumps(numbers))
     return numbers
