@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likeness.face.fit import Shot, with_person
-from likeness.face.mouth import Inside, draw_mouth, inside_of, soften, take_mouth
+from likeness.face.mouth import Inside, draw_mouth, inside_of, light_between, soften, take_mouth
 from likeness.face.person import Person, build_person, opening, to_camera, to_pixels
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -25,18 +25,19 @@ class Mouth:
             self.person, self.person.posed(expression(jawOpen=jaw, **more)), truth.fit, truth.fit
         )
         self.pixels = to_pixels(camera, truth.lens)
+        self.between = light_between(self.inside, camera)
         self.outline = opening(self.person, self.pixels, "mouth")
         self.shade = np.ones_like(camera)
         self.lips_cm = float(camera[self.person.vertex_count + 62, 2])
 
     def draw(
-        self, plate: np.ndarray, light: float = 1.0, lip: np.ndarray | None = None
+        self, plate: np.ndarray, light: float = 1.0, lip: np.ndarray | None = None, skin: float = np.inf
     ) -> tuple[np.ndarray, np.ndarray]:
-        source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light, lip)
+        source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light, lip, skin)
         box = (0, 0, *SIZE)
         shine = np.zeros_like(self.shade)
         args = (self.pixels, self.shade * light, shine, self.outline, self.lips_cm, box)
-        return draw_mouth(plate, source, self.inside, *args)
+        return draw_mouth(plate, source, self.inside, *args, between=self.between)
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +129,22 @@ def test_the_tongue_is_of_the_lips_hue_and_teeth_are_not(head: Head) -> None:
         reds.append([np.median(part[:, 0] / part[:, 1]) for part in (seen[~teeth], seen[teeth])])
     assert reds[1][0] < 0.9 * reds[0][0]
     assert reds[1][1] == pytest.approx(reds[0][1], rel=0.02)
+
+
+def test_lips_that_part_on_a_closed_jaw_show_teeth_that_meet(head: Head) -> None:
+    dark = []
+    for jaw in (0.0, 0.35):
+        grin = Mouth(head, jaw, mouthUpperUp=0.6, mouthLowerDown=0.7, mouthStretch=0.5)
+        color, cover = grin.draw(plate_of((np.nan, np.nan, np.nan)))
+        middle = np.abs(np.arange(SIZE[0]) - grin.outline[:, 0].mean()) < 0.15 * np.ptp(grin.outline[:, 0])
+        seen = color[(cover > 0.99) & middle]
+        assert len(seen) > 100
+        dark.append(float((seen[:, 1] < 0.3).mean()))
+    assert dark[0] < 0.12 and dark[1] > 0.35
+
+
+def test_teeth_are_no_brighter_than_the_faces_lights(head: Head) -> None:
+    color, cover = Mouth(head, 0.1, mouthSmile=0.8, mouthUpperUp=0.8).draw(
+        plate_of((np.nan, np.nan, np.nan)), light=2.0, skin=0.7
+    )
+    assert 0.5 < np.quantile(color[cover > 0.99], 0.99) < 0.95

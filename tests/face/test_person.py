@@ -17,6 +17,7 @@ from likeness.face.person import (
     smooth_loop,
     to_camera,
     to_pixels,
+    with_meeting,
     zip_strip,
 )
 from likeness.head import points as dense
@@ -128,3 +129,26 @@ def test_parting_lips_hold_together_at_the_corners(head: Head, truth: Scene) -> 
     assert gaps[1][middle] == pytest.approx(gaps[0][middle], abs=0.01)
     assert gaps[1][corner] < gaps[0][corner] - 0.03  # cm
     assert person.sealed(person.posed(expression())) > 0.9 and person.sealed(loose) == 0
+
+
+def front_gap(person: Person, posed: np.ndarray) -> float:
+    """How far below the upper incisors' edge the lower ones' is, cm."""
+    upper, lower = (np.unique(person.head.part(f"teeth_{row}")) for row in ("upper", "lower"))
+    front = [ids[np.abs(posed[ids, 0]) < 0.6] for ids in (upper, lower)]
+    return float(posed[front[0], 1].min() - posed[front[1], 1].max())
+
+
+def test_upper_teeth_stand_before_the_lower_ones_until_the_jaw_opens(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    gaps = [front_gap(person, person.posed(expression(jawOpen=jaw))) for jaw in (0.0, 0.08, 0.2, 0.6)]
+    assert -0.4 < gaps[0] < -0.15 and gaps[1] < 0.05
+    assert np.diff(gaps).min() > 0 and gaps[3] > 1.2
+
+
+def test_teeth_meet_where_a_shot_has_closed_lips(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    closed, parted = expression(jawOpen=0.12, mouthClose=0.12), expression(jawOpen=0.3)
+    bitten = with_meeting(person, np.stack([closed, parted, parted]))
+    assert bitten.meeting == pytest.approx(0.12)
+    assert front_gap(bitten, bitten.posed(closed)) < -0.1 < 0 < front_gap(person, person.posed(closed))
+    assert with_meeting(person, parted[None]).meeting == 0

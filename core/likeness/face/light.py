@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
 EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+SKIN_LIGHTS = 0.98  # of the skin is no brighter than its lights
 TINT, TINT_SURE = (
     (0.6, 1.6),
     0.02,
@@ -32,11 +34,13 @@ class Light:
 
     `tint` (3,): the power with which skin's channels follow a change of light. Its shadows are redder than
     its lights: light scatters below it, comes back from other skin, and clips in a picture's lights.
+    `skin` is the luma of those lights.
     """
 
     shape: Float
     white: Float
     tint: Float = field(default_factory=lambda: np.ones(3, np.float32))
+    skin: float = np.inf
 
     def at(self, normals: Float) -> Float:
         """Radiance (N, 3) of a white diffuse surface with unit `normals` (N, 3)."""
@@ -84,7 +88,7 @@ def level_of(x: Any, y: Any, z: Any, shape: Float) -> Any:
 
 def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
     """Fit the light to skin `colors` (N, 3) at `normals`; `eyeball` (3,) is a seen eyeball's color."""
-    luma = colors @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    luma = colors @ LUMA
     mean = max(float(np.median(luma)), 1e-6)
     terms = basis(normals)
     ridge = np.diag([1e-3, 1, 1, 1, 4, 4, 4, 4, 4]).astype(np.float32) * len(luma) * 0.02
@@ -92,14 +96,16 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
     target = luma / mean
     shape = np.linalg.solve(terms.T @ (terms * weight[:, None]) + ridge, terms.T @ (weight * target))
     bright = np.quantile(colors, 0.8, axis=0)
-    gray = np.full(3, float(bright @ [0.2126, 0.7152, 0.0722]))
+    gray = np.full(3, float(bright @ LUMA))
     white = (0.75 * bright + 0.25 * gray) / SKIN_CEILING
     if eyeball is not None:
         seen = np.maximum(eyeball / EYEBALL_ALBEDO, 1e-6)
         # a shaded eyeball tells the light's color, and little of how bright it is
         level = np.clip(seen.mean() / white.mean(), *EYEBALL_LEVEL)
         white = (0.5 * seen / seen.mean() + 0.5 * white / white.mean()) * level * white.mean()
-    return Light(shape.astype(np.float32), np.maximum(white, 1e-6).astype(np.float32), _tint(colors, luma))
+    lights = float(np.quantile(luma, SKIN_LIGHTS))
+    radiance = np.maximum(white, 1e-6).astype(np.float32)
+    return Light(shape.astype(np.float32), radiance, _tint(colors, luma), lights)
 
 
 def _tint(colors: Float, luma: Float) -> Float:

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.light import Light
+from likeness.face.light import LUMA, Light
 from likeness.face.warp import polygon
 from likeness.head.model import Head, vertex_normals
 from likeness.render.bands import in_bands
@@ -34,7 +34,7 @@ ALBEDO = {
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
 CHEEK_SEEN, CHEEK_WIDE = 0.3, 0.12  # how bright it is there, and how wide in mouth widths
-SLIT = 0.08  # in mouth widths: a lower opening shows nothing but its lips' wet inner side
+SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
 FADE_CM = 3.0  # light falls to a third this far behind the lips
@@ -42,15 +42,15 @@ GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
 DEEP_CM, DEEP_LIGHT = (0.0, 1.5, 4.5), (1.0, 0.75, 0.15)  # behind the teeth's front, less light comes in
 MOLARS_CM, MOLARS_LIGHT = (0.5, 2.2), (1.0, 0.1)  # the same of lower teeth, over which lip and cheek stand
-INWARD_LIGHT, ARCH_CM = (
-    0.3,
-    3.0,
-)  # on teeth's inner sides; the dental arch's center lies so far behind the front
+INWARD_LIGHT, ARCH_CM = 0.22, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
+BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
+TEETH_TO_SKIN = 1.15  # times the face's lights: teeth are at most so bright where the plate shows none
 REDDER = np.array([1.0, 1.3, 1.35], np.float32)  # what comes deep has met the mouth's red walls on its way
 GROOVE, GROOVE_CM = 0.25, 0.25  # how much darker the tongue's middle is, and how wide
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3  # of the opening: so far from a lip teeth and gums are taken to reach up to it
 GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
+BEHIND_TEETH = ("socket", "tongue")
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
@@ -61,7 +61,9 @@ class Inside:
     """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
 
     `part` (T,) is the index of each into `ALBEDO`, `gloss` (T,) how bright its highlight is. `used` are the
-    vertices of them all, `teeth` those of the upper teeth. `glow` (V, 3): how much light comes to a vertex.
+    vertices of them all, `teeth` and `lower` those of upper and lower teeth, `behind` what lies behind them.
+    `glow` (V, 3): how much light comes to a vertex. `closed_cm`: the distance of the middles of upper and
+    lower teeth that meet.
     """
 
     triangles: Int
@@ -70,7 +72,10 @@ class Inside:
     gloss: Float
     used: Int
     teeth: Int
+    lower: Int
+    behind: Int
     glow: Float
+    closed_cm: float
 
 
 def inside_of(head: Head) -> Inside:
@@ -81,15 +86,29 @@ def inside_of(head: Head) -> Inside:
     gloss = np.repeat([GLOSS.get(name, 0.0) for name in ALBEDO], counts).astype(np.float32)
     part = np.repeat(np.arange(len(parts)), counts).astype(np.int32)
     triangles = np.concatenate(parts)
+    teeth, lower = (np.unique(head.part(name)) for name in ("teeth_upper", "teeth_lower"))
     return Inside(
         triangles,
         albedo,
         part,
         gloss,
         np.unique(triangles),
-        np.unique(triangles[part == UPPER_TEETH]),
+        teeth,
+        lower,
+        np.unique(np.concatenate([head.part(name) for name in BEHIND_TEETH])),
         _glow(head),
+        _between(head.mean[teeth], head.mean[lower]),
     )
+
+
+def _between(upper: Float, lower: Float) -> float:
+    return float(np.linalg.norm(upper.mean(axis=0) - lower.mean(axis=0)))
+
+
+def light_between(inside: Inside, camera: Float) -> float:
+    """The share of light that comes between the teeth of posed vertices (V, 3), cm: 1 if they are far."""
+    apart = _between(camera[inside.teeth], camera[inside.lower]) - inside.closed_cm
+    return float(np.clip(apart / BETWEEN_CM, BETWEEN_LIGHT, 1))
 
 
 def _glow(head: Head) -> Float:
@@ -141,12 +160,19 @@ class PlateMouth:
 
 
 def take_mouth(
-    plate: Float, inside: Inside, pixels: Float, outline: Float, shade: Float, lip: Float | None = None
+    plate: Float,
+    inside: Inside,
+    pixels: Float,
+    outline: Float,
+    shade: Float,
+    lip: Float | None = None,
+    skin: float = np.inf,
 ) -> PlateMouth:
     """Find which of the plate's pixels (H, W, 3) show the inside. `pixels` (V, 3): projected vertices.
 
     `shade` (V, 3): radiance of white at each vertex; the ratio of seen to shaded teeth sets the gain.
-    `lip` (3,): the color of the lips, whose hue tongue, gums and cheeks share.
+    `lip` (3,): the color of the lips, whose hue tongue, gums and cheeks share. `skin`: the luma of the face's
+    lights, of which teeth go beyond by little.
     """
     x0, y0, width, height = box_around(outline, 2, plate.shape)
     own = polygon(outline, x0, y0, width, height)
@@ -168,6 +194,9 @@ def take_mouth(
         model = (shade[corners] * bary[teeth][..., None]).sum(axis=1) * inside.albedo[index[teeth]]
         seen = np.median(plate[y0 : y0 + height, x0 : x0 + width, :3][teeth], axis=0)
         gain = np.clip(seen / np.maximum(np.median(model, axis=0), 1e-6), 0.4, 1.8).astype(np.float32)
+    else:
+        white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
+        gain *= np.float32(min(1.0, TEETH_TO_SKIN * skin / max(white, 1e-6)))
     gain = np.tile(gain, (len(ALBEDO), 1))
     if lip is not None:
         gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
@@ -194,11 +223,12 @@ def draw_mouth(
     lip_depth_cm: float,
     box: tuple[int, int, int, int],
     blur_px: float = 0.0,
+    between: float = 1.0,
 ) -> tuple[Float, Float]:
     """Color (h, w, 3) and coverage (h, w) of the mouth's inside in `box` (x0, y0, width, height).
 
     `shade` and `shine` (V, 3): radiance of white and of a wet highlight at each vertex. `blur_px`: standard
-    deviation of the plate's own blur, under which all that is drawn is put.
+    deviation of the plate's own blur, under which all that is drawn is put. `between`: see `light_between`.
     """
     x0, y0, width, height = box
     cover = polygon(outline, x0, y0, width, height)
@@ -209,11 +239,12 @@ def draw_mouth(
     index, bary, depth = rasterize(fine, inside.triangles, FINE * width, FINE * height)
     taken = np.zeros((height, width), np.float32)
     _reach_lips(cover, index, bary, depth, inside.part)
-    cavity = (shade.mean(axis=0) * CAVITY).astype(np.float32)
+    cavity = (between * shade.mean(axis=0) * CAVITY).astype(np.float32)
     lit = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0)
     cheek = (lit * CHEEK * source.gain[0]).astype(np.float32)
     shade = shade.copy()
     shade[: len(inside.glow)] *= inside.glow
+    shade[inside.behind] *= np.float32(between)
     in_bands(
         _shade, height, cover, _ends(cover), index, bary, depth, inside.triangles, inside.albedo,
         inside.part, inside.gloss, shade, shine, source.pixels, source.own, np.array(source.origin, np.int32),
@@ -383,6 +414,8 @@ def _shade(
     near, falls = lip_depth + np.float32(0.35), np.float32(-0.25 / FADE_CM)
     rows, columns, widest = ends
     deep, aside = np.float32(1 / LIP_SHADOW) / widest, np.float32(1 / CHEEK_WIDE) / widest
+    hides = np.float32(1 / (SLIT[1] - SLIT[0])) / widest
+    closed = np.float32(SLIT[1] / (SLIT[1] - SLIT[0]))
     ink, wet, fade = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     for y in range(first, end):
         for x in range(cover.shape[1]):
@@ -397,7 +430,7 @@ def _shade(
                 shadow = np.float32(0.66) + np.float32(0.34) * below
                 shadow *= (np.float32(0.8) + np.float32(0.2) * above) * (half + half * corner)
             edge = min(fx + half - rows[y, 0], rows[y, 1] - fx - half) * aside
-            lit, slit = np.exp(-edge * edge), max(one - span / (np.float32(SLIT) * widest), zero)
+            lit, slit = np.exp(-edge * edge), min(max(closed - span * hides, zero), one)
             for sub in range(FINE * FINE):
                 sy, sx = FINE * y + sub // FINE, FINE * x + sub % FINE
                 t = index[sy, sx]

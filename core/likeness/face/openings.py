@@ -108,6 +108,7 @@ def lay_mouth(
         lip_depth,
         (x + origin[0], y + origin[1], width, height),
         taken.blur_px,
+        mouth.light_between(rig.inside, camera),
     )
     ink = grain.add(ink, cover, taken.grain, taken.seed)
     _lay(ink, cover, color, matte, layer, x, y)

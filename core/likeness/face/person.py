@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot, rotation_matrix
 from likeness.head import points as dense
 from likeness.head.model import Head
+from likeness.performance import ARKIT
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -26,7 +27,12 @@ NEARLY_SEALED = 0.2  # below this the lids' outlines run into one
 PRESS = 1.15  # of the lips' gap at rest is taken for closed
 STICK_CM, STICK_FREE_CM = 0.22, 1.2  # lips that were sealed hold together at the corners, until so far open
 SEALED = 0.18  # an opening below this share of its rest height is closed
+OVERBITE, PARTED = 0.1, 0.4  # of jawOpen: upper teeth stand before lower ones, until the jaw is so far open
+MOST_MEETING = 0.25  # of jawOpen, found on closed lips, that can be a face's own shape: more is a low jaw
+MEETING_FRAMES = 12  # of a shot, that tell it
 
+JAW = ARKIT.index("jawOpen")
+BEHIND_LIPS = ("socket", "gums", "tongue", "teeth_upper", "teeth_lower")
 OUTLINE_PARTS = 4  # places of an outline from each point to the next
 
 OPENINGS = {
@@ -45,7 +51,8 @@ class Person:
     `lid_slide` (2, V + POINTS): by how many cm up the skin above each lid a closing lid takes its texture.
     `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
     `lid_gap` (2,): the openings' height at rest without bias, cm; `lip_gap` (N,) that of the lips along
-    their upper outline: so far apart they are closed.
+    their upper outline: so far apart they are closed. `jaw` (V + POINTS, 3): what a fully open jaw moves
+    behind the lips. `meeting`: the jawOpen at which the teeth meet.
     """
 
     head: Head
@@ -57,6 +64,8 @@ class Person:
     lid_bias: Float
     lid_gap: Float
     lip_gap: Float
+    jaw: Float
+    meeting: float = 0.0
 
     @property
     def vertex_count(self) -> int:
@@ -78,9 +87,16 @@ class Person:
             if open_ < NEARLY_SEALED:
                 seal(out, self.vertex_count, side, 1 - open_ / NEARLY_SEALED)
         press(out, self.vertex_count, self.lip_gap)
+        out += self.bite(float(expression[JAW])) * self.jaw
         if sticky > 0:
             stick(out, self.vertex_count, sticky)
         return out
+
+    def bite(self, jaw: float) -> np.float32:
+        """By how much the lower teeth's jawOpen differs from the skin's: teeth overlap before they part."""
+        open_ = max(jaw - self.meeting, 0.0)
+        apart = min(open_ / PARTED, 1.0)
+        return np.float32(open_ - OVERBITE * (1 - apart * apart * (3 - 2 * apart)) - jaw)
 
     def sealed(self, posed: Float) -> float:
         """How much the posed lips are closed: 1, to 0 where they are `STICK_CM` apart in the middle."""
@@ -111,7 +127,20 @@ def build_person(head: Head, shot: Shot) -> Person:
     gap = np.array([_lid_height(plain, len(mesh), side) for side in (0, 1)], np.float32)
     flat = np.ascontiguousarray(basis.reshape(len(basis), -1))
     lips = np.maximum(_lip_height(plain, len(mesh)), 0)
-    return Person(head, rest, flat, eyes, stiffness, slide, lid_bias, gap, lips)
+    jaw = np.zeros_like(rest)
+    behind = np.unique(np.concatenate([head.part(name) for name in BEHIND_LIPS]))
+    jaw[behind] = basis[JAW, behind]
+    return Person(head, rest, flat, eyes, stiffness, slide, lid_bias, gap, lips, jaw)
+
+
+def with_meeting(person: Person, expressions: Array) -> Person:
+    """The person whose teeth meet where the expressions (F, 52) of a shot have closed lips.
+
+    Who closes the lips holds the teeth together, too: a jaw that was found open there is the face's shape.
+    """
+    few = expressions[np.linspace(0, len(expressions) - 1, min(len(expressions), MEETING_FRAMES)).astype(int)]
+    sealed = [weights[JAW] for weights in few if person.sealed(person.posed(weights)) > 0.5]
+    return replace(person, meeting=min(float(np.median(sealed)), MOST_MEETING)) if sealed else person
 
 
 SIDES = ("left", "right")

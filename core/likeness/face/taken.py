@@ -128,7 +128,7 @@ def take(
     inside_normals = vertex_normals(camera, rig.inside.triangles)
     shade = light.at(inside_normals)
     lip = lips.color(plate, person, pixels)
-    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, outlines["mouth"], shade, lip)
+    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, outlines["mouth"], shade, lip, light.skin)
     level = np.log(np.maximum(light.level(normals), 0.2))
     facing = facing_of(camera, normals) * visible(rig, pixels)
     return Taken(

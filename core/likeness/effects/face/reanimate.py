@@ -16,7 +16,7 @@ from likeness.face import compose, glasses, lending, reenact, references, retarg
 from likeness.face import findings as faces
 from likeness.face.fit import Fit
 from likeness.face.part import Part, window
-from likeness.face.person import build_person
+from likeness.face.person import build_person, with_meeting
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, build_rig
 from likeness.face.taken import Taken, take
@@ -98,7 +98,8 @@ def render(job: Job, frame: int) -> Layers:
 
 def _rig(job: Job, found: dict[str, Any]) -> Rig:
     def build() -> Rig:
-        return build_rig(build_person(load_head(), faces.shot_of(found)))
+        person = build_person(load_head(), faces.shot_of(found))
+        return build_rig(with_meeting(person, found["expression"][found["found"]]))
 
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen())
 
