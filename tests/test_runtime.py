@@ -46,8 +46,8 @@ def house(tmp_path: Path, tiny_model: bytes, monkeypatch: pytest.MonkeyPatch) ->
     return folder
 
 
-def pin(folder: Path, data: bytes) -> None:
-    values = {"name": "double", "file": "double.onnx", "sha256": hashlib.sha256(data).hexdigest()}
+def pin(folder: Path, data: bytes, file: str = "double.onnx") -> None:
+    values = {"name": "double", "file": file, "sha256": hashlib.sha256(data).hexdigest()}
     values |= {"license": "Apache-2.0", "task": "doubles"}
     lines = [f"{k} = {json.dumps(v)}" for k, v in values.items()]
     (folder / "house.toml").write_text("\n".join(["[[model]]", *lines, f"bytes = {len(data)}", "opset = 17"]))
@@ -267,7 +267,7 @@ class TestUntrustedFiles:
 
 class TestHouseModels:
     def test_are_found_by_name(self, house: Path) -> None:
-        assert runtime.house_model("double") == house / "double.onnx"
+        assert runtime.house_content("double") == (house / "double.onnx").read_bytes()
         model = runtime.session("double")
         assert (model.name, model(np.float32([2]))[0].tolist()) == ("double", [5])
         assert runtime.session(house / "double.onnx") is model
@@ -276,9 +276,9 @@ class TestHouseModels:
         with pytest.raises(BadModel, match=r"no model 'triple'.*double"):
             runtime.session("triple")
         with pytest.raises(BadModel, match=r"no house model 'triple'.*double"):
-            runtime.house_model("triple")
+            runtime.house_content("triple")
 
-    @pytest.mark.parametrize("how", [runtime.session, runtime.house_model])
+    @pytest.mark.parametrize("how", [runtime.session, runtime.house_content])
     def test_an_altered_file_does_not_run(self, house: Path, tiny_model: bytes, how: object) -> None:
         altered = tiny_model.replace(np.float32(1).tobytes(), np.float32(9).tobytes())
         assert altered != tiny_model
@@ -295,7 +295,7 @@ class TestHouseModels:
             runtime.session("double")
         path.unlink()
         with pytest.raises(BadModel, match=r"cannot be read.*Install Likeness again"):
-            runtime.house_model("double")
+            runtime.house_content("double")
 
     def test_weights_in_other_files_are_not_covered_by_the_hash(self, house: Path) -> None:
         np.float32([1, 2, 3, 4]).tofile(house / "w.bin")
@@ -304,6 +304,20 @@ class TestHouseModels:
         pin(house, data)
         with pytest.raises(BadModel, match="does not cover"):
             runtime.session("double")
+
+    def test_tables_are_arrays_by_name_and_are_checked_too(self, house: Path) -> None:
+        np.savez(house / "double.npz", two=np.float32([2]), one=np.arange(3))
+        pin(house, (house / "double.npz").read_bytes(), "double.npz")
+        tables = runtime.house_tables("double")
+        assert_array_equal(tables["one"], [0, 1, 2])
+        assert tables.keys() == {"one", "two"}
+        for damage in (lambda d: d[:-1], lambda d: d[:200] + bytes(8) + d[208:]):
+            (house / "double.npz").write_bytes(damage((house / "double.npz").read_bytes()))
+            with pytest.raises(BadModel, match=r"double\.npz .*Install Likeness again"):
+                runtime.house_tables("double")
+        (house / "double.npz").unlink()
+        with pytest.raises(BadModel, match=r"double\.npz cannot be read"):
+            runtime.house_tables("double")
 
     def test_every_model_of_the_package_is_whole_and_opens(self) -> None:
         for name, model in catalog.house_models().items():

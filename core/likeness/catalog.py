@@ -26,6 +26,8 @@ HOUSE = Path(__file__).parent / "models"
 MAX_BYTES = 2 << 30
 """The most a model may weigh; protobuf itself ends here."""
 
+HOUSE_KINDS = (".onnx", ".npz", ".json")
+
 Progress = Callable[[int, int], None]
 State = Literal["ok", "missing", "wrong size", "wrong hash"]
 
@@ -39,7 +41,7 @@ _PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class HouseModel:
-    """A model of the package. `fp16` says its card allows half precision; tables (.npz) have opset 0."""
+    """A model of the package; tables (.npz, .json) have opset 0. `fp16`: its card allows half precision."""
 
     name: str
     file: str
@@ -301,8 +303,8 @@ def _unfit(record: HouseModel | Entry) -> str:
         return "sha256 is 64 hexadecimal digits"
     if not 0 < record.bytes <= MAX_BYTES:
         return f"a model weighs from 1 to {MAX_BYTES} bytes"
-    if isinstance(record, HouseModel) and record.file not in (f"{record.name}.onnx", f"{record.name}.npz"):
-        return "the file of a house model is its name with .onnx or .npz"
+    if isinstance(record, HouseModel) and record.file not in {record.name + kind for kind in HOUSE_KINDS}:
+        return f"the file of a house model is its name with {', '.join(HOUSE_KINDS)}"
     if isinstance(record, Entry) and not _is_address(record.url):
         return "url is an http or https address"
     return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import io
 import logging
 import os
 import sys
@@ -41,7 +42,6 @@ _ON_CARD = ("tensorrt", "cuda")
 
 _sessions: dict[tuple[Path, str, int], Model] = {}
 _asked: dict[tuple[str | Path, str, int], Model] = {}
-_verified: set[tuple[Path, int]] = set()
 _lock = threading.RLock()
 
 
@@ -144,21 +144,18 @@ def close_all() -> None:
         _asked.clear()
 
 
-def house_model(name: str) -> Path:
-    """The path of a house model, after its hash has been checked; raise `BadModel` if it is not right."""
-    if name not in catalog.house_models():
-        raise BadModel(
-            f"There is no house model '{name}'.", f"There are: {', '.join(catalog.house_models())}."
-        )
-    record, path = _locate(name)
-    try:
-        stamp = (path, path.stat().st_mtime_ns)
-    except OSError:
-        stamp = (path, 0)
-    if stamp not in _verified:
-        _read(path, record)
-        _verified.add(stamp)
-    return path
+def house_content(name: str) -> bytes:
+    """The file of a house model, read and checked; raise `BadModel` if it is not what was promised."""
+    house = catalog.house_models()
+    if name not in house:
+        raise BadModel(f"There is no house model '{name}'.", f"There are: {', '.join(house)}.")
+    return _content(house[name].path, house[name])
+
+
+def house_tables(name: str) -> dict[str, Array]:
+    """The arrays of a house model that is tables (.npz), by name; raises as `house_content` does."""
+    with np.load(io.BytesIO(house_content(name)), allow_pickle=False) as data:
+        return {array: data[array] for array in data.files}
 
 
 def devices() -> list[str]:
@@ -213,13 +210,17 @@ def _locate(model: str | Path) -> tuple[catalog.HouseModel | catalog.Entry | Non
     return None, path
 
 
-def _read(path: Path, record: catalog.HouseModel | catalog.Entry | None) -> tuple[bytes, bool]:
-    """A model's bytes, checked, and whether it keeps weights in files of their own beside it."""
-    remedy = "Install Likeness again."
+def _remedy(record: catalog.HouseModel | catalog.Entry | None) -> str:
     if record is None:
-        remedy = "Give the path of an ONNX file."
-    elif isinstance(record, catalog.Entry):
-        remedy = f"Get it again: likeness models get {record.name}."
+        return "Give the path of an ONNX file."
+    if isinstance(record, catalog.Entry):
+        return f"Get it again: likeness models get {record.name}."
+    return "Install Likeness again."
+
+
+def _content(path: Path, record: catalog.HouseModel | catalog.Entry | None) -> bytes:
+    """The bytes of a model's file, of the size and SHA-256 that its record promises."""
+    remedy = _remedy(record)
     try:
         size = path.stat().st_size
         if not path.is_file():
@@ -233,11 +234,18 @@ def _read(path: Path, record: catalog.HouseModel | catalog.Entry | None) -> tupl
         raise BadModel(f"The model {path} has {len(data)} bytes, not {record.bytes}.", remedy)
     if record and hashlib.sha256(data).hexdigest() != record.sha256:
         raise BadModel(f"The model {path} is not the file that was promised: its SHA-256 differs.", remedy)
+    return data
+
+
+def _read(path: Path, record: catalog.HouseModel | catalog.Entry | None) -> tuple[bytes, bool]:
+    """A model's bytes, checked, and whether it keeps weights in files of their own beside it."""
+    data = _content(path, record)
     contents = onnx_file.read(data, path.name)
     onnx_file.check(contents, path)
     if record and contents.external:
         raise BadModel(
-            f"The model {path} keeps weights in other files, which its SHA-256 does not cover.", remedy
+            f"The model {path} keeps weights in other files, which its SHA-256 does not cover.",
+            _remedy(record),
         )
     return data, bool(contents.external)
 

@@ -9,13 +9,12 @@ renders, from the points found in them and the weights they were rendered with: 
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness import runtime
 from likeness.face.landmarks import Points
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -57,7 +56,6 @@ def off_average(head: Head, found: Points) -> Array:
 @lru_cache(maxsize=1)
 def _table() -> tuple[Array, Array, Array]:
     """The linear map (3 POINTS, 52), its offset and its errors' standard deviation (52,)."""
-    content = (files("likeness.models") / "expected_expression.npz").read_bytes()
-    with np.load(io.BytesIO(content), allow_pickle=False) as data:
-        matrix, offset, spread = (data[name].astype(np.float64) for name in ("matrix", "offset", "spread"))
+    data = runtime.house_tables("expected_expression")
+    matrix, offset, spread = (data[name].astype(np.float64) for name in ("matrix", "offset", "spread"))
     return matrix, offset, spread

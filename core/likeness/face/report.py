@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness import runtime
 from likeness.face.landmarks import Points
 from likeness.head.model import Head, load_head
 
@@ -36,7 +36,7 @@ class Report:
 @lru_cache(maxsize=1)
 def load_report() -> Report:
     """The measured report, loaded once."""
-    data = json.loads((files("likeness.models") / "face_points_report.json").read_text("utf-8"))
+    data = json.loads(runtime.house_content("face_points_report"))
     return Report(np.array(data["gain"]), float(data["spread"]), float(data["opening"]))
 
 

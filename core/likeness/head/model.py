@@ -6,10 +6,8 @@ the order of `likeness.performance.ARKIT`. Gaze turns the eyes; the eyeLook shap
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import numba
@@ -155,10 +153,7 @@ def eye_rotation(yaw: float, pitch: float) -> Float:
 @lru_cache(maxsize=1)
 def load_head() -> Head:
     """The house head, loaded once; raises `BadModel` when its files are missing or altered."""
-    with np.load(
-        io.BytesIO((files("likeness.models") / "head.npz").read_bytes()), allow_pickle=False
-    ) as data:
-        tables = {name: data[name] for name in data.files}
+    tables = runtime.house_tables("head_mesh")
     mean, identity, expression = decode_bases()
     point_mean, point_identity, point_expression = _point_bases(tables, mean, identity, expression)
     levels = sorted(name for name in tables if name.startswith("triangles_"))

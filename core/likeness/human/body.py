@@ -6,17 +6,16 @@ with texture coordinates; several lie at one of its places P, which are weighted
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from likeness import runtime
 from likeness.human.measures import LOCAL, macro_weights
 
 Float = NDArray[np.float32]
@@ -109,10 +108,8 @@ class Body:
 
 @lru_cache(maxsize=1)
 def load_body() -> Body:
-    """The house body, loaded once."""
-    packed = (files("likeness.models") / "body.npz").read_bytes()
-    with np.load(io.BytesIO(packed), allow_pickle=False) as data:
-        t = {name: data[name] for name in data.files}
+    """The house body, loaded once; raises `BadModel` when its file is missing or altered."""
+    t: dict[str, Any] = runtime.house_tables("body")
     places = len(t["place_starts"]) - 1
     count = len(t["base"]) - len(t["point_names"])
     weights = t["place_joint_weights"].astype(np.float64) / 65535

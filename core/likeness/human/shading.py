@@ -16,12 +16,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
+from likeness import runtime
 from likeness.face import light as lights
 from likeness.face.expected import expected_expression
 from likeness.face.fit import (
@@ -144,7 +144,7 @@ class Usual:
 @lru_cache(maxsize=1)
 def load_usual() -> Usual:
     """What was measured on renders, loaded once."""
-    data = json.loads((files("likeness.models") / "skin_shading.json").read_text("utf-8"))
+    data = json.loads(runtime.house_content("skin_shading"))
     return Usual(np.array(data["tone"]), np.array(data["spread"]))
 
 

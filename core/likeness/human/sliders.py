@@ -8,15 +8,14 @@ of groups, with every person free to differ.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness import runtime
 from likeness.errors import BadRequest
 
 Float = NDArray[np.float32]
@@ -135,14 +134,10 @@ class Table:
 @lru_cache(maxsize=1)
 def load_sliders() -> Table:
     """The sliders of the house head."""
-    content = (files("likeness.models") / "human_sliders.npz").read_bytes()
-    with np.load(io.BytesIO(content), allow_pickle=False) as data:
-        words = zip(data["names"], data["groups"], data["labels"], data["ends"], strict=True)
-        return Table(
-            tuple(Slider(*(str(word) for word in row)) for row in words),
-            data["directions"],
-            data["even"],
-        )
+    data = runtime.house_tables("human_sliders")
+    words = zip(data["names"], data["groups"], data["labels"], data["ends"], strict=True)
+    sliders = tuple(Slider(*(str(word) for word in row)) for row in words)
+    return Table(sliders, data["directions"], data["even"])
 
 
 def head_identity(

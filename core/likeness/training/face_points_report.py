@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,14 @@ from likeness.head import points as dense
 from likeness.head.model import Head, load_head
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.facekit import load_facekit
+from likeness.training.register import register
 
 Array = NDArray[np.float64]
 SKIN = slice(0, dense.SKIN_COUNT)
 LIPS = [62, 66]  # the middles of the inner lips
 LEAST_CM = 0.02  # a point is not known better than that
 TOGETHER = 0.5  # of a mode's typical weight: how strongly the modes share one gain
-MODEL = Path(__file__).parents[1] / "models" / "face_points_report.json"
+TASK = "how much of a person and of a mouth's opening face_points reports"
 log = logging.getLogger(__name__)
 
 
@@ -101,7 +103,10 @@ def main() -> None:
     told = (gain.mean(), gain.min(), gain.max(), spread, opening)
     log.info("gain %.2f (%.2f to %.2f), spread %.2f, opening %.2f", *told)
     table = {"gain": np.round(gain, 3).tolist(), "spread": round(spread, 3), "opening": round(opening, 3)}
-    MODEL.write_text(json.dumps(table) + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "face_points_report.json"
+        path.write_text(json.dumps(table) + "\n")
+        register("face_points_report", path, TASK)
 
 
 if __name__ == "__main__":

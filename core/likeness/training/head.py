@@ -4,7 +4,7 @@ The mesh is the project's own (`head_layout`): the data's surface meshed anew wi
 lips, and new eyes. Every vertex remembers the point of the data's surface it lies on, where the data's
 shapes are sampled. Identity is reduced by a weighted principal component analysis, so that its
 coefficients stay independent with unit variance. Writes `models/head.onnx` (the decoder) and
-`models/head.npz` (triangles, parts, levels, texture coordinates, loops, regions). Deterministic.
+`models/head_mesh.npz` (triangles, parts, levels, texture coordinates, loops, regions). Deterministic.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ Int = NDArray[np.integer]
 
 MODES = 100  # with 80 the mean error on random people is 0.4 mm
 OPSET = 17
-MODELS = Path(__file__).parents[1] / "models"
 FACE_WEIGHT = 3.0  # how much more the face counts than the rest when identity is reduced
 COMPACT_ERROR_CM = 0.003
 STRAY_CM = 0.03  # smaller motion of a whole part is noise of the data
@@ -285,7 +284,9 @@ def main() -> None:
         decoder = Path(folder) / "head.onnx"
         write_decoder(decoder, built)
         register("head", decoder, "identity and expression to the vertices of the house head")
-    np.savez_compressed(MODELS / "head.npz", **built.tables)  # type: ignore[arg-type]
+        tables = Path(folder) / "head_mesh.npz"
+        np.savez_compressed(tables, **built.tables)  # type: ignore[arg-type]
+        register("head_mesh", tables, "the house head's triangles, texture coordinates, regions and points")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ deviation up while the others stay: ridge regression with the measures decorrela
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from likeness import catalog
 from likeness.head.model import Head, load_head
+from likeness.training.register import register
 
 Float = NDArray[np.float64]
 Places = Mapping[str, Float]
@@ -434,7 +435,16 @@ def _card(directions: Float, deviation: Float, table: Float) -> str:
     return f"""# human_sliders
 
 {len(names)} named sliders of the house head: directions in its identity space, found by
-`python -m likeness.training.head_sliders` from the house head alone. License: Apache-2.0.
+`python -m likeness.training.head_sliders` from the house head alone.
+
+- SHA-256: -
+- License: Apache-2.0. Learned from the house head (`head.md`). No picture of a person was used.
+- File: `human_sliders.npz` (tables; `likeness.human.sliders.load_sliders` reads them).
+
+## How it was made
+
+Each measure is a length on the mesh at rest; a direction is the likeliest person whose own measure is one
+standard deviation up while the others stay.
 
 Moving a slider by one standard deviation moves its own measure by one standard deviation of the population;
 the table says how far it moves the others' (mean and worst, in their standard deviations) and how far the
@@ -457,4 +467,5 @@ anybody.
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "models")
+    write(catalog.HOUSE)
+    register("human_sliders", catalog.HOUSE / "human_sliders.npz", "named sliders to the head's identity")

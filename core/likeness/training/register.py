@@ -27,7 +27,7 @@ _FP16 = re.compile(r"^[-*_ ]*FP16[*_]*:[*_ ]*safe\b", re.MULTILINE | re.IGNORECA
 
 
 def register(name: str, path: Path | str, task: str = "", license: str = "Apache-2.0") -> catalog.HouseModel:
-    """Copy an ONNX file, or tables as .npz, to `models/NAME` and pin it in `house.toml` and in its card.
+    """Copy an ONNX file or tables (.npz, .json) to `models/NAME`; pin it in `house.toml` and in its card.
 
     `task` may be left out if the model is already listed. Raises `BadInput` if there is no card or the
     card has no `SHA-256:` line, and `BadModel` if the runtime would not take the file.
@@ -39,10 +39,11 @@ def register(name: str, path: Path | str, task: str = "", license: str = "Apache
         raise BadInput(f"What the model '{name}' does is not known.", "Say it: --task TEXT.")
     if not card.is_file() or not _HASH.search(text := card.read_text("utf-8")):
         raise BadInput(f"The model '{name}' has no card with a line 'SHA-256:'.", f"Write {card}.")
-    opset = 0 if source.suffix == ".npz" else _opset(source)
+    kind = source.suffix if source.suffix in catalog.HOUSE_KINDS else ".onnx"
+    opset = _opset(source) if kind == ".onnx" else 0
     model = catalog.HouseModel(
         name,
-        f"{name}{'.npz' if source.suffix == '.npz' else '.onnx'}",
+        name + kind,
         catalog.sha256_of(source),
         source.stat().st_size,
         license,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from likeness.human.materials import body_material, materials
 from likeness.human.portrait import CAMERA_CM, LIGHTS, Sitter, View, camera, develop, picture
 from likeness.performance import ARKIT
 from likeness.render.studio import Light
+from likeness.training.register import register
 
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -42,7 +44,6 @@ SITTINGS: tuple[tuple[range, tuple[str, ...], tuple[float, ...] | None], ...] = 
 SIZE, TEXTURE = 512, 512
 YAW_DEG = 45.0
 UNKNOWN, SURE = 0.3, 0.05  # spread of a place that was never seen, and how many looks that counts for
-MODEL = Path(__file__).parents[1] / "models" / "skin_shading.json"
 log = logging.getLogger(__name__)
 
 
@@ -134,7 +135,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     usual = measure()
     table = {"tone": np.round(usual.tone, 3).tolist(), "spread": np.round(usual.spread, 3).tolist()}
-    MODEL.write_text(json.dumps(table) + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "skin_shading.json"
+        path.write_text(json.dumps(table) + "\n")
+        register("skin_shading", path, "how skin is usually shaded beyond what a light by normal explains")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,6 @@ ANIMATE_HUMAN = Effect(
         Output("person", "model", "GLB: the person with the take as an animation."),
         Output("person_usd", "model", "USD: the same with the take as a UsdSkel animation."),
     ),
-    models=("head", "body"),
+    models=parameters.MODELS,
     write=write,
 )  # fmt: skip

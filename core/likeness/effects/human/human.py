@@ -124,7 +124,7 @@ HUMAN = Effect(
         Output("wrinkles", "report", "Wrinkle normal map, its masks, and the shapes that blend it in."),
         Output("person_vrm", "model", "VRM 1.0: in T pose, with expressions and all 52 shapes."),
     ),
-    models=("head", "body"),
+    models=parameters.MODELS,
     write=write,
     rehearsal={"params": {"texture_size": "512"}},
 )  # fmt: skip

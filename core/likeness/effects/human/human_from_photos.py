@@ -182,7 +182,15 @@ HUMAN_FROM_PHOTOS = Effect(
         Output("person_usd", "model", "USD: the same."),
         Output("report", "report", "What was estimated, how well the head fits, and the rights stated."),
     ),
-    models=("head", "body", "face_detector", "face_points", "face_regions"),
+    models=(
+        *parameters.MODELS,
+        "face_detector",
+        "face_points",
+        "face_points_report",
+        "face_regions",
+        "expected_expression",
+        "skin_shading",
+    ),
     write=write,
     rehearsal={"inputs": {PHOTOS[0]: str(demo.PORTRAIT)}, "params": {"texture_size": "512"}},
 )  # fmt: skip

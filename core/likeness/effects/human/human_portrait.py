@@ -165,7 +165,7 @@ HUMAN_PORTRAIT = Effect(
         Output("sheet", "report", "The pictures on one sheet, PNG."),
         Output("take", "report", "MP4: two seconds of speech and a smile."),
     ),
-    models=("head", "body"),
+    models=parameters.MODELS,
     write=write,
     rehearsal={
         "params": {"texture_size": "512", "sheet": "single", "picture_size": 64, "renderer": "rasterizer"}

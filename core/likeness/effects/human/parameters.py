@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from likeness.human.figure import Figure
 
+MODELS = ("body", "head", "head_mesh", "human_sliders")
 VARIETY = 0.35  # of a body slider's range: the spread of people with a seed
 
 
