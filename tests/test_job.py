@@ -369,6 +369,8 @@ def test_one_frame_may_be_a_picture_to_look_at(plate: str, tmp_path: Path, name:
         ({"output": ""}, BadRequest, "no output"),
         ({"output": "shot.tif"}, BadRequest, "shot.tif"),
         ({"output": "shot.####.png"}, BadRequest, "shot.####.png"),
+        ({"output": "shot.####.exx"}, BadRequest, "shot.####.exx"),
+        ({"output": "shot.%04d"}, BadRequest, "shot.%04d"),
         ({"output": "shot.png"}, BadRequest, "shot.png is one picture for 6 frames"),
         ({"output": "shot.exr"}, BadRequest, "one file for 6 frames"),
         ({"frames": "0-3"}, BadRequest, "has frames 1-6, not 0-3"),

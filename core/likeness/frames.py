@@ -68,6 +68,11 @@ def plan(job: Job) -> Delivery | None:
         raise BadRequest(
             f"Effect '{job.effect.name}' writes into a folder, not {job.output.name}.", "Name a folder."
         )
+    new_folder = job.folder == job.output and not job.folder.is_dir()
+    if renders and new_folder and parse_pattern(job.output).digits > 1:
+        raise BadRequest(
+            f"Frames cannot be written as {job.output.name}.", "Name .####.exr, or a folder without ####."
+        )
     make_folder(job.folder)
     sweep(job.folder)
     if not renders:

@@ -72,6 +72,11 @@ def test_no_face_is_a_clear_sentence(kind: str) -> None:
         follow(Pictures([frame]), [1])
 
 
+def test_a_face_further_than_there_are_is_a_clear_sentence(portrait: np.ndarray) -> None:
+    with pytest.raises(BadInput, match=r"There are not 4 faces to choose from; 2 were found at once"):
+        follow(Pictures(two_people(portrait, 1)), [1], index=3)
+
+
 def test_a_face_that_leaves_is_marked_lost(portrait: np.ndarray) -> None:
     gray = np.full_like(portrait, 0.18)
     found = follow(Pictures([portrait, portrait, gray, portrait]), [1, 2, 3, 4])

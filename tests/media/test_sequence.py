@@ -89,6 +89,15 @@ def test_a_file_with_a_hash_in_its_name_is_itself(tmp_path: Path) -> None:
     assert parse_pattern(tmp_path / "take #1.exr").is_still
 
 
+def test_a_folder_that_is_there_may_have_a_hash_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "take #2" / "50 %d"
+    folder.mkdir(parents=True)
+    (folder / "a.0007.exr").touch()
+    assert parse_pattern(folder / "a.####.exr").frames() == [7]
+    with pytest.raises(BadRequest, match="in a folder's name"):
+        parse_pattern(folder / "more.####" / "a.exr")
+
+
 @pytest.mark.parametrize("wrong", ["##.####.exr", "%04d/shot.exr", "a.%099d.exr"])
 def test_a_pattern_that_makes_no_sense(wrong: str) -> None:
     with pytest.raises(BadRequest):

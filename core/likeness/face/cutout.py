@@ -120,9 +120,9 @@ def whole(plate: Float) -> Cutout:
     return Cutout((0, 0), layer, color, (0, 0, color.shape[1], color.shape[0]))
 
 
-def regions_of(shown: Float, points_px: Float) -> Regions:
+def regions_of(shown: Float, points_px: Float, device: str = "auto") -> Regions:
     """The regions of the whole head whose points lie at `points_px` (450, 2) of a display view (H, W, 3)."""
-    return segment(shown, _crop(points_px))
+    return segment(shown, _crop(points_px), device)
 
 
 def hair_at(regions: Regions, places: Float) -> Float:
@@ -195,7 +195,8 @@ def _apart(
     most = TRACE_MOST * np.clip(alpha / THIN, TRACE_LEAST, 1) * np.maximum(np.abs(own), np.abs(clean))
     near = np.clip(color, -most, alpha * np.abs(own) + most)
     color = np.where(thin, near, color)
-    clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
+    with np.errstate(invalid="ignore"):  # an infinite pixel is neither head nor background
+        clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
     return color.astype(np.float32), clean.astype(np.float32)
 
 

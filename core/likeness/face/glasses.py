@@ -46,26 +46,28 @@ class Glasses:
     origin: tuple[int, int]
 
 
-def worn(looks: Sequence[tuple[Float, Float]]) -> float:
+def worn(looks: Sequence[tuple[Float, Float]], device: str = "auto") -> float:
     """How sure it is, from 0 to 1, that a person wears glasses.
 
     `looks` are display views (H, W, 3) of one shot, and the points (POINTS, 2) of the face in each.
     """
-    whole = [_seen(regions_of(shown, points), points) for shown, points in looks]
+    whole = [_seen(regions_of(shown, points, device), points) for shown, points in looks]
     if np.mean(whole) < SUSPECTED:
         return 0.0
-    close = [_seen(segment(shown, crop_from_points(points)), points) for shown, points in looks]
+    close = [_seen(segment(shown, crop_from_points(points), device), points) for shown, points in looks]
     return float(np.clip((np.mean(close) - BELIEVED) / (SURE - BELIEVED), 0, 1))
 
 
-def take_off(plate: Float, shown: Float, sure: float, points_px: Float) -> tuple[Float, Glasses | None]:
+def take_off(
+    plate: Float, shown: Float, sure: float, points_px: Float, device: str = "auto"
+) -> tuple[Float, Glasses | None]:
     """The plate (H, W, 3) without frames, and these; the plate itself and None where there are none.
 
     `shown` (H, W, 3) is its display view, `sure` as `worn` says, `points_px` (POINTS, 2).
     """
     if sure <= 0:
         return plate, None
-    close = segment(shown, crop_from_points(points_px))
+    close = segment(shown, crop_from_points(points_px), device)
     x0, y0, width, height = _zone(points_px, plate.shape)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
     likely = close.in_picture((x0, y0, x0 + width, y0 + height))[..., GLASSES] / LIKELY

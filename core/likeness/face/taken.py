@@ -93,6 +93,7 @@ def take(
     shown: Float | None = None,
     seed: tuple[int, ...] = (0,),
     glasses_sure: float | None = None,
+    device: str = "auto",
 ) -> Taken:
     """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
 
@@ -110,9 +111,9 @@ def take(
     if shown is None:
         cutout = whole(plate)
     else:
-        regions = regions_of(shown, points)
-        sure = glasses.worn([(shown, points)]) if glasses_sure is None else glasses_sure
-        plate, worn = glasses.take_off(plate, shown, sure, points)
+        regions = regions_of(shown, points, device)
+        sure = glasses.worn([(shown, points)], device) if glasses_sure is None else glasses_sure
+        plate, worn = glasses.take_off(plate, shown, sure, points, device)
         cutout = cut(plate, shown, points, regions)
         held[rig.forehead] = hair_at(regions, pixels[rig.forehead, :2])
     plate = cutout.bare(plate)

@@ -170,6 +170,7 @@ def follow_all(
     frames = list(frames)
     watch = CutWatch()
     cuts: list[int] = []
+    most_seen = 0
     chosen, others, gone = [Piece(0)], list[Piece](), list[Piece]()
     for i, frame in enumerate(frames):
         tell(i, len(frames))
@@ -187,6 +188,7 @@ def follow_all(
         due = most > 1 and (bool(lost) or (i - mine.start) % SEARCH_FRAMES == 0)
         if not kept or due:
             faces = detect(look, device)
+            most_seen = max(most_seen, len(faces.boxes))
             if not kept:
                 face = _seek(look, faces, last, choose, index, device)
                 if face is None and last is None and index == 0 and i % SCAN_FRAMES == 0:
@@ -205,6 +207,11 @@ def follow_all(
                     others.append(piece)
     tell(len(frames), len(frames))
     if not any(piece.seen for piece in chosen):
+        if 0 < most_seen <= index:
+            raise BadInput(
+                f"There are not {index + 1} faces to choose from; {most_seen} were found at once.",
+                "Give a lower face index.",
+            )
         where = "the picture" if len(frames) == 1 else f"any of the {len(frames)} frames"
         raise BadInput(f"No face was found in {where}.", "Give one that shows a face of 24 pixels or more.")
     return Seen(frames, cuts, chosen, gone + others)

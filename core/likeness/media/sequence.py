@@ -68,8 +68,8 @@ def parse_pattern(path: str | Path) -> Pattern:
     """Read a pattern, a folder or a file name.
 
     `%04d`, `%d` and a run of `#` mark the frame number, in the file's name only. A folder stands
-    for the one sequence (or the one picture) in it. A file that exists is itself, even with a `#`
-    in its name. Raises `BadRequest` for a pattern that makes no sense, `BadInput` for a folder
+    for the one sequence (or the one picture) in it. A file or folder that exists is itself, even with
+    a `#` in its name. Raises `BadRequest` for a pattern that makes no sense, `BadInput` for a folder
     with no or several sequences.
     """
     path = Path(path)
@@ -78,7 +78,7 @@ def parse_pattern(path: str | Path) -> Pattern:
     if path.is_dir():
         return _in_folder(path)
     places = list(_PLACE.finditer(path.name))
-    if _PLACE.search(str(path.parent)):
+    if any(_PLACE.search(folder.name) and not folder.is_dir() for folder in path.parents):
         raise BadRequest(
             f"The pattern '{path}' marks a frame number in a folder's name.",
             "Mark it in the file's name only, as in shot.####.exr.",

@@ -8,6 +8,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
+from likeness import runtime
 from likeness.effects.face.reanimate import LAYERS
 from likeness.media import open_source, write_image
 from likeness.media.image import Image
@@ -89,6 +90,14 @@ def test_closed_eyes_show_no_eyeball(made: Path) -> None:
     assert parts(made / "out.0003.exr")["eyes.A"].sum() < 12
 
 
+def test_every_model_runs_where_the_request_says(portrait: Path, tmp_path: Path, likeness: Run) -> None:
+    runtime.close_all()
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--set", 'weights={"jawOpen": 0.5}']
+    assert likeness(*words, "--device", "cpu", "--out", tmp_path / "out.exr") == 0
+    assert {(path.stem, device) for path, device, _ in runtime._sessions} >= {("face_regions", "cpu")}
+    assert {device for _, device, _ in runtime._sessions} == {"cpu"}
+
+
 def test_run_again_it_makes_nothing_anew(
     made: Path, portrait: Path, performance: Path, likeness: Run
 ) -> None:
@@ -151,6 +160,20 @@ def test_values_beyond_display_survive(portrait_pixels: np.ndarray, tmp_path: Pa
     kept = out["matte.A"] == 0
     for channel in "RGB":
         assert out[channel][kept].tobytes() == plate[channel][kept].tobytes()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_infinities_about_the_head_are_no_fault(
+    portrait_pixels: np.ndarray, tmp_path: Path, likeness: Run
+) -> None:
+    odd = portrait_pixels.copy()
+    odd[60, 110], odd[61, 110], odd[100:130, 60:90] = np.inf, -np.inf, np.nan
+    write_image(tmp_path / "odd.exr", Image(odd, formats=("float",) * 3))
+    words = ["run", "reanimate", "--input", f"plate={tmp_path / 'odd.exr'}"]
+    assert likeness(*words, "--set", 'weights={"jawOpen": 0.5}', "--out", tmp_path / "out.exr") == 0
+    plate, out = parts(tmp_path / "odd.exr"), parts(tmp_path / "out.exr")
+    kept = out["matte.A"] == 0
+    assert out["R"][kept].tobytes() == plate["R"][kept].tobytes()
 
 
 def framed(pixels: np.ndarray, kind: str) -> Image:

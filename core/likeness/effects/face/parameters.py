@@ -60,11 +60,17 @@ def resting(job: Job, frames: Sequence[int]) -> list[int]:
     """
     out: list[int] = []
     for part in filter(None, map(str.strip, str(job.params["neutral_frames"]).split(","))):
-        first, last = parse_frames(part)
+        try:
+            first, last = parse_frames(part)
+        except BadRequest:
+            first, last = 1, 0
         places = [place for place, frame in enumerate(frames) if first <= frame <= last]
         if not places or frames[places[0]] != first or frames[places[-1]] != last:
-            has = f"from {frames[0]} to {frames[-1]}"
-            raise BadRequest(f"Neutral frames {part} are not in the shot.", f"Choose {has}.")
+            first, last = frames[0], frames[-1]
+            raise BadRequest(
+                f"Neutral frames cannot be '{part}'.",
+                f"Give frames and ranges from {first} to {last}, such as {first}, {last - 1}-{last}.",
+            )
         out += places
     return out
 

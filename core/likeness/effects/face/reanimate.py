@@ -113,7 +113,8 @@ def _taken(job: Job, rig: Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, 
         image = source.read(frame)
         plate = image.pixels if image.pixels.shape[2] == 3 == len(set(_three(image))) else rgb(image)
         shown = display_view(plate, source.linear_colorspace)
-        return image, take(rig, plate, fit, lens, shown, (job.request.seed, at), _glasses(job, shown))
+        seed, glasses_sure = (job.request.seed, at), _glasses(job, shown)
+        return image, take(rig, plate, fit, lens, shown, seed, glasses_sure, job.device)
 
     return job.keep("taken", both, inputs=["plate"], params=parameters.chosen(), frame=at)
 
@@ -124,13 +125,14 @@ def _glasses(job: Job, shown: Any) -> float:
 
     def ask() -> float:
         if source.is_still:
-            return glasses.worn([(shown, found["points"][0])])
+            return glasses.worn([(shown, found["points"][0])], job.device)
         seen = np.flatnonzero(found["found"])
         few = seen[np.linspace(0, len(seen) - 1, min(GLASSES_FRAMES, len(seen))).astype(int)]
         views = (
             display_view(rgb(source.read(int(found["frames"][i]))), source.linear_colorspace) for i in few
         )
-        return glasses.worn([(view, found["points"][i]) for view, i in zip(views, few, strict=True)])
+        looks = [(view, found["points"][i]) for view, i in zip(views, few, strict=True)]
+        return glasses.worn(looks, job.device)
 
     return job.keep("glasses", ask, inputs=["plate"], params=parameters.chosen())
 
