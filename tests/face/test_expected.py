@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from likeness.face.expected import expected_expression, off_average
-from likeness.face.fit import default_lens
+from likeness.face.expected import JAW, expected_expression, off_average
+from likeness.face.fit import default_lens, fit_still
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.performance import ARKIT
@@ -47,3 +49,15 @@ def test_size_and_place_in_the_picture_do_not_matter(head: Head) -> None:
     points.z[:] *= 3
     after, _ = expected_expression(head, points)
     assert np.allclose(before, after)
+
+
+def test_lips_that_part_on_closed_teeth_do_so_by_themselves(head: Head) -> None:
+    at = scene(head, seed=6, noise_px=0.4, jawOpen=0.2, mouthLowerDown=0.5, mouthSmile=0.6)
+    (_, believed), (_, seen) = (
+        fit_still(head, replace(at.points, clenched=sure), at.lens) for sure in (0.0, 1.0)
+    )
+    assert seen.expression[JAW] < 0.13
+    assert believed.expression[JAW] > 0.17
+    lowers = [ARKIT.index(f"mouthLowerDown{side}") for side in ("Left", "Right")]
+    assert seen.expression[lowers].sum() > believed.expression[lowers].sum()
+    assert seen.residual < believed.residual + 0.003

@@ -18,21 +18,31 @@ from likeness import runtime
 from likeness.face.landmarks import Points
 from likeness.head import points as dense
 from likeness.head.model import Head
+from likeness.performance import ARKIT
 
 Array = NDArray[np.float64]
 
 OWN = 2.0  # what a fit sees by itself counts more: the estimate is taken for less sure by this factor
 LEAST_STD = 0.02
+JAW = ARKIT.index("jawOpen")
+CLENCHED, CLENCHED_STD = 0.05, 0.03  # the jaw's weight while teeth are closed
 # How much a point tells of where the head is: lips and jaw move with expression, irises with gaze.
 RIGID: Array = np.ones(dense.COUNT)
 RIGID[:17], RIGID[48:68], RIGID[dense.SKIN_COUNT :] = 0.5, 0.3, 0.0
 
 
 def expected_expression(head: Head, found: Points) -> tuple[Array, Array]:
-    """Mean and standard deviation (52,) of the weights, given the found points alone."""
+    """Mean and standard deviation (52,) of the weights, given the found points alone.
+
+    Where teeth are seen closed behind parted lips, the jaw is.
+    """
     matrix, offset, spread = _table()
     mean = offset + off_average(head, found).reshape(-1) @ matrix
-    return np.clip(mean, 0.0, 1.0), np.maximum(OWN * spread, LEAST_STD)
+    mean, std = np.clip(mean, 0.0, 1.0), np.maximum(OWN * spread, LEAST_STD)
+    if found.clenched > 0:
+        mean[JAW] += found.clenched * (CLENCHED - mean[JAW])
+        std[JAW] *= (CLENCHED_STD / std[JAW]) ** found.clenched
+    return mean, std
 
 
 def off_average(head: Head, found: Points) -> Array:

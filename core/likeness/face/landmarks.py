@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face.clench import clenched
 from likeness.face.irises import moved_irises
 from likeness.media.look import Look, as_look
 from likeness.runtime import session
@@ -71,7 +72,7 @@ class Points:
     `xy` (450, 2) pixels of the picture, y down, pixel centers at .5; `z` (450,) in the same unit, away from
     the camera, zero on average over the 68 Multi-PIE points; `sigma_px` (450,) standard deviation per axis;
     `visible` (450,) probability; `presence` probability that there is a face at all; `view` is what they
-    were found in.
+    were found in; `clenched` how surely teeth are seen closed behind parted lips.
     """
 
     xy: NDArray[np.float64]
@@ -80,6 +81,7 @@ class Points:
     visible: NDArray[np.float64]
     presence: float
     view: View | None = None
+    clenched: float = 0.0
 
 
 def upright(eyes: Array, mouth: Array) -> float:
@@ -157,7 +159,7 @@ def find_points_many(
 ) -> list[Points]:
     """As `find_points`, for several crops of one picture in one run of the network.
 
-    Irises are looked for in the picture itself.
+    Irises are looked for in the picture itself, and whether teeth are closed.
     """
     if not crops:
         return []
@@ -170,7 +172,10 @@ def find_points_many(
     ]
     count = len(tried) // len(crops)
     means = [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
-    return [replace(p, xy=moved_irises(look, p.xy, p.sigma_px, p.visible)) for p in means]
+    return [
+        replace(p, xy=moved_irises(look, p.xy, p.sigma_px, p.visible), clenched=clenched(look, p.xy))
+        for p in means
+    ]
 
 
 def _mean(found: Sequence[Points]) -> Points:

@@ -1,0 +1,89 @@
+"""Sees whether teeth are closed behind parted lips: points of lips and chin hardly tell.
+
+In the middle of the mouth, closed teeth go from lip to lip; open ones leave a dark or red stretch between.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.head import points as dense
+from likeness.media.look import Look
+
+Float = NDArray[np.float32]
+Array = NDArray[np.float64]
+
+SIZE = 64  # pixels of the square in which a mouth is looked at
+MOUTH = 0.8 * SIZE  # pixels of it are the mouth's width
+LEAST_OPEN = 0.14  # of that width: a lower opening is filled by upper teeth alone
+MIDDLE = 0.35  # of that width is looked at
+LIPS = 2.0  # pixels beside the lips that may be theirs
+LIP = (4.0, 6.0, 8.0)  # pixels below the opening is lip
+WHITER = 0.08  # by as much is a tooth's smallest channel nearer to its largest than a lip's
+AS_BRIGHT = 0.6  # of the brightest of the opening are teeth
+GAP = (0.045, 0.07)  # of the mouth's width without teeth: from closed for sure to open for sure
+ENDS = (0.1, 0.35)  # of the columns show teeth at both lips: from none for sure to both rows for sure
+UPPER, LOWER = dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]
+
+
+def clenched(look: Look, xy: Array) -> float:
+    """How surely the teeth behind parted lips are closed, 0 to 1, given a face's points (450, 2), px."""
+    upper, lower = xy[UPPER], xy[LOWER]
+    along = upper[-1] - upper[0]
+    along = along if along[0] > 0 else -along
+    turn = np.array([[along[0], -along[1]], [along[1], along[0]]]) / MOUTH
+    wide = float(along @ along)
+    height = (lower[len(lower) // 2] - upper[len(upper) // 2]) @ np.array([-along[1], along[0]])
+    if wide < 1 or height < LEAST_OPEN * wide:
+        return 0.0
+    middle = (upper.mean(axis=0) + lower.mean(axis=0)) / 2
+    columns = np.arange(round(SIZE / 2 - MIDDLE * MOUTH / 2), round(SIZE / 2 + MIDDLE * MOUTH / 2))
+    top, bottom = (
+        np.interp(columns + 0.5, *line[np.argsort(line[:, 0])].T)
+        for line in ((edge - middle) @ turn * (MOUTH**2 / wide) + SIZE / 2 for edge in (upper, lower))
+    )
+    seen = look.crop(np.c_[turn, middle - turn.sum(axis=1) * SIZE / 2], SIZE)[:, :, columns]
+    longest, both = _rows(seen, top, bottom)
+    closed = (GAP[1] - longest / MOUTH) / (GAP[1] - GAP[0])
+    return float(np.clip(closed, 0, 1) * np.clip((both - ENDS[0]) / (ENDS[1] - ENDS[0]), 0, 1))
+
+
+@numba.njit(cache=True, nogil=True)
+def _rows(seen: Float, top: Array, bottom: Array) -> tuple[float, float]:
+    """The longest stretch without teeth, median over columns (3, SIZE, n), and how many have both rows.
+
+    `top` and `bottom` (n,) are the lips' edges.
+    """
+    width = len(top)
+    luma, white = np.zeros((SIZE, width)), np.zeros((SIZE, width))
+    for y in range(SIZE):
+        for x in range(width):
+            r, g, b = seen[0, y, x], seen[1, y, x], seen[2, y, x]
+            luma[y, x], white[y, x] = (r + g + b) / 3, min(r, g, b) / max(r, g, b, 1e-3)
+    first, end = np.ceil(top + LIPS).astype(np.int64), np.floor(bottom - LIPS).astype(np.int64) + 1
+    first, end = np.maximum(first, 0), np.minimum(end, SIZE)
+    bright, lip_luma, lip_white = [0.0], [0.0], [0.0]
+    for x in range(width):
+        for y in range(first[x], end[x]):
+            bright.append(luma[y, x])
+        for below in LIP:
+            y = min(int(bottom[x] + below), SIZE - 1)
+            lip_luma.append(luma[y, x])
+            lip_white.append(white[y, x])
+    brightest = np.quantile(np.array(bright), 0.85)
+    if brightest <= np.median(np.array(lip_luma)):
+        return np.inf, 0.0
+    dimmest, whiter = AS_BRIGHT * brightest, np.median(np.array(lip_white)) + WHITER
+    longest, both = np.zeros(width), 0
+    for x in range(width):
+        third, run, above, below = max(2, (end[x] - first[x]) // 3), 0, False, False
+        for y in range(first[x], end[x]):
+            tooth = luma[y, x] > dimmest and white[y, x] > whiter
+            run = 0 if tooth else run + 1
+            longest[x] = max(longest[x], run)
+            above |= tooth and y < first[x] + third
+            below |= tooth and y >= end[x] - third
+        both += above and below
+    return float(np.median(longest)), both / width
