@@ -27,7 +27,7 @@ def build(root: Path) -> ModuleType:
 
 
 def pins(path: Path) -> dict[str, str]:
-    found = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", path.read_text(), re.MULTILINE)
+    found = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?==([^\s;\\]+)", path.read_text(), re.MULTILINE)
     return {name.lower().replace("_", "-"): version for name, version in found}
 
 
@@ -154,6 +154,13 @@ def test_torch_is_only_for_training(root: Path) -> None:
     assert "torch" in pins(root / "locks" / "train.txt")
     for lock in ("run", "gpu", "dev"):
         assert "torch" not in pins(root / "locks" / f"{lock}.txt")
+
+
+def test_every_locked_package_stands_in_the_notice(root: Path) -> None:
+    told = set(re.findall(r"[a-z0-9-]+", (root / "NOTICE").read_text().lower()))
+    locked = {name for lock in (root / "locks").glob("*.txt") for name in pins(lock)}
+    assert len(locked) > 80
+    assert not locked - told
 
 
 @pytest.mark.slow
