@@ -92,6 +92,22 @@ def test_a_blink_covers_the_eyes(stage: Stage) -> None:
         assert after < 0.06 * before, side
 
 
+def test_a_lid_that_looks_down_brings_no_brow_along(stage: Stage) -> None:
+    pixels, plate = stage.pixels(stage.fit), stage.plate.copy()
+    up = np.array([0, -1], np.float32) * stage.lens.focal_px / stage.fit.translation[2]
+    eyes = np.zeros(plate.shape[:2], np.float32)
+    for name, side in zip(EYES, ("left", "right"), strict=True):
+        margin = pixels[dense.GROUPS[f"lid_{side}_upper"] + stage.person.vertex_count, :2]
+        brow = np.concatenate([margin + 0.5 * up, (margin + 1.0 * up)[::-1]])
+        stage._ink(plate, polygon(brow.astype(np.float32), 0, 0, *SIZE), (0.0, 0.6, 0.0))
+        eyes = np.maximum(eyes, polygon(opening(stage.person, pixels, name), 0, 0, *SIZE))
+    picture = plate.copy()
+    target = replace(stage.fit, expression=expression(eyeLookDown=0.9))
+    redraw(stage.rig, take(stage.rig, plate, stage.fit, stage.lens), target, stage.lens, picture)
+    green = picture[..., 1] - picture[..., 0]
+    assert green[eyes > 0.9].max() < 0.3
+
+
 def test_an_open_mouth_shows_its_inside(stage: Stage) -> None:
     _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.6)))
     cover = drawn.layers["mouth"].values[..., 3]

@@ -17,7 +17,7 @@ from likeness.face.person import (
     to_pixels,
     travel,
 )
-from likeness.face.retarget import BLINKS
+from likeness.face.retarget import LOWERING, lid_lowering
 from likeness.face.rig import EYES, Rig, bounds, face_width, mean_gap
 from likeness.face.taken import Taken
 
@@ -30,7 +30,7 @@ HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and 
 BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there the body ceases to follow
 AT_BORDER = 0.35  # of the way to the picture's border, at most, the body is drawn from: beyond is nothing
 BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
-CARRIED_BLINK = 0.3  # a lid that closes farther does not carry the plate's pixels: see `lids`
+CARRIED_BLINK = 0.3  # a lid that hangs farther does not carry the plate's pixels: see `lids`
 STILL_PX = 0.05  # a vertex that moves less does not
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 
@@ -53,11 +53,13 @@ def unmoved(a: Fit, b: Fit) -> bool:
 
 
 def with_open_lids(person: Person, taken: Taken, target: Fit, camera: Float) -> Float:
-    """`camera` (V, 3), but lids hardly farther closed than the plate's: so far these carry its pixels."""
-    over = target.expression[BLINKS] - taken.fit.expression[BLINKS] - CARRIED_BLINK
-    if (over <= 0).all():
+    """`camera` (V, 3), but lids hardly lower than the plate's: so far these carry its pixels."""
+    lower = lid_lowering(taken.fit, target)
+    if (lower <= CARRIED_BLINK).all():
         return camera
-    closed = (np.maximum(over, 0).astype(np.float32) @ person.expression[BLINKS]).reshape(-1, 3)
+    over = np.clip(1 - CARRIED_BLINK / np.maximum(lower, CARRIED_BLINK), 0, 1)[:, None]
+    over = over * (target.expression[LOWERING] - taken.fit.expression[LOWERING])
+    closed = (over.ravel().astype(np.float32) @ person.expression[np.ravel(LOWERING)]).reshape(-1, 3)
     return camera - closed @ target.rotation.T.astype(np.float32)
 
 

@@ -11,7 +11,7 @@ from likeness.face.fit import Fit, Lens
 from likeness.face.lids import lay_lashes, lay_lid
 from likeness.face.part import Part
 from likeness.face.person import upper_count
-from likeness.face.retarget import BLINKS
+from likeness.face.retarget import lid_lowering
 from likeness.face.rig import EYES, Rig, ball_center, iris_axes, mean_gap
 from likeness.face.taken import Taken
 from likeness.head import points as dense
@@ -72,8 +72,8 @@ def lay_eyes(
 
 
 def _closing(taken: Taken, target: Fit, side: int) -> float:
-    """How much of a closing lid is made anew, from 0 to 1: what the plate's own cannot cover."""
-    more = float(target.expression[BLINKS[side]] - taken.fit.expression[BLINKS[side]])
+    """How much of a lid that comes down is made anew, from 0 to 1: what the plate's own cannot cover."""
+    more = float(lid_lowering(taken.fit, target)[side])
     share = float(np.clip((more - MADE_LID[0]) / (MADE_LID[1] - MADE_LID[0]), 0, 1))
     return share * share * (3 - 2 * share)
 

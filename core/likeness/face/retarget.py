@@ -32,6 +32,8 @@ LEAST_LID = 0.35  # of the average lid's way: eyes that seem narrower are not be
 _INDEX = {name: i for i, name in enumerate(ARKIT)}
 
 BLINKS = [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]
+LOWERING = [[_INDEX[f"eyeBlink{side}"], _INDEX[f"eyeLookDown{side}"]] for side in ("Left", "Right")]
+LOWERS = np.array([1.0, 0.8])  # how far each of them takes an upper lid, in blinks
 OPENING = [_INDEX["jawOpen"], _INDEX["mouthClose"]]  # the second holds lips together on an open jaw
 # What a driver does beyond its neutral takes a plate beyond its rest: a little of the opposite shape.
 LEAST_WEIGHT, MOST_WEIGHT = np.full(len(ARKIT), -0.3), 1.2
@@ -111,6 +113,12 @@ def neutral_frame(driver: Driver) -> int:
     head = driver.performance.head
     energy = energy + ((head - np.median(head, axis=0)) ** 2).sum(axis=1) * 10
     return int(np.argmin(energy))
+
+
+def lid_lowering(before: Fit, after: Fit) -> Array:
+    """How much farther the upper lids (2,) hang after than before, in blinks."""
+    out: Array = (after.expression[LOWERING] - before.expression[LOWERING]) @ LOWERS
+    return out
 
 
 def region_gains(params: Mapping[str, Any]) -> Array:
