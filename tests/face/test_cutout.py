@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.cutout import BESIDE, Cutout, _apart, cut, hair_at, regions_of
+from likeness.face.cutout import BESIDE, Cutout, _apart, _refine, cut, hair_at, regions_of
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
@@ -126,3 +126,15 @@ def test_what_is_no_head_stays_in_the_background() -> None:
     assert clean[0, 0, 0] < 0.25  # a fill so far off was wrong: here the plate shows the background
     np.testing.assert_allclose(clean[0, 1:], filled[0, 1:])
     assert not color[0, 3].any()
+
+
+def test_beside_bare_skin_nothing_of_its_color_is_head() -> None:
+    y, x = np.mgrid[:120, :120] + 0.5
+    head, shelf = np.hypot(x - 60, y - 60) < 30, (np.abs(y - 60) < 3) & (x < 60)
+    picture = np.where((head | shelf)[..., None], [0.8, 0.6, 0.5], [0.2, 0.3, 0.4]).astype(np.float32)
+    guess, no_face = head.astype(np.float32), np.zeros((120, 120), np.float32)
+    skin, hair = (_refine(picture, guess, no_face, 4.0, bare) for bare in (guess, no_face))
+    beside = np.s_[60, 18:25]
+    assert hair[beside].min() > 0.8  # a strand of hair would be kept
+    assert skin[beside].max() == 0
+    assert skin[60, 60] == hair[60, 60] == 1

@@ -27,10 +27,12 @@ Box = tuple[int, int, int, int]
 
 WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in it
 HEAD = [REGIONS.index(n) for n in REGIONS if n not in ("background", "occluder")]
+SKIN = [REGIONS.index(n) for n in ("skin", "neck")]
 OCCLUDER, HAIR = REGIONS.index("occluder"), REGIONS.index("hair")
 FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for sure
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
 STRANDS = 4.0  # times as wide is its outer half, for hair
+BARE, JAW = 0.25, 0.4  # of alpha, and so near the jaw, from brows to chin: beside such skin are no strands
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
 DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
@@ -143,8 +145,8 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
     face = _inside(points_px, FACE_SHRINK, box)
     down, across = (border_ramp(box[k], box[k + 2], plate.shape[1 - k], SIDE * wide.size) for k in (1, 0))
-    guess = _guess(regions, points_px, box) * (down[:, None] * across)
-    alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size)
+    guess, bare = (part * (down[:, None] * across) for part in _guess(regions, points_px, box))
+    alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size, bare)
     own = plate[spot][..., :3]
     grain_px = max(TEXTURE * wide.size, 2.0)
     hidden = _front(regions, shown, points_px, box)
@@ -234,7 +236,7 @@ def _front(regions: Regions, shown: Float, points_px: Float, box: Box) -> Float 
     thing = ndimage.binary_closing(np.isin(labels, kept), iterations=3).astype(np.float32)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
     view = np.ascontiguousarray(shown[spot], np.float32)
-    return _refine(view, thing, np.zeros_like(thing), 0.5 * EDGE * regions.crop.size, strands=1.0)
+    return _refine(view, thing, np.zeros_like(thing), 0.5 * EDGE * regions.crop.size, thing)
 
 
 def _crop(points_px: Float) -> Crop:
@@ -256,10 +258,11 @@ def _box(crop: Crop, points_px: Float, shape: tuple[int, ...]) -> Box:
     return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
 
 
-def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
-    """The network's alpha (h, w) of the head; beyond its crop, the value at its border, but nothing below.
+def _guess(regions: Regions, points_px: Float, box: Box) -> tuple[Float, Float]:
+    """The network's alpha (h, w) of the head, and of the skin about its jaw alone.
 
-    A hat is found as an occluder; what lies above the brows goes with the head. Hair hangs from the head.
+    Beyond its crop they are the value at its border, but nothing below. A hat is found as an occluder; what
+    lies above the brows goes with the head. Hair hangs from the head.
     """
     cells = regions.alpha.shape[0]
     place = (np.arange(cells) + 0.5) / cells
@@ -277,15 +280,21 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> Float:
     middle = labels[cells // 2, cells // 2]
     if middle:
         head = head * ndimage.binary_dilation(labels == middle, iterations=2)
+    jaw = points_px[:17]
+    near = np.hypot(x[..., None] - jaw[:, 0], y[..., None] - jaw[:, 1]).min(axis=2) < JAW * tall
+    skin = near * np.minimum(regions.alpha[..., SKIN].sum(axis=2), head)
     inverse = np.linalg.inv(matrix[:, :2])
     x0, y0, width, height = box
     px, py = x0 + np.arange(width) + 0.5 - matrix[0, 2], y0 + np.arange(height)[:, None] + 0.5 - matrix[1, 2]
     at = np.empty((2, height, width), np.float32)
     for n, k in enumerate((1, 0)):
         np.add(inverse[k, 0] * cells * px, inverse[k, 1] * cells * py - 0.5, out=at[n])
-    found = ndimage.map_coordinates(head, at, np.float32, order=1, mode="nearest")
-    found *= np.clip(cells - 0.5 - at[0], 0, 1)
-    return np.clip(found, 0, 1, out=found)
+    below = np.clip(cells - 0.5 - at[0], 0, 1)
+    found, bare = (
+        np.clip(below * ndimage.map_coordinates(part, at, np.float32, order=1, mode="nearest"), 0, 1)
+        for part in (head, skin)
+    )
+    return found, bare
 
 
 def _loose(hair: Float, down: Float) -> Float:
@@ -300,16 +309,17 @@ def _loose(hair: Float, down: Float) -> Float:
     return np.where(loose, hair, 0)
 
 
-def _refine(picture: Float, guess: Float, face: Float, edge_px: float, strands: float = STRANDS) -> Float:
+def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Float) -> Float:
     """Alpha (h, w) from the network's guess: in a band about its edge, colors decide.
 
-    The band's outer half is `strands` times as wide. `face` is head for sure. Holes are none: what the head
-    surrounds is part of it.
+    The band's outer half is `STRANDS` times as wide, but not beside `bare` skin (h, w): what looks like a jaw
+    there is background. `face` is head for sure. Holes are none: what the head surrounds is part of it.
     """
     solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
     inward, outward = _depth(solid), _depth(~solid)
     head = (inward > edge_px) | (face > 0)
-    back = outward > strands * edge_px
+    beside_skin = _depth(~(solid & (bare > BARE))) <= outward
+    back = outward > np.where(beside_skin, edge_px, STRANDS * edge_px)
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
     front, behind = fill.smooth(picture, head), fill.smooth(picture, back)
