@@ -68,7 +68,7 @@ def face_nodes(base: str, track: Mapping[str, Any], place: int) -> list[Node]:
     if key is not None:
         points = [[(x, height - y) for x, y in face[key]] for _, face in seen]
         nodes.append(_tracker(base, frames, points))
-    corners = [[(x, height - y) for x, y in _corners(track, face)] for _, face in seen]
+    corners = [[(x, height - y) for x, y in _corners(lens_at(track, frame), face)] for frame, face in seen]
     nodes.append(_corner_pin(base + "_pin", frames, corners))
     if "head_pose" in seen[0][1]:
         poses = [flipped(face["head_pose"]) for _, face in seen]
@@ -82,8 +82,19 @@ def flipped(pose: Matrix) -> Matrix:
     return [[_FLIP[row] * value for value in values] for row, values in enumerate(pose)]
 
 
+def lens_at(track: Mapping[str, Any], frame: int) -> Mapping[str, Any]:
+    """The lens of the shot in which a frame is."""
+    for shot in track.get("shots", ()):
+        if shot["frames"][0] <= frame <= shot["frames"][1]:
+            return shot["lens"]
+    return track["lens"]
+
+
 def camera(name: str, track: Mapping[str, Any]) -> Node:
-    """The shot's lens as a camera at the origin, with the film back that the focal length is written for."""
+    """The lens as a camera at the origin, with the film back that the focal length is written for.
+
+    Where shots have lenses of their own, the focal length is a curve.
+    """
     width, height = track["size_px"]
     x, y = track["lens"]["center_px"]
     values = {
@@ -96,15 +107,18 @@ def camera(name: str, track: Mapping[str, Any]) -> Node:
     shift = [
         f"win_translate {{{script.number(1 - 2 * x / width)} {script.number((2 * y - height) / width)}}}"
     ]
-    return "Camera2", name, shift, values, {}
+    frames = [entry["frame"] for entry in track.get("frames", ())]
+    focal = [lens_at(track, frame)["focal_px"] / width * APERTURE_MM for frame in frames]
+    moving = {"focal": script.curve(frames, focal)} if len(set(focal)) > 1 else {}
+    return "Camera2", name, shift, values, moving
 
 
-def _corners(track: Mapping[str, Any], face: Mapping[str, Any]) -> list[tuple[float, float]]:
+def _corners(lens: Mapping[str, Any], face: Mapping[str, Any]) -> list[tuple[float, float]]:
     """The face's plane in pixels, y down; without a pose the corners of its box."""
     if "head_pose" not in face:
         left, top, right, bottom = face["box_px"]
         return [(left, bottom), (right, bottom), (right, top), (left, top)]
-    focal, (cx, cy) = track["lens"]["focal_px"], track["lens"]["center_px"]
+    focal, (cx, cy) = lens["focal_px"], lens["center_px"]
     found = []
     for corner in PLANE_CM:
         x, y, z = (sum(a * b for a, b in zip(row, (*corner, 1.0))) for row in list(face["head_pose"])[:3])

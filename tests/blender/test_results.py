@@ -160,6 +160,7 @@ def _all_kinds(plate: str, folder: str) -> dict[str, Any]:
         place[frame] = {
             "empty": [list(row) for row in head.matrix_world],
             "model": [list(row) for row in model.parent.matrix_world],
+            "lens": next(o for o in collection.objects if o.type == "CAMERA").data.lens,
             "jaw": model.data.shape_keys.key_blocks["jawOpen"].value,
             "bone": [list(row) for row in turned],
         }
@@ -216,6 +217,9 @@ def test_every_other_kind(blender: Blender, plate: Path, tmp_path: Path) -> None
         told["place"]["1003"]["bone"], [[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], atol=1e-5
     )
     assert told["camera"] and len(told["camera"]) == 1
+    focal_px = {str(frame): shot["lens"]["focal_px"] for shot in track["shots"] for frame in shot["frames"]}
+    for frame, at in told["place"].items():
+        assert at["lens"] == pytest.approx(36 * focal_px[frame] / max(track["size_px"]), rel=1e-5)
     assert told["materials"] == 1 and told["keys"] == 54 and told["armature"] == 1
     start, end, channel, path = told["sound"]
     assert (start, end, channel) == (FIRST, FIRST + COUNT, 1) and path.endswith("tiny.wav")

@@ -70,7 +70,7 @@ def _found(job: Job, frames: list[int]) -> dict[str, Any]:
     expression[:, ARKIT.index("jawOpen")] = np.linspace(0, 1, count)
     return {
         "frames": np.array(frames),
-        "cuts": np.zeros(count, bool),
+        "cuts": np.array([count - 1]),
         "confidence": np.ones(count),
         "points": np.tile(np.random.default_rng(0).uniform(10, 50, (70, 2)), (count, 1, 1)),
         "rotation": rotation,
@@ -79,8 +79,8 @@ def _found(job: Job, frames: list[int]) -> dict[str, Any]:
         "gaze": np.zeros((count, 2, 2), np.float32),
         "turn": turn,
         "size": np.array([plate.width, plate.height]),
-        "focal_px": 1000.0,
-        "center_px": np.array([plate.width / 2, plate.height / 2]),
+        "focal_px": np.array([1000.0, 800.0]),
+        "center_px": np.array([[plate.width / 2, plate.height / 2]] * 2),
     }
 
 
@@ -97,11 +97,12 @@ def _write_performance(path: Any, found: dict[str, Any]) -> None:
 def _write_track(path: Any, found: dict[str, Any]) -> None:
     from likeness.effects.face.capture import track_of
 
-    path.write_text(json.dumps(track_of(found, FPS)))
+    path.write_text(json.dumps(track_of(found, FPS, [None, None])))
 
 
 def _write_head(path: Any, found: dict[str, Any]) -> None:
     from likeness.effects.face.capture import poses
+    from likeness.face.findings import lens_of
     from likeness.head.model import load_head
     from likeness.head.usd import write_head_usd
 
@@ -113,7 +114,7 @@ def _write_head(path: Any, found: dict[str, Any]) -> None:
         expressions=found["expression"],
         gaze=found["gaze"],
         head_pose=poses(found),
-        focal_px=found["focal_px"],
+        focal_px=[lens_of(found, i).focal_px for i in range(len(found["frames"]))],
         size=tuple(found["size"]),
         fps=FPS,
         frames=found["frames"].tolist(),

@@ -14,6 +14,7 @@ from likeness.head.usd import write_head_usd
 from likeness.performance import ARKIT
 
 FRAMES = (1001, 1002, 1003)
+FOCAL_PX = [2400.0] * 3
 SIZE = (1920, 1080)
 
 
@@ -35,7 +36,7 @@ def shot() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def stage(shot: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Usd.Stage:
     path = tmp_path_factory.mktemp("usd") / "head.usdc"
-    write_head_usd(path, load_head(), **shot, focal_px=2400.0, size=SIZE, fps=24.0, frames=FRAMES)
+    write_head_usd(path, load_head(), **shot, focal_px=FOCAL_PX, size=SIZE, fps=24.0, frames=FRAMES)
     return Usd.Stage.Open(str(path))
 
 
@@ -77,6 +78,16 @@ def test_units_and_frames_are_said(stage: Usd.Stage) -> None:
     assert stage.GetTimeCodesPerSecond() == 24
 
 
+def test_another_shot_has_another_lens(shot: dict[str, np.ndarray], tmp_path: Path) -> None:
+    lenses = [2400.0, 1200.0, 1200.0]
+    write_head_usd(
+        tmp_path / "a.usda", load_head(), **shot, focal_px=lenses, size=SIZE, fps=24.0, frames=FRAMES
+    )
+    stage = Usd.Stage.Open(str(tmp_path / "a.usda"))
+    focal = UsdGeom.Camera(stage.GetPrimAtPath("/Shot/Camera")).GetFocalLengthAttr()
+    assert [focal.Get(frame) * SIZE[0] / 36 for frame in FRAMES] == pytest.approx(lenses)
+
+
 @pytest.mark.parametrize("row", range(3))
 def test_a_host_sees_the_head_where_the_tracker_put_it(
     stage: Usd.Stage, shot: dict[str, np.ndarray], row: int
@@ -112,4 +123,4 @@ def test_a_place_that_cannot_be_written_is_named(shot: dict[str, np.ndarray], tm
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "head.usdc"
     with pytest.raises(BadOutput, match=r"head\.usdc"):
-        write_head_usd(path, load_head(), **shot, focal_px=2400.0, size=SIZE, fps=24.0, frames=FRAMES)
+        write_head_usd(path, load_head(), **shot, focal_px=FOCAL_PX, size=SIZE, fps=24.0, frames=FRAMES)

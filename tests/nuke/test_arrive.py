@@ -12,7 +12,7 @@ from pixels import add_group, add_plate, finish
 
 from likeness.performance import ROTATIONS, read_csv, rotations
 from likeness_client import forms
-from likeness_nuke import arrive, names, shapes
+from likeness_nuke import arrive, names, script, shapes
 
 FRAMES = range(1001, 1006)
 
@@ -101,7 +101,7 @@ def test_the_pin_the_camera_and_the_head_agree(nuke: Any, group: Any) -> None:
         for index, corner in enumerate(shapes.PLANE_CM):
             x, y, z, _ = matrix @ (*corner, 1)
             assert z < 0, "it is before Nuke's camera, which looks along -Z"
-            focal = camera["focal"].value() / camera["haperture"].value() * size[0]
+            focal = camera["focal"].getValueAt(frame) / camera["haperture"].value() * size[0]
             where = (x / -z * focal + size[0] / 2, y / -z * focal + size[1] / 2)
             told = [pin[f"to{index + 1}"].getValueAt(frame, axis) for axis in (0, 1)]
             assert told == pytest.approx(where, abs=1e-3)
@@ -130,6 +130,23 @@ def test_a_shifted_lens_shifts_the_camera(nuke: Any) -> None:
     assert kind == "Camera2"
     assert values == {"focal": 72.0, "haperture": 36.0, "vaperture": 18.0}
     assert fixed == ["win_translate {0.1 0.1}"]
+
+
+def test_another_shot_has_another_lens(nuke: Any) -> None:
+    pose = [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 100], [0, 0, 0, 1]]
+    face = {"box_px": [80, 30, 120, 70], "head_pose": pose, "confidence": 1.0}
+    lenses = [{"focal_px": focal, "center_px": [100, 50]} for focal in (400, 200)]
+    track = {
+        "size_px": [200, 100],
+        "lens": lenses[0],
+        "shots": [{"frames": [1, 2], "lens": lenses[0]}, {"frames": [3, 3], "lens": lenses[1]}],
+        "frames": [{"frame": f, "faces": [face]} for f in (1, 2, 3)],
+    }
+    assert shapes.camera("c", track)[4] == {"focal": "{curve L x1 72 72 36}"}
+    pin = next(node for node in shapes.face_nodes("x", track, 0) if node[0] == "CornerPin2D")
+    near, far = (shapes._corners(lens, face)[0][0] for lens in lenses)
+    assert far - 100 == pytest.approx((near - 100) / 2)
+    assert script.number(near) in pin[4]["to1"] and script.number(far) in pin[4]["to1"]
 
 
 def test_a_model_a_sound_and_a_report(nuke: Any, group: Any, out: Path) -> None:

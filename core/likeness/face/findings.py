@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from likeness.face.align import lay_shot
 from likeness.face.fit import DEFAULT_MM, Fit, Lens, Shot, default_lens, project, skin_points
+from likeness.face.landmarks import Points
 from likeness.face.likeness import choose_like, person_in
 from likeness.face.shot import estimate_lens, fit_frames, solve_person, tie_frames
 from likeness.face.track import MOST_FACES, Pictures, Track, follow_all
@@ -38,10 +39,11 @@ def find(
     """Follow and fit one face: everything about it, by name, as arrays.
 
     `found` (F,) bool, `confidence` (F,) 0..1, `points` (F, POINTS, 2) px, `rotation` (F, 3, 3),
-    `translation` (F, 3) cm, `expression` (F, 52), `gaze` (F, 2, 2) rad, `residual` (F,), `cuts`, and of
-    the shot `identity`, `bias`, `rest`, `focal_px`, `center_px`, `size`. With `everyone` the same of each
-    other face under `other1`, `other2`, … (see `others_of`). `likeness` is a picture, and its size, of the
-    person to choose. A `focal_mm` of 0 is estimated.
+    `translation` (F, 3) cm, `expression` (F, 52), `gaze` (F, 2, 2) rad, `residual` (F,), `size`, `cuts`, and
+    of every shot between these `identity` (S, K), `bias` and `rest` (S, POINTS, 3), `focal_px` (S,) and
+    `center_px` (S, 2), which `shot_of` and `lens_of` give. With `everyone` the same of each other face under
+    `other1`, `other2`, … (see `others_of`). `likeness` is a picture, and its size, of the person to choose.
+    A `focal_mm` of 0 is estimated.
     """
     head = load_head()
     most = MOST_FACES if everyone or likeness else 1
@@ -51,20 +53,40 @@ def find(
         wanted = person_in(head, *likeness, device)
         seen = choose_like(head, seen, wanted, default_lens(*size, focal_mm or DEFAULT_MM), index)
     tracks = seen.tracks()
-    lens = default_lens(*size, focal_mm) if focal_mm else estimate_lens(head, tracks[0].seen, size)
-    found = _fitted(head, tracks[0], lens, size, check)
+    shots = _solved(head, tracks[0], size, default_lens(*size, focal_mm) if focal_mm else None)
+    found = _fitted(head, tracks[0], shots, size, check)
     for number, track in enumerate(tracks[1:] if everyone else [], 1):
-        found |= prefixed(f"other{number}", _fitted(head, track, lens, size, check))
+        lens = lens_of(found, seen.frames.index(track.frames[0]))
+        found |= prefixed(
+            f"other{number}", _fitted(head, track, _solved(head, track, size, lens), size, check)
+        )
     return found
 
 
+def _solved(head: Head, track: Track, size: tuple[int, int], lens: Lens | None = None) -> list[Shot]:
+    """Person and lens of every shot, the lens estimated where it is not known.
+
+    A shot that never shows the face has those of the one before, or else of the first that does.
+    """
+    shots: list[Shot | None] = [
+        solve_person(head, part.seen, lens or estimate_lens(head, part.seen, size)) if part.seen else None
+        for part in track.shots
+    ]
+    last = next(shot for shot in shots if shot is not None)
+    return [last := shot or last for shot in shots]
+
+
 def _fitted(
-    head: Head, track: Track, lens: Lens, size: tuple[int, int], check: Callable[[], None]
+    head: Head, track: Track, shots: Sequence[Shot], size: tuple[int, int], check: Callable[[], None]
 ) -> dict[str, Any]:
-    shot = solve_person(head, track.seen, lens)
-    fits = fit_frames(head, shot, track.points, track.runs, check)
-    track = replace(track, points=lay_shot(head, shot, track.points, track.runs, fits, check))
-    return pack(track, shot, tie_frames(head, shot, track.points, track.runs, fits, check), size)
+    points: list[Points] = []
+    fits: list[Fit] = []
+    for part, shot in zip(track.shots, shots, strict=True):
+        begun = fit_frames(head, shot, part.points, part.runs, check)
+        laid = lay_shot(head, shot, part.points, part.runs, begun, check)
+        points += laid
+        fits += tie_frames(head, shot, laid, part.runs, begun, check)
+    return pack(replace(track, points=points), shots, fits, size)
 
 
 def others_of(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -75,7 +97,7 @@ def others_of(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
     return out
 
 
-def pack(track: Track, shot: Shot, fits: Sequence[Fit], size: tuple[int, int]) -> dict[str, Any]:
+def pack(track: Track, shots: Sequence[Shot], fits: Sequence[Fit], size: tuple[int, int]) -> dict[str, Any]:
     """The findings as arrays by name (see `find`)."""
     residual = np.array([fit.residual for fit in fits])
     presence = np.array([p.presence for p in track.points])
@@ -90,28 +112,42 @@ def pack(track: Track, shot: Shot, fits: Sequence[Fit], size: tuple[int, int]) -
         "gaze": np.stack([fit.gaze for fit in fits]),
         "residual": residual,
         "cuts": np.array(track.cuts, int),
-        "identity": shot.identity,
-        "bias": shot.bias,
-        "rest": shot.rest,
-        "focal_px": np.float64(shot.lens.focal_px),
-        "center_px": np.array(shot.lens.center_px),
+        "identity": np.stack([shot.identity for shot in shots]),
+        "bias": np.stack([shot.bias for shot in shots]),
+        "rest": np.stack([shot.rest for shot in shots]),
+        "focal_px": np.array([shot.lens.focal_px for shot in shots]),
+        "center_px": np.array([shot.lens.center_px for shot in shots]),
         "size": np.array(size),
     }
 
 
-def lens_of(findings: Mapping[str, Any]) -> Lens:
-    """The shot's lens."""
-    center = findings["center_px"]
-    return Lens(float(findings["focal_px"]), (float(center[0]), float(center[1])))
+def shot_number(findings: Mapping[str, Any], index: int) -> int:
+    """In which shot a frame is, by its place in the clip; the first is 0."""
+    return int(np.searchsorted(findings["cuts"], index, side="right"))
 
 
-def shot_of(findings: Mapping[str, Any]) -> Shot:
-    """What the frames share."""
-    return Shot(lens_of(findings), findings["identity"], findings["bias"], findings["rest"])
+def same_shot(findings: Mapping[str, Any], index: int) -> NDArray[np.bool_]:
+    """Which frames (F,) are in the same shot as that one."""
+    numbers = np.searchsorted(findings["cuts"], np.arange(len(findings["frames"])), side="right")
+    out: NDArray[np.bool_] = numbers == shot_number(findings, index)
+    return out
+
+
+def lens_of(findings: Mapping[str, Any], index: int = 0) -> Lens:
+    """The lens of a frame's shot."""
+    number = shot_number(findings, index)
+    x, y = findings["center_px"][number]
+    return Lens(float(findings["focal_px"][number]), (float(x), float(y)))
+
+
+def shot_of(findings: Mapping[str, Any], index: int = 0) -> Shot:
+    """What the frames of a frame's shot share."""
+    lens, number = lens_of(findings, index), shot_number(findings, index)
+    return Shot(lens, *(findings[name][number] for name in ("identity", "bias", "rest")))
 
 
 def fit_of(findings: Mapping[str, Any], index: int) -> Fit:
-    """One frame's fit, by its place in the shot."""
+    """One frame's fit, by its place in the clip."""
     return Fit(
         findings["rotation"][index],
         findings["translation"][index],
@@ -123,7 +159,7 @@ def fit_of(findings: Mapping[str, Any], index: int) -> Fit:
 
 def reprojected(head: Head, findings: Mapping[str, Any], index: int) -> Array:
     """The fitted skin points in pixels (SKIN_COUNT, 2)."""
-    shot, fit = shot_of(findings), fit_of(findings, index)
+    shot, fit = shot_of(findings, index), fit_of(findings, index)
     camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
     return project(camera, shot.lens)
 

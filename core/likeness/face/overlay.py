@@ -61,7 +61,7 @@ def plot_residual(found: Mapping[str, Any]) -> Float:
 
 def unwrap_texture(head: Head, found: Mapping[str, Any], index: int, view: Float) -> Float:
     """The face's skin in the house head's texture space (1024, 1024, 4), alpha where it is seen."""
-    shot, fit, lens = shot_of(found), fit_of(found, index), lens_of(found)
+    shot, fit, lens = shot_of(found, index), fit_of(found, index), lens_of(found, index)
     person = build_person(head, shot)
     camera = to_camera(person, person.posed(fit.expression), fit, fit)
     pixels = to_pixels(camera, lens)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,19 +48,34 @@ class Driver:
     position: Array
 
 
+def from_findings(found: Mapping[str, Any], fps: float) -> Driver:
+    """A driver from what was found of a face (`likeness.face.findings`)."""
+    pose, face = (found["rotation"], found["translation"]), (found["expression"], found["gaze"])
+    return from_fits(*pose, *face, fps, found["rest"], found["cuts"])
+
+
 def from_fits(
-    rotation: Array, translation: Array, expression: Array, gaze: Array, fps: float, rest: Array | None = None
+    rotation: Array,
+    translation: Array,
+    expression: Array,
+    gaze: Array,
+    fps: float,
+    rest: Array | None = None,
+    cuts: Sequence[int] = (),
 ) -> Driver:
     """A driver from fitted frames: `rotation` (F, 3, 3), `translation` (F, 3), `expression` (F, 52),
-    `gaze` (F, 2, 2) yaw and pitch with up positive. With `rest` (POINTS, 3), the person's points at rest,
-    blinks are told by how far these eyes can close from where their lids are mostly. Mouths open as far as
+    `gaze` (F, 2, 2) yaw and pitch with up positive. With `rest` (S, POINTS, 3), the points at rest of the
+    person of every shot, between `cuts`, blinks are told by how far these eyes can close from where their
+    lids are mostly. Mouths open as far as
     they did, not as far as they are found open."""
     expression = expression.copy()
     expression[:, OPENING] = np.clip(expression[:, OPENING] / load_report().opening, 0, 1)
-    if rest is not None:
-        scale = lid_range(load_head(), rest, expression)
-        usual = np.median(expression[:, BLINKS], axis=0) * (len(expression) >= USUAL_FRAMES)
-        expression[:, BLINKS] = np.clip((expression[:, BLINKS] - usual) * scale, 0, 1)
+    edges = [0, *cuts, len(expression)]
+    for start, end, person in zip(edges, edges[1:], () if rest is None else rest, strict=False):
+        shot = expression[start:end]
+        scale = lid_range(load_head(), person, shot)
+        usual = np.median(shot[:, BLINKS], axis=0) * (len(shot) >= USUAL_FRAMES)
+        shot[:, BLINKS] = np.clip((shot[:, BLINKS] - usual) * scale, 0, 1)
     head = angles(HEAD_TO_CAMERA @ rotation)
     eyes = np.concatenate([conjugate(gaze) * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
     return Driver(make(expression, fps=fps, head=head, eyes=eyes), translation)

@@ -153,6 +153,16 @@ def take(
     )
 
 
+def light_on(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Light:
+    """The light on the face that lies in a plate frame (H, W, 3), scene-linear, as `fit` says."""
+    camera = to_camera(rig.person, rig.person.posed(fit.expression), fit, fit)
+    pixels = to_pixels(camera, lens)
+    lids = [outlines_of(rig.person, pixels)[name] for name in EYES]
+    axes = [iris_axes(rig.person, side, fit, lens) for side in (0, 1)]
+    eyeball = _eyeball_color(plate, lids, axes)
+    return estimate(*_skin_samples(rig, plate, pixels, normals_of(rig, camera)), eyeball)
+
+
 def _eyeball_color(plate: Float, outlines: list[Float], axes: list[Float]) -> Float | None:
     """The seen eyeballs' bright tone (3,), or None when next to nothing of them is seen."""
     seen = []

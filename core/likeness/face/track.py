@@ -71,6 +71,12 @@ class Track:
         return [p for p, found in zip(self.points, self.found, strict=True) if found]
 
     @property
+    def shots(self) -> list[Track]:
+        """The track between cuts, each by itself."""
+        edges = [0, *self.cuts, len(self.frames)]
+        return [Track(self.frames[a:b], self.points[a:b], self.found[a:b], []) for a, b in pairwise(edges)]
+
+    @property
     def runs(self) -> list[tuple[int, int]]:
         """Stretches between cuts and long losses, as [start, end)."""
         breaks = {0, len(self.frames), *self.cuts}

@@ -38,7 +38,7 @@ def write_head_usd(
     expressions: Float,
     gaze: Float,
     head_pose: Array,
-    focal_px: float,
+    focal_px: Sequence[float],
     size: tuple[int, int],
     fps: float,
     frames: Sequence[int],
@@ -47,7 +47,7 @@ def write_head_usd(
 
     `identity` (K,), `expressions` (F, 52) in ARKit order, `gaze` (F, 2, 2) yaw and pitch in radians of
     the left and right eye, `head_pose` (F, 4, 4) camera-from-head in OpenCV's axes and centimetres,
-    `focal_px` with the principal point in the middle of `size` (width, height), `frames` (F,) their
+    `focal_px` (F,) with the principal point in the middle of `size` (width, height), `frames` (F,) their
     numbers. Raises `BadOutput` when the file cannot be written.
     """
     from pxr import Usd, UsdGeom
@@ -63,20 +63,23 @@ def write_head_usd(
         shot = UsdGeom.Xform.Define(stage, "/Shot")
         stage.SetDefaultPrim(shot.GetPrim())
         shot.GetPrim().SetCustomDataByKey("likeness:synthetic", "Made with Likeness; an estimate of a person")
-        _camera(stage, focal_px, size)
+        _camera(stage, focal_px, size, frames)
         _place(stage, head_pose, frames)
         _shaped_head(stage, "/Shot/Head/Person", head, identity, expressions, gaze, frames)
         stage.GetRootLayer().Save()
 
 
-def _camera(stage: Any, focal_px: float, size: tuple[int, int]) -> None:
+def _camera(stage: Any, focal_px: Sequence[float], size: tuple[int, int], frames: Sequence[int]) -> None:
     from pxr import Gf, UsdGeom
 
     width, height = size
     camera = UsdGeom.Camera.Define(stage, "/Shot/Camera")
     camera.CreateHorizontalApertureAttr(APERTURE_MM)
     camera.CreateVerticalApertureAttr(APERTURE_MM * height / width)
-    camera.CreateFocalLengthAttr(APERTURE_MM * focal_px / width)
+    focal = camera.CreateFocalLengthAttr(APERTURE_MM * focal_px[0] / width)
+    if len(set(focal_px)) > 1:  # another shot has another lens
+        for frame, px in zip(frames, focal_px, strict=True):
+            focal.Set(APERTURE_MM * px / width, frame)
     camera.CreateClippingRangeAttr(Gf.Vec2f(1.0, 10000.0))
 
 

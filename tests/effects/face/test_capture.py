@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likeness.media import open_source
+from likeness.media import open_source, write_image
+from likeness.media.image import Image
 from likeness.performance import ARKIT, read_csv
 
 
@@ -42,6 +43,40 @@ def test_the_track_says_what_the_contract_says(captured: Path) -> None:
     x0, y0, x1, y1 = face["box_px"]
     assert 60 < x0 < x1 < 180
     assert 0 < y0 < y1 < 140
+
+
+def test_a_frame_of_rest_becomes_neutral(captured: Path, portrait: Path, tmp_path: Path) -> None:
+    from likeness.cli import main
+
+    words = ["run", "capture", "--input", f"plate={portrait}", "--set", "neutral_frames=1"]
+    assert main([*words, "--set", "check=false", "--out", str(tmp_path)]) == 0
+    plain, calm = (read_csv(folder / "performance.csv") for folder in (captured, tmp_path))
+    assert plain.weights.max() > 0.1 and np.abs(plain.head).max() > 0.01
+    assert np.abs(calm.weights).max() < 1e-6 and np.abs(calm.head).max() < 1e-6
+
+
+def test_every_shot_has_its_lens_and_light(portrait_pixels: np.ndarray, tmp_path: Path) -> None:
+    """A dark room; after a cut the mirrored face before a white wall, with the light on its other side."""
+    from likeness.cli import main
+
+    dark = np.full((320, 320, 3), 0.02, np.float32)
+    dark[:256, :256] = portrait_pixels * np.linspace(1.6, 0.4, 256, dtype=np.float32)[:, None]
+    white = np.full((320, 320, 3), 0.9, np.float32)
+    white[64:, 64:] = 2 * dark[:256, 255::-1]
+    for frame, picture in enumerate((dark, dark, white, white), 1):
+        write_image(tmp_path / f"plate.{frame:04d}.exr", Image(picture))
+    words = ["run", "capture", "--input", f"plate={tmp_path / 'plate.####.exr'}"]
+    assert main([*words, "--set", "check=false", "--out", str(tmp_path / "out")]) == 0
+    track = json.loads((tmp_path / "out" / "track.json").read_text())
+    assert track["cuts"] == [3]
+    first, second = track["shots"]
+    assert (first["frames"], second["frames"]) == ([1, 2], [3, 4])
+    assert first["lens"] == track["lens"]
+    assert all(shot["lens"]["focal_px"] > 0 for shot in track["shots"])
+    toward_left = [-shot["light"]["irradiance_sh"][1] for shot in track["shots"]]
+    assert toward_left[0] > 0.1 and toward_left[1] < -0.1
+    brighter = np.array(second["light"]["white"]) / first["light"]["white"]
+    assert brighter == pytest.approx([2, 2, 2], rel=0.15)
 
 
 def test_the_head_is_valid_usd(captured: Path) -> None:

@@ -14,7 +14,11 @@ from likeness.declare import Effect, Input, Output, Param
 from likeness.effects.face import parameters
 from likeness.face import findings as faces
 from likeness.face import retarget
+from likeness.face.light import Light
 from likeness.face.overlay import draw_overlay, plot_residual, unwrap_texture
+from likeness.face.person import build_person
+from likeness.face.rig import build_rig
+from likeness.face.taken import light_on
 from likeness.files import replacing
 from likeness.head.model import load_head
 from likeness.head.usd import write_head_usd
@@ -41,15 +45,15 @@ def write(job: Job) -> Sequence[Result]:
     fps = float(job.source("plate").fps or 25)
     performance = _performance(job, found, fps)
     write_csv(folder / "performance.csv", performance)
-    _write_json(folder / "track.json", track_of(found, fps))
+    _write_json(folder / "track.json", track_of(found, fps, lights(job, found)))
     write_head_usd(
         folder / "head.usdc",
         load_head(),
-        identity=found["identity"],
+        identity=found["identity"][_longest(found)],
         expressions=found["expression"],
         gaze=found["gaze"],
         head_pose=poses(found),
-        focal_px=float(found["focal_px"]),
+        focal_px=[faces.lens_of(found, i).focal_px for i in range(len(found["frames"]))],
         size=(int(found["size"][0]), int(found["size"][1])),
         fps=fps,
         frames=[int(f) for f in found["frames"]],
@@ -65,9 +69,7 @@ def write(job: Job) -> Sequence[Result]:
 
 
 def _performance(job: Job, found: dict[str, Any], fps: float) -> Performance:
-    driver = retarget.from_fits(
-        found["rotation"], found["translation"], found["expression"], found["gaze"], fps, found["rest"]
-    )
+    driver = retarget.from_findings(found, fps)
     rest = parameters.resting(job, found["frames"].tolist())
     return relative_to_neutral(driver.performance, rest) if rest else driver.performance
 
@@ -79,8 +81,36 @@ def poses(found: dict[str, Any]) -> Any:
     return out
 
 
-def track_of(found: dict[str, Any], fps: float) -> dict[str, Any]:
-    """The track as plain data: the lens, and in every frame an entry for each face seen, the chosen first."""
+def _starts(found: dict[str, Any]) -> list[int]:
+    """The first frame of every shot, by its place in the clip."""
+    return [0, *found["cuts"].tolist()]
+
+
+def _longest(found: dict[str, Any]) -> int:
+    """The number of the shot that has most frames."""
+    return int(np.argmax([faces.same_shot(found, start).sum() for start in _starts(found)]))
+
+
+def lights(job: Job, found: dict[str, Any]) -> list[Light | None]:
+    """The light on the chosen face in every shot, from its surest frame; None where it is never seen."""
+    source, out = job.source("plate"), list[Light | None]()
+    for start in _starts(found):
+        best = int(np.argmax(np.where(faces.same_shot(found, start), found["confidence"], -1.0)))
+        if found["confidence"][best] <= 0:
+            out.append(None)
+            continue
+        rig = build_rig(build_person(load_head(), faces.shot_of(found, best)))
+        plate = rgb(source.read(int(found["frames"][best])))
+        out.append(light_on(rig, plate, faces.fit_of(found, best), faces.lens_of(found, best)))
+    return out
+
+
+def track_of(found: dict[str, Any], fps: float, light: Sequence[Light | None]) -> dict[str, Any]:
+    """The track as plain data: of every shot lens and light, and in every frame the faces, the chosen first.
+
+    `lens` is that of the first shot. A light is nine spherical harmonics of irradiance by normal (x right, y
+    down, z away) relative to their mean (`likeness.face.light`), and the radiance of a white wall in it.
+    """
     people = [found, *faces.others_of(found)]
     entries: dict[int, list[dict[str, Any]]] = {frame: [] for frame in found["frames"].tolist()}
     for number, person in enumerate(people):
@@ -92,13 +122,28 @@ def track_of(found: dict[str, Any], fps: float) -> dict[str, Any]:
         "version": 1,
         "fps": fps,
         "size_px": found["size"].tolist(),
-        "lens": {
-            "focal_px": float(found["focal_px"]),
-            "focal_mm": round(float(found["focal_px"]) * 36 / float(found["size"].max()), 3),
-            "center_px": found["center_px"].tolist(),
-        },
+        "lens": _lens(found, 0),
+        "shots": [_shot(found, *each) for each in zip(_starts(found), light, strict=True)],
         "cuts": found["frames"][found["cuts"]].tolist(),
         "frames": [{"frame": frame, "faces": here} for frame, here in entries.items()],
+    }
+
+
+def _shot(found: dict[str, Any], start: int, light: Light | None) -> dict[str, Any]:
+    frames = found["frames"][faces.same_shot(found, start)]
+    out = {"frames": [int(frames[0]), int(frames[-1])], "lens": _lens(found, start)}
+    if light is None:
+        return out
+    shape, white = (np.round(values.astype(float), 5).tolist() for values in (light.shape, light.white))
+    return out | {"light": {"irradiance_sh": shape, "white": white}}
+
+
+def _lens(found: dict[str, Any], index: int) -> dict[str, Any]:
+    lens = faces.lens_of(found, index)
+    return {
+        "focal_px": lens.focal_px,
+        "focal_mm": round(lens.focal_px * 36 / float(found["size"].max()), 3),
+        "center_px": list(lens.center_px),
     }
 
 
@@ -178,7 +223,9 @@ CAPTURE = Effect(
     outputs=(
         Output("performance", "performance", "Live Link Face CSV: 52 ARKit shapes, head and eyes."),
         Output(
-            "track", "track", "JSON: box, 68 points, head pose and expression of every frame, and the lens."
+            "track",
+            "track",
+            "JSON: box, 68 points, head pose and expression of every frame, lens and light of each shot.",
         ),
         Output("head", "model", "USD: the camera and the animated head mesh."),
         Output("check", "report", "An overlay clip with texture and residual plot beside it."),

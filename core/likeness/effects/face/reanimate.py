@@ -86,7 +86,7 @@ def render(job: Job, frame: int) -> Layers:
         return _untouched(job, source.read(frame))
     fit = faces.fit_of(found, index)
     wanted = _target(job, fit, job.shot.index(frame))
-    rig, lens = _rig(job, found), faces.lens_of(found)
+    rig, lens = _rig(job, found, index), faces.lens_of(found, index)
     image, taken = _taken(job, rig, fit, lens, frame)
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
     canvas, lent = _canvas(image), _lent(job, rig, taken)
@@ -96,12 +96,16 @@ def render(job: Job, frame: int) -> Layers:
     return _layers(job, image, canvas, drawn, frame)
 
 
-def _rig(job: Job, found: dict[str, Any]) -> Rig:
-    def build() -> Rig:
-        person = build_person(load_head(), faces.shot_of(found))
-        return build_rig(with_meeting(person, found["expression"][found["found"]]))
+def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
+    """The head of the shot in which that frame is."""
 
-    return job.keep("rig", build, inputs=["plate"], params=parameters.chosen())
+    def build() -> Rig:
+        person = build_person(load_head(), faces.shot_of(found, index))
+        seen = found["found"] & faces.same_shot(found, index)
+        return build_rig(with_meeting(person, found["expression"][seen]))
+
+    shot = faces.shot_number(found, index)
+    return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
 
 
 def _taken(job: Job, rig: Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, Taken]:
@@ -188,9 +192,7 @@ def _driver(job: Job) -> tuple[retarget.Driver | None, int | None]:
     elif kind == "picture":
         found = faces.under("driver", job.findings)
         fps = float(job.source("driver").fps or 25)
-        driver = retarget.from_fits(
-            found["rotation"], found["translation"], found["expression"], found["gaze"], fps, found["rest"]
-        )
+        driver = retarget.from_findings(found, fps)
     neutral: int | None = None
     if driver is not None:
         rest = _neutral(job, driver)
