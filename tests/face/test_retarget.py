@@ -124,14 +124,16 @@ def test_narrow_eyes_close_as_far_as_wide_ones(head: Head) -> None:
 
 
 def test_mouths_open_as_far_as_they_did_not_as_they_are_found() -> None:
-    found = np.stack([expression(), expression(jawOpen=0.5, mouthClose=0.2, mouthSmile=0.5)])
+    shown = expression(jawOpen=0.5, mouthClose=0.2, mouthSmile=0.5, mouthLowerDown=0.4)
+    found = np.stack([expression(), shown])
     still = np.tile(np.eye(3), (2, 1, 1))
     driver = retarget.from_fits(still, np.zeros((2, 3)), found, np.zeros((2, 2, 2)), 25.0)
     weights = driver.performance.weights[1]
     assert weights[JAW] == pytest.approx(0.5 / load_report().opening, abs=1e-6)
     assert weights[JAW] / 0.5 == pytest.approx(weights[ARKIT.index("mouthClose")] / 0.2, abs=1e-5)
+    assert weights[JAW] / 0.5 == pytest.approx(weights[ARKIT.index("mouthLowerDownLeft")] / 0.4, abs=1e-5)
     assert weights[SMILE] == pytest.approx(0.5)
-    assert np.array_equal(found[1], expression(jawOpen=0.5, mouthClose=0.2, mouthSmile=0.5))
+    assert np.array_equal(found[1], shown)
 
 
 def test_a_resting_face_is_neutral_though_its_lids_hang(head: Head) -> None:

@@ -34,7 +34,17 @@ _INDEX = {name: i for i, name in enumerate(ARKIT)}
 BLINKS = [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]
 LOWERING = [[_INDEX[f"eyeBlink{side}"], _INDEX[f"eyeLookDown{side}"]] for side in ("Left", "Right")]
 LOWERS = np.array([1.0, 0.8])  # how far each of them takes an upper lid, in blinks
-OPENING = [_INDEX["jawOpen"], _INDEX["mouthClose"]]  # the second holds lips together on an open jaw
+OPENING = [
+    _INDEX[name]
+    for name in (
+        "jawOpen",
+        "mouthClose",  # holds lips together on an open jaw
+        "mouthLowerDownLeft",
+        "mouthLowerDownRight",
+        "mouthUpperUpLeft",
+        "mouthUpperUpRight",
+    )
+]
 # What a driver does beyond its neutral takes a plate beyond its rest: a little of the opposite shape.
 LEAST_WEIGHT, MOST_WEIGHT = np.full(len(ARKIT), -0.3), 1.2
 LEAST_WEIGHT[[_INDEX["jawOpen"], _INDEX["tongueOut"]]] = 0.0
