@@ -148,3 +148,16 @@ def test_teeth_are_no_brighter_than_the_faces_lights(head: Head) -> None:
         plate_of((np.nan, np.nan, np.nan)), light=2.0, skin=0.7
     )
     assert 0.5 < np.quantile(color[cover > 0.99], 0.99) < 0.95
+
+
+def test_lips_that_stay_show_the_plate_to_their_edges(mouth: Mouth) -> None:
+    green = (0.1, 0.7, 0.1)
+    source = take_mouth(plate_of(green), mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    shares = []
+    for grown in (1.0, 1.15):
+        outline = mouth.outline.mean(axis=0) + grown * (mouth.outline - mouth.outline.mean(axis=0))
+        args = (mouth.pixels, mouth.shade, np.zeros_like(mouth.shade), outline.astype(np.float32))
+        color, cover = draw_mouth(plate_of(green), source, mouth.inside, *args, mouth.lips_cm, (0, 0, *SIZE))
+        shares.append((np.abs(color - green).max(axis=2) < 0.02)[cover > 0.99].mean())
+    assert shares[0] > 0.88
+    assert shares[1] < 0.8

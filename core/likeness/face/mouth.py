@@ -148,11 +148,15 @@ def highlight(light: Light, normals: Float) -> Float:
 class PlateMouth:
     """What the plate shows of the inside: `own` (PARTS, h, w) is how sure a pixel shows a part.
 
+    `open` (h, w) is all between the lips, of `outline` (N, 2); nearer to it than `border` px nothing is sure.
     `gain` (PARTS, 3) brings each part's color to the plate's.
     `shallow`: the opening is so low that all it shows are upper teeth, which stand still behind the lips.
     """
 
     own: Float
+    open: Float
+    outline: Float
+    border: float
     origin: tuple[int, int]
     pixels: Float
     gain: Float
@@ -175,7 +179,8 @@ def take_mouth(
     lights, of which teeth go beyond by little.
     """
     x0, y0, width, height = box_around(outline, 2, plate.shape)
-    own = polygon(outline, x0, y0, width, height)
+    between = polygon(outline, x0, y0, width, height)
+    own = between.copy()
     if own.sum() < OPEN_SHARE * float(np.ptp(outline[:, 0])) ** 2:
         own[:] = 0  # lips that barely part show shadow, not teeth
     local = pixels - np.array([x0, y0, 0], np.float32)
@@ -201,7 +206,8 @@ def take_mouth(
     if lip is not None:
         gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
     tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
-    return PlateMouth(shown, (x0, y0), pixels[:, :2].copy(), gain, tall < SHALLOW)
+    place = (x0, y0), pixels[:, :2].copy()
+    return PlateMouth(shown, between, outline, border, *place, gain, tall < SHALLOW)
 
 
 def _hue(lip: Float, white: Float) -> Float:
@@ -245,13 +251,25 @@ def draw_mouth(
     shade = shade.copy()
     shade[: len(inside.glow)] *= inside.glow
     shade[inside.behind] *= np.float32(between)
+    jaw = _jaw(source, inside, pixels, origin=(x0, y0))
+    own = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2])
     in_bands(
         _shade, height, cover, _ends(cover), index, bary, depth, inside.triangles, inside.albedo,
-        inside.part, inside.gloss, shade, shine, source.pixels, source.own, np.array(source.origin, np.int32),
+        inside.part, inside.gloss, shade, shine, source.pixels, own, np.array(source.origin, np.int32),
         source.gain, plate, np.float32(lip_depth_cm), cavity, cheek,
-        _jaw(source, inside, pixels, origin=(x0, y0)), source.shallow, color, taken,
+        jaw, source.shallow, color, taken,
     )  # fmt: skip
     return soften(color, cover, taken, blur_px), cover
+
+
+def _trusted(source: PlateMouth, outline: Float) -> Float:
+    """How sure the plate shows each part (PARTS, h, w): lips that stay as they are show all they did.
+
+    `outline` (N, 2): the lips, in the plate where the upper teeth would be.
+    """
+    moved = float(np.linalg.norm(outline - source.outline, axis=1).max())
+    still = np.float32(np.clip(1.5 - moved / source.border, 0, 1))
+    return source.own + still * (source.open - source.own)
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
