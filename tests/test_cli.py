@@ -333,9 +333,10 @@ def test_models_get_and_add(said: Any, tmp_path: Path, monkeypatch: pytest.Monke
     assert said("models", "add", listing)[:2] == (0, "own  CC-BY-NC-4.0\n")
     code, _, err = said("models", "get", "own")
     assert code == 2
-    assert "--accept-license" in err
+    assert "--accept-license" in err and len(err.splitlines()) == 1
     code, out, err = said("models", "get", "own", "--accept-license")
     assert code == 0, err
+    assert "own: CC-BY-NC-4.0 (NO commercial use), https://example.com." in err.splitlines()
     assert Path(out.strip()).read_bytes() == data
     assert said("models", "verify", "own")[0] == 0
 

@@ -153,6 +153,18 @@ class TestSessions:
         [t.join() for t in threads]
         assert len({id(m) for m in opened}) == 1
 
+    @pytest.mark.parametrize("library", [True, False])
+    def test_devices_come_best_first_and_tensorrt_only_with_its_library(
+        self, library: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import onnxruntime
+
+        offered = [*reversed(runtime.PROVIDERS.values()), "AzureExecutionProvider"]
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+        monkeypatch.setattr(runtime, "_has_tensorrt", lambda: library)
+        expected = ["tensorrt", "cuda", "directml", "coreml", "cpu"]
+        assert runtime.devices() == (expected if library else expected[1:])
+
     def test_auto_takes_the_best_device_without_a_warning(self, tiny: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -186,7 +198,16 @@ class TestSessions:
         assert runtime._options("cuda", fp16=True)["use_tf32"] == "1"
         assert runtime._options("cuda", fp16=False)["use_tf32"] == "0"
         assert runtime._options("tensorrt", fp16=False)["trt_fp16_enable"] == "0"
+        assert runtime._options("tensorrt", fp16=True)["trt_fp16_enable"] == "1"
+        assert runtime._options("coreml", fp16=False)["AllowLowPrecisionAccumulationOnGPU"] == "0"
         assert runtime._options("cpu", fp16=True) == {}
+
+    def test_tensorrt_keeps_its_engines_in_the_cache(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path / "not yet"))
+        kept = Path(runtime._options("tensorrt", fp16=False)["trt_engine_cache_path"])
+        assert kept.is_dir() and kept.parent == tmp_path / "not yet"
 
 
 class TestThreads:

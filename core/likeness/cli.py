@@ -310,15 +310,23 @@ def _models_list(arguments: argparse.Namespace) -> int:
         print(json.dumps([vars(status) | {"path": str(status.path)} for status in found], indent=1))
         return 0
     for status in found:
-        use = "commercial use" if status.commercial else "NO commercial use"
         size = f"{status.bytes / 1e6:.1f} MB"
-        print(f"{status.name:<24} {status.state:<11} {size:>9}  {status.license} ({use})  {status.task}")
+        terms = f"{status.license} ({_use(status.commercial)})"
+        print(f"{status.name:<24} {status.state:<11} {size:>9}  {terms}  {status.task}")
     return 0
+
+
+def _use(commercial: bool) -> str:
+    return "commercial use" if commercial else "NO commercial use"
 
 
 def _models_get(arguments: argparse.Namespace) -> int:
     from likeness import catalog
 
+    model = catalog.find(arguments.name)
+    if isinstance(model, catalog.Entry) and (model.commercial or arguments.accept_license):
+        terms = f"{model.name}: {model.license} ({_use(model.commercial)}), {model.source}. {model.note}"
+        print(terms.rstrip(), file=sys.stderr)
     with _display() as tell:
         path = catalog.get(
             arguments.name,

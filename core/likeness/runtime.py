@@ -7,6 +7,7 @@ No library of custom operators is ever loaded.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import io
@@ -309,6 +310,8 @@ def _options(device: str, fp16: bool) -> dict[str, str]:
     """What a provider is told; lower precision only for models whose card says that it is safe."""
     if device == "tensorrt":
         kept = cache.folder() / "tensorrt"
+        with contextlib.suppress(OSError):  # without it engines are only built anew each time
+            kept.mkdir(parents=True, exist_ok=True)
         return {
             "trt_fp16_enable": str(int(fp16)),
             "trt_engine_cache_enable": "1",
