@@ -1,0 +1,53 @@
+"""Where in the plate a redrawn face comes from, and which part of the picture can change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from likeness.face import motion
+from likeness.head.model import Head
+from tests.face.conftest import SIZE, expression
+from tests.face.test_reenact import Stage
+
+
+@pytest.fixture(scope="module")
+def stage(head: Head) -> Stage:
+    return Stage(head)
+
+
+def box_of(stage: Stage, shift: np.ndarray, pixels: np.ndarray | None = None) -> tuple[int, ...] | None:
+    taken = stage.taken if pixels is None else replace(stage.taken, pixels=pixels)
+    target = replace(stage.fit, expression=stage.fit.expression + expression(jawOpen=2e-4))
+    return motion.region(stage.rig, taken, target, taken.pixels, shift, turned=False)
+
+
+def test_the_region_holds_what_moves_and_not_the_rest_of_the_picture(stage: Stage) -> None:
+    away = stage.taken.pixels[stage.rig.used, :2] - stage.taken.pixels[stage.person.vertex_count + 8, :2]
+    chin = int(stage.rig.used[np.argmin(np.hypot(*away.T))])
+    shift = np.zeros((len(stage.taken.pixels), 2), np.float32)
+    shift[chin] = 0, 1
+    x0, y0, width, height = box_of(stage, shift) or (0, 0, 0, 0)
+    x, y = stage.taken.pixels[chin, :2]
+    assert x0 < x < x0 + width and y0 < y < y0 + height
+    assert width * height < 0.25 * SIZE[0] * SIZE[1]
+
+
+def test_a_change_too_small_to_see_may_change_the_face_alone(stage: Stage) -> None:
+    points = stage.taken.pixels[stage.person.vertex_count :, :2]
+    x0, y0, width, height = box_of(stage, np.zeros((len(stage.taken.pixels), 2), np.float32)) or (0, 0, 0, 0)
+    assert (points > [x0, y0]).all() and (points < [x0 + width, y0 + height]).all()
+
+
+def test_a_face_out_of_the_picture_has_no_region(stage: Stage) -> None:
+    away = stage.taken.pixels + np.float32([5000, 0, 0])
+    assert box_of(stage, np.ones((len(away), 2), np.float32), away) is None
+
+
+def test_what_is_worn_before_the_eyes_goes_back_with_the_head(stage: Stage) -> None:
+    still = np.zeros((len(stage.taken.pixels), 2), np.float32)
+    assert (motion.turn_back(stage.rig, stage.taken, still) == np.eye(2, 3)).all()
+    back = motion.turn_back(stage.rig, stage.taken, still + np.float32([3, -2]))
+    np.testing.assert_allclose(back, [[1, 0, 3], [0, 1, -2]], atol=2e-3)
