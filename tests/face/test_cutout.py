@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.cutout import BESIDE, Cutout, _apart, _refine, cut, hair_at, regions_of
+from likeness.face.cutout import BESIDE, Cutout, _apart, _covering, _joined, _refine, cut, hair_at, regions_of
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
@@ -138,3 +138,23 @@ def test_beside_bare_skin_nothing_of_its_color_is_head() -> None:
     assert hair[beside].min() > 0.8  # a strand of hair would be kept
     assert skin[beside].max() == 0
     assert skin[60, 60] == hair[60, 60] == 1
+
+
+def test_what_is_not_joined_to_the_head_is_none_of_it() -> None:
+    alpha = np.zeros((40, 40), np.float32)
+    alpha[:, :10], alpha[20, 10:30], alpha[5, 20:30] = 1, 0.6, 0.6  # a strand, and a patch of landscape
+    joined = _joined(alpha, alpha == 1)
+    assert joined[5].max() == 1 and joined[5, 10:].max() == 0
+    assert (joined[20] == alpha[20]).all()
+
+
+def test_no_head_is_darker_than_black() -> None:
+    """Where the plate is too dark for its fill to shine through, the head covers it more."""
+    own = np.array([[[0.1, 0.02, 0.05]]], np.float32)
+    alpha, clean = np.full((1, 1, 1), 0.6, np.float32), np.full((1, 1, 3), 0.5, np.float32)
+    somewhere = np.ones((1, 1, 1), bool)
+    cover = _covering(own, alpha, clean, somewhere)
+    color, behind = _apart(own, cover, clean, somewhere, ~somewhere)
+    assert cover[0, 0, 0] == pytest.approx(1 - 0.02 / 0.5)
+    assert color.min() > -1e-6
+    assert np.allclose(color + (1 - cover) * behind, own, atol=1e-6)

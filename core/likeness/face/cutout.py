@@ -32,6 +32,7 @@ OCCLUDER, HAIR = REGIONS.index("occluder"), REGIONS.index("hair")
 FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for sure
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
 STRANDS = 4.0  # times as wide is its outer half, for hair
+LEAST = 0.05  # of alpha: what is not joined to the head by as much is no strand of it
 BARE, JAW = 0.25, 0.4  # of alpha, and so near the jaw, from brows to chin: beside such skin are no strands
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
@@ -170,8 +171,9 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
         rows = slice(top, top + BAND_ROWS)
         made, vague = (each[rows][..., None] for each in (hole, thin))
         behind = np.where(made, filled[rows], own[rows])
-        layer[rows, :, :3], clean[rows] = _apart(own[rows], alpha[rows, :, None], behind, made, vague)
-    layer[..., 3] = alpha
+        cover = _covering(own[rows], alpha[rows, :, None], behind, made & ~vague)
+        layer[rows, :, :3], clean[rows] = _apart(own[rows], cover, behind, made, vague)
+        layer[rows, :, 3] = cover[..., 0]
     first = (x0 + part[1].start, y0 + part[0].start)
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
 
@@ -200,6 +202,19 @@ def _apart(
     with np.errstate(invalid="ignore"):  # an infinite pixel is neither head nor background
         clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
     return color.astype(np.float32), clean.astype(np.float32)
+
+
+def _covering(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -> Float:
+    """The alpha (h, w, 1) that dark pixels of the plate need over a brighter fill of a `hole`.
+
+    No head is darker than black, so it covers what the fill shines too much.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        least = 1 - (own / clean).min(axis=2, keepdims=True)
+    least = np.where(
+        hole & (own >= 0).all(axis=2, keepdims=True) & (clean > 0).all(axis=2, keepdims=True), least, 0
+    )
+    return np.maximum(alpha, least).astype(np.float32)
 
 
 def _clothes(points_px: Float, box: Box) -> NDArray[np.bool_]:
@@ -329,8 +344,17 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     # where nothing else tells, the edge is as wide as the band
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
     alpha = np.clip((told + PRIOR * prior) / (contrast + PRIOR), 0, 1)
-    alpha = np.clip((alpha - 0.1) / 0.8, 0, 1)
-    return np.where(head, 1, np.where(back, 0, alpha)).astype(np.float32)
+    del front, behind, apart, contrast, told, prior  # a large picture leaves no room for more
+    alpha = np.where(head, 1, np.where(back, 0, np.clip((alpha - 0.1) / 0.8, 0, 1)))
+    return _joined(alpha.astype(np.float32), head)
+
+
+def _joined(alpha: Float, head: NDArray[np.bool_]) -> Float:
+    """The alpha (h, w) without what is not joined to the `head` (h, w)."""
+    labels, count = ndimage.label(alpha > LEAST)
+    kept = np.zeros(count + 1, bool)
+    kept[labels[head]] = kept[0] = True
+    return np.where(kept[labels], alpha, 0).astype(np.float32)
 
 
 def _depth(solid: NDArray[np.bool_]) -> Float:
