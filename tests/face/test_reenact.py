@@ -11,11 +11,12 @@ from scipy import ndimage
 from likeness.face.fit import Fit, Shot, with_person
 from likeness.face.person import build_person, opening, to_camera, to_pixels
 from likeness.face.reenact import Drawn, redraw
-from likeness.face.rig import EYES, build_rig, iris_axes
+from likeness.face.rig import EYES, build_rig, iris_axes, outside
 from likeness.face.taken import take
 from likeness.face.warp import polygon
 from likeness.head import points as dense
 from likeness.head.model import Head
+from likeness.render.raster import rasterize
 from tests.face.conftest import SIZE, expression, scene
 
 SKIN_COLOR, BALL_COLOR, IRIS_COLOR = (0.55, 0.35, 0.25), (0.8, 0.78, 0.75), (0.05, 0.03, 0.02)
@@ -174,6 +175,18 @@ def _in_region(drawn: Drawn, name: str) -> np.ndarray:
     out = np.zeros((*drawn.matte.shape, part.values.shape[2]), np.float32)
     out[part.spot] = part.values
     return out
+
+
+def test_what_faces_away_at_the_back_of_the_head_is_not_drawn(stage: Stage) -> None:
+    width, height = SIZE
+    points = stage.pixels(stage.fit) * np.array([4, 4, 1], np.float32)
+    seen = outside(stage.rig, points)
+    assert len(seen) < 0.95 * len(stage.rig.skin)
+    _, _, every = rasterize(points, stage.rig.skin, 4 * width, 4 * height)
+    _, _, depth = rasterize(points, seen, 4 * width, 4 * height)
+    lost = every < depth
+    assert lost.mean() < 1e-3  # a thread's width at lids and lips, through which the back was seen
+    assert (every[lost] > np.median(depth[np.isfinite(depth)]) + 8).all()  # cm
 
 
 def test_the_layers_look_into_an_open_mouth(stage: Stage) -> None:

@@ -81,16 +81,28 @@ def _spans(
     return np.clip(np.stack([low, high], 1), 0, width).astype(np.int32)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _share(dx: Any, dy: Any, light: Any) -> Any:
-    """How much a pixel has changed: 0 when it has hardly moved, then soon 1."""
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _shares(dx: Float, dy: Float, light: Float) -> Float:
+    """How much each pixel (w,) has changed: 0 when it has hardly moved, then soon 1."""
     zero, one = np.float32(0), np.float32(1)
-    far = max(
-        np.sqrt(dx * dx + dy * dy) * np.float32(1 / FULL_MATTE_PX),
-        abs(light) * np.float32(1 / FULL_MATTE_LIGHT),
-    )
-    share = min(max(far - np.float32(0.05), zero), one)
-    return share * share * (np.float32(3) - np.float32(2) * share)
+    out = np.empty(len(dx), np.float32)
+    for x in range(len(out)):
+        far = np.sqrt(dx[x] * dx[x] + dy[x] * dy[x]) * np.float32(1 / FULL_MATTE_PX)
+        far = max(far, abs(light[x]) * np.float32(1 / FULL_MATTE_LIGHT))
+        share = min(max(far - np.float32(0.05), zero), one)
+        out[x] = share * share * (np.float32(3) - np.float32(2) * share)
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _tones(light: Float, tint: Float) -> Float:
+    """By what each channel (3, w) grows with a change of light (w,)."""
+    out = np.empty((3, len(light)), np.float32)
+    for n in range(3):
+        tone, more = out[n], tint[n] - np.float32(1)
+        for x in range(len(light)):
+            tone[x] = _exp(light[x]) * _power(light[x] * more)
+    return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -147,9 +159,11 @@ def _draw(
                 describe(y, near[row], carried[row], folded, data)
             if low < high:
                 _draw_row(
-                    y, low, high, field[row], folded, plate, layer, clean, under, bare, floor, body, tint,
+                    y, low, high, field[row], plate, layer, clean, under, bare, floor, body, tint,
                     left, top, x0, y0, canvas, matte, motion,
                 )  # fmt: skip
+                if folds.texels.size > 0:
+                    _fold(folded[low:high], tint, canvas[y0 + y, x0 + low : x0 + high], matte[y, low:high])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -158,7 +172,6 @@ def _draw_row(
     low: int,
     high: int,
     row: Float,
-    folded: Float,
     plate: Float,
     layer: Float,
     clean: Float,
@@ -175,78 +188,84 @@ def _draw_row(
     matte: Float,
     motion: Float,
 ) -> None:
-    """Draw the columns from `low` to before `high`; `row` (3, w): their displacement and change of light.
-
-    `folded` (w, 4): what folds change of that light besides, the last.
-    """
-    zero, one, width = np.float32(0), np.float32(1), matte.shape[1]
-    share, tone = np.empty(width, np.float32), np.empty((3, width), np.float32)
-    dx, dy, light = row
-    red, green, blue = tint - one
-    for x in range(np.uint64(low), np.uint64(high)):
-        share[x] = _share(dx[x], dy[x], light[x])
-    for x in range(np.uint64(low), np.uint64(high)):
-        factor = _exp(light[x])
-        tone[0, x] = factor * _power(light[x] * red)
-        tone[1, x] = factor * _power(light[x] * green)
-        tone[2, x] = factor * _power(light[x] * blue)
-    head = _head(y0 + y - top, x0 - left, low, high, row, share, layer, plate.shape, left, top)
+    """Draw the columns from `low` to before `high`; `row` (3, w): their displacement and change of light."""
+    zero, one = np.float32(0), np.float32(1)
+    dx, dy, light = row[0, low:high], row[1, low:high], row[2, low:high]
+    share, tone = _shares(dx, dy, light), _tones(light, tint)
+    head = _head(y0 + y - top, x0 + low - left, dx, dy, share, layer, plate.shape, left, top)
     moving = body.size > 0 and y0 + y >= floor
     if moving:
-        back, going = _body(y, low, high, x0, y0 - floor, body, under)
+        back, going = _body(y0 + y - floor, x0 + low, body[y, low:high], under)
     else:
         back, going = head, share
-    r, rows, columns = y0 + y - top, layer.shape[0], layer.shape[1]
-    out, own_row, shown = canvas[y0 + y], plate[y0 + y], matte[y]
-    for x in range(np.uint64(low), np.uint64(high)):
-        c, at = x0 + np.int64(x) - left, np.uint64(x0) + x
+    r, first, rows, columns = y0 + y - top, x0 + low - left, layer.shape[0], layer.shape[1]
+    out, own_row = canvas[y0 + y, x0 + low : x0 + high], plate[y0 + y, x0 + low : x0 + high]
+    shown = matte[y, low:high]
+    for x in range(np.uint64(len(share))):
+        alpha, changed = head[x, 3], share[x]
+        if alpha >= one and changed >= one and not moving:  # as nearly all
+            shown[x] = one
+            for n in range(np.uint64(3)):
+                out[x, n] = head[x, n] * tone[n, x]
+            continue
+        c = first + np.int64(x)
         inside = 0 <= r < rows and 0 <= c < columns
-        alpha, changed, fold = head[x, 3], share[x], folded[x, 3]
         if alpha <= zero and not (inside and layer[r, c, 3] > zero):
             changed = zero
         if moving:
             changed = max(changed, going[x])
-        if changed > zero:
-            shown[x] = changed
-            if motion.size > 0:
-                motion[y, x, 0], motion[y, x, 1] = -dx[x], -dy[x]
-                if moving and alpha <= zero and going[x] > zero:
-                    motion[y, x, 0], motion[y, x, 1] = -body[y, x, 0], -body[y, x, 1]
-            carried = moving and going[x] > zero
-            for n in range(np.uint64(3)):
-                value = head[x, n] * tone[n, x]
-                if alpha < one:
-                    if carried:
-                        behind = back[x, n] + (one - back[x, 3]) * bare[y0 + y - floor, at, n]
-                    else:
-                        behind = clean[r, c, n] if inside else own_row[at, n]
-                    value += (one - alpha) * behind
-                if changed < one and np.isfinite(own_row[at, n]):
-                    value = own_row[at, n] + changed * (value - own_row[at, n])
-                out[at, n] = value
+        if changed <= zero:
+            continue
+        shown[x] = changed
+        carried = moving and going[x] > zero
+        for n in range(np.uint64(3)):
+            value = head[x, n] * tone[n, x]
+            if alpha < one:
+                if carried:
+                    at = np.uint64(x0 + low) + x
+                    behind = back[x, n] + (one - back[x, 3]) * bare[y0 + y - floor, at, n]
+                else:
+                    behind = clean[r, c, n] if inside else own_row[x, n]
+                value += (one - alpha) * behind
+            if changed < one and np.isfinite(own_row[x, n]):
+                value = own_row[x, n] + changed * (value - own_row[x, n])
+            out[x, n] = value
+    if motion.size > 0:
+        went = motion[y, low:high]
+        for x in range(np.uint64(len(shown))):
+            if shown[x] > zero:
+                went[x, 0], went[x, 1] = -dx[x], -dy[x]
+                if moving and head[x, 3] <= zero and going[x] > zero:
+                    went[x, 0], went[x, 1] = -body[y, low + x, 0], -body[y, low + x, 1]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _fold(folded: Float, tint: Float, color: Float, matte: Float) -> None:
+    """Relight a row's `color` (w, 3) by what folds (w, 4) change of the light, the last."""
+    zero, one = np.float32(0), np.float32(1)
+    for x in range(np.uint64(len(matte))):
+        fold = folded[x, 3]
         if fold != zero:
-            shown[x] = max(shown[x], min(abs(fold) * np.float32(1 / FULL_MATTE), one))
-            for n in range(3):
-                out[at, n] *= _exp(fold * tint[n])
+            matte[x] = max(matte[x], min(abs(fold) * np.float32(1 / FULL_MATTE), one))
+            for n in range(np.uint64(3)):
+                color[x, n] *= _exp(fold * tint[n])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _head(
     r: int,
-    shift: int,
-    low: int,
-    high: int,
-    row: Float,
+    c: int,
+    dx: Float,
+    dy: Float,
     share: Float,
     layer: Float,
     shape: tuple[int, int, int],
     left: int,
     top: int,
 ) -> Float:
-    """What of the head comes to a row (w, 4), the `r`th of its cutout: premultiplied color and alpha.
+    """What of the head comes to a row (w, 4), premultiplied, from pixel (`c`, `r`) of its cutout on.
 
-    `shift` is the column of the cutout at the region's first. Beyond the cutout there is no head, unless the
-    picture, of that `shape`, itself ends there.
+    Beyond the cutout there is no head, unless the picture, of that `shape`, itself ends there.
     """
     half, (rows, columns) = np.float32(0.5), layer.shape[:2]
     far = np.float32(np.inf)
@@ -256,27 +275,31 @@ def _head(
         np.float32(columns) - half if left + columns < shape[1] else far,
         np.float32(rows) - half if top + rows < shape[0] else far,
     )
-    at_x, at_y = np.empty(row.shape[1], np.float32), np.empty(row.shape[1], np.float32)
-    out = np.empty((row.shape[1], 4), np.float32)
-    for x in range(np.uint64(low), np.uint64(high)):
-        at_x[x] = np.float32(shift) + np.float32(x) + row[0, x]
-        at_y[x] = np.float32(r) + row[1, x]
-    sample(layer, at_x, at_y, share, low, high, ends, out)
+    at_x, at_y = np.empty(len(share), np.float32), np.empty(len(share), np.float32)
+    out = np.empty((len(share), 4), np.float32)
+    for x in range(len(share)):
+        at_x[x] = np.float32(c) + np.float32(x) + dx[x]
+        at_y[x] = np.float32(r) + dy[x]
+    sample(layer, at_x, at_y, share, ends, out)
     return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _body(y: int, low: int, high: int, x0: int, y0: int, body: Float, under: Float) -> tuple[Float, Float]:
-    """What of the body comes to a row (w, 4), and how much (w,) changes as it comes or goes."""
-    width = body.shape[1]
-    at_x, at_y = np.empty(width, np.float32), np.empty(width, np.float32)
-    going, out = np.zeros(width, np.float32), np.empty((width, 4), np.float32)
-    for x in range(low, high):
-        going[x] = _share(body[y, x, 0], body[y, x, 1], np.float32(0))
-        at_x[x], at_y[x] = np.float32(x0 + x) + body[y, x, 0], np.float32(y0 + y) + body[y, x, 1]
-    sample(under, at_x, at_y, going, low, high, EVERYWHERE, out)
-    for x in range(low, high):
-        if going[x] > 0 and out[x, 3] <= 0 and under[y0 + y, x0 + x, 3] <= 0:
+def _body(r: int, c: int, way: Float, under: Float) -> tuple[Float, Float]:
+    """What of the body comes to a row (w, 4), and how much (w,) changes as it comes or goes.
+
+    It begins at pixel (`c`, `r`) of what is `under`, and is displaced by `way` (w, 2).
+    """
+    width = len(way)
+    dx, dy, still = np.empty(width, np.float32), np.empty(width, np.float32), np.zeros(width, np.float32)
+    for x in range(width):
+        dx[x], dy[x] = way[x, 0], way[x, 1]
+    going, out = _shares(dx, dy, still), np.empty((width, 4), np.float32)
+    for x in range(width):
+        dx[x], dy[x] = np.float32(c) + np.float32(x) + dx[x], np.float32(r) + dy[x]
+    sample(under, dx, dy, going, EVERYWHERE, out)
+    for x in range(width):
+        if going[x] > 0 and out[x, 3] <= 0 and under[r, c + x, 3] <= 0:
             going[x] = 0
     return out, going
 
@@ -315,13 +338,19 @@ def _isolate(
     channels: tuple[int, int, int],
     out: Float,
 ) -> None:
+    zero, one = np.float32(0), np.float32(1)
+    red, green, blue = np.uint64(channels[0]), np.uint64(channels[1]), np.uint64(channels[2])
     for y in range(first, end):
-        for x in range(matte.shape[1]):
-            alpha = matte[y, x]
-            if alpha > 0:  # memory that is never written is never taken
-                out[y, x, 3] = alpha
-                for k in range(3):
-                    out[y, x, k] = color[y, x, k] - plate[y, x, channels[k]] * (1 - alpha)
+        behind, drawn, shown, row = plate[y], color[y], matte[y], out[y]
+        for x in range(np.uint64(len(shown))):
+            alpha = shown[x]
+            if alpha <= zero:  # memory that is never written is never taken
+                continue
+            row[x, 0], row[x, 1], row[x, 2], row[x, 3] = drawn[x, 0], drawn[x, 1], drawn[x, 2], alpha
+            if alpha < one:
+                row[x, 0] -= behind[x, red] * (one - alpha)
+                row[x, 1] -= behind[x, green] * (one - alpha)
+                row[x, 2] -= behind[x, blue] * (one - alpha)
 
 
 def hold_out(plate: Float, matte: Float, color: Float, in_front: Float) -> Float:

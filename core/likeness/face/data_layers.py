@@ -148,7 +148,10 @@ def _look(
     carried: Float,
     data: Data,
 ) -> None:
-    """Describe what lies behind where the triangles that close openings are what is seen."""
+    """Describe what lies behind where the triangles that close openings are what is seen, or nothing is:
+
+    between them and the lids and lips there is a thread's width.
+    """
     width = data.left + data.depth.shape[1]
     near, row = np.zeros(width, np.float32), np.zeros((width, carried.shape[1]), np.float32)
     flat = np.zeros((width, 4), np.float32)
@@ -157,7 +160,7 @@ def _look(
         for x in range(index.shape[1]):
             t = index[y, x]
             seen = data.depth[top + y - data.top, left + x - data.left, 0]
-            if t < 0 or closed[y, x] < 0 or before[y, x] > seen * (1 + NEAR):
+            if t < 0 or (seen > 0 and (closed[y, x] < 0 or before[y, x] > seen * (1 + NEAR))):
                 continue
             near[left + x] = np.float32(1) / depth[y, x]
             for n in range(carried.shape[1]):

@@ -24,7 +24,7 @@ from likeness.performance import ARKIT
 from likeness.render.bands import in_bands
 from likeness.render.noise import noise_volume, smooth
 from likeness.render.raster import rasterize
-from likeness.render.simd import FAST
+from likeness.render.simd import FAST, between
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -146,24 +146,18 @@ def folds_at(near: Float, carried: Float, low: int, high: int, folds: Folds, out
     """
     rows, columns = folds.texels.shape[:2]
     half, one = np.float32(0.5), np.float32(1)
-    flat, line = folds.texels.reshape(-1), np.uint64(4 * columns)
+    flat, line, four = folds.texels.reshape(-1), np.uint64(4 * columns), np.uint64(4)
+    out[low:high], result = 0, out.reshape(-1)
     for x in range(np.uint64(low), np.uint64(high)):
-        for n in range(4):
-            out[x, n] = 0
         if near[x] <= 0 or carried[x, 6] <= 0:
             continue
         u = carried[x, 4] * folds.size - folds.left - half
         v = (one - carried[x, 5]) * folds.size - folds.top - half
         if not (0 <= u < columns - 1 and 0 <= v < rows - 1):
             continue
-        q, r = np.uint64(u), np.uint64(v)
-        u, v = u - np.float32(q), v - np.float32(r)
-        at = r * line + q * np.uint64(4)
-        for n in range(np.uint64(0), np.uint64(4)):
-            i = at + n
-            above = flat[i] + u * (flat[i + np.uint64(4)] - flat[i])
-            below = flat[i + line] + u * (flat[i + line + np.uint64(4)] - flat[i + line])
-            out[x, n] = above + v * (below - above)
+        q, r = np.int32(u), np.int32(v)
+        at = np.uint64(r) * line + np.uint64(q) * four
+        between(flat, at, line, u - np.float32(q), v - np.float32(r), result, x * four)
 
 
 @lru_cache(maxsize=2)

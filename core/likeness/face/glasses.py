@@ -162,7 +162,7 @@ def _lay(layer: Float, back: Float, moved: bool, color: Float, matte: Float) -> 
             at_x[x] = back[0, 0] * x + back[0, 1] * y + back[0, 2]
             at_y[x] = back[1, 0] * x + back[1, 1] * y + back[1, 2]
             inside[x] = 0 <= at_x[x] <= columns - 1 and 0 <= at_y[x] <= rows - 1
-        sample(layer, at_x, at_y, inside, 0, width, EVERYWHERE, seen)
+        sample(layer, at_x, at_y, inside, EVERYWHERE, seen)
         for x in range(width):
             alpha = min(max(seen[x, 3], np.float32(0)), np.float32(1))
             if inside[x] == 0 or alpha <= 0:

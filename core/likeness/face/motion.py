@@ -18,7 +18,7 @@ from likeness.face.person import (
     travel,
 )
 from likeness.face.retarget import LOWERING, lid_lowering
-from likeness.face.rig import EYES, Rig, bounds, face_width, mean_gap
+from likeness.face.rig import EYES, Rig, bounds, face_width, mean_gap, outside
 from likeness.face.taken import Taken
 
 Float = NDArray[np.float32]
@@ -164,7 +164,7 @@ def field_of(
     cell = warp.cell_px(face)
     reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
     ramp = _ramp(box, taken.plate.shape)
-    return warp.spread(points, rig.skin, moved, trust, cell, reach, ramp, more)
+    return warp.spread(points, outside(rig, points), moved, trust, cell, reach, ramp, more)
 
 
 def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:

@@ -63,15 +63,18 @@ def _extent(matte: Float) -> tuple[Int, Int]:
     low, high = np.array([height, width], np.int32), np.zeros(2, np.int32)
     for y in range(height):
         row = matte[y]
-        first, end = 0, width
-        while first < width and row[first] <= 0:
-            first += 1
-        if first == width:
+        left, right = 0, width
+        # only what lies beyond the columns that are known can widen them
+        while left < low[1] and row[left] <= 0:
+            left += 1
+        known = max(high[1], left)
+        while right > known and row[right - 1] <= 0:
+            right -= 1
+        if left < low[1] or right > known:
+            low[1], high[1] = min(low[1], left), max(high[1], right)
+        elif not (row[left:right] > 0).any():
             continue
-        while row[end - 1] <= 0:
-            end -= 1
         low[0], high[0] = min(low[0], y), y + 1
-        low[1], high[1] = min(low[1], first), max(high[1], end)
     if high[0] == 0:
         low[:], high[:] = 0, 1
     return low, high

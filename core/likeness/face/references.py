@@ -279,7 +279,7 @@ def _add(
             at_x[x], at_y[x] = np.float32(x0 + x) + values[0], np.float32(y0 + y) + values[1]
             gain[x, 0], gain[x, 1], gain[x, 2] = values[2], values[3], values[4]
             weight[x] = max(values[5], np.float32(0))
-        warp.sample(picture, at_x, at_y, weight, 0, width, warp.EVERYWHERE, seen)
+        warp.sample(picture, at_x, at_y, weight, warp.EVERYWHERE, seen)
         for x in range(width):
             if weight[x] > 0:
                 total[y, x] += weight[x] * seen[x, 3]

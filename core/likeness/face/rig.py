@@ -42,6 +42,7 @@ class Rig:
     """Triangle lists of a person, made once: `skin` (T, 3) with the openings closed, and the `inside`
     of the mouth; `behind` (T, 3) is that and the eyes.
 
+    `hind` (T,): which of the skin is the back of the head, seen from outside only.
     `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
     `ears`, `forehead` (V,): which of all vertices are an ear's, or where a fringe can hang.
     `masks`: see `references.masks`. `uv` (V, 2): the vertices' texture coordinates, 0 of the points.
@@ -52,6 +53,7 @@ class Rig:
     surface: Int
     inside: Inside
     behind: Int
+    hind: NDArray[np.bool_]
     nearest: Int
     used: Int
     ears: NDArray[np.bool_]
@@ -75,6 +77,7 @@ def build_rig(person: Person) -> Rig:
         surface,
         mouth.inside_of(person.head),
         np.concatenate([person.head.part(name) for name in BEHIND]),
+        (person.rest[skin, 2] < 0).all(axis=1),
         nearest,
         np.unique(skin),
         ears,
@@ -97,6 +100,24 @@ def normals_of(rig: Rig, camera: Float) -> Float:
     out = vertex_normals(camera, rig.surface)
     first = rig.person.vertex_count
     out[first : first + dense.SKIN_COUNT] = out[rig.nearest]
+    return out
+
+
+def outside(rig: Rig, points: Float) -> Int:
+    """The skin's triangles, without those of the back of the head that face away.
+
+    `points` (V, 3) are in pixels.
+    """
+    return rig.skin[_shown(points, rig.skin, rig.hind)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _shown(points: Float, triangles: Int, hind: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    out = np.ones(len(triangles), np.bool_)
+    for t in range(len(triangles)):
+        if hind[t]:
+            a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
+            out[t] = (b[0] - a[0]) * (c[1] - a[1]) <= (b[1] - a[1]) * (c[0] - a[0])
     return out
 
 

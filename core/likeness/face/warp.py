@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.raster import carry, extents, rasterize
-from likeness.render.simd import FAST, patch
+from likeness.render.simd import FAST, RUN, patch
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -314,56 +314,84 @@ def _row(
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
-def sample(
-    picture: Float, x: Float, y: Float, wanted: Float, low: int, high: int, ends: Four, out: Float
-) -> None:
+def sample(picture: Float, x: Float, y: Float, wanted: Float, ends: Four, out: Float) -> None:
     """Catmull-Rom samples, `out` (w, 4), of a premultiplied `picture` (H, W, 4) at coordinates `x`, `y` (w,).
 
-    Only from `low` to before `high` and where `wanted` (w,) is not 0; elsewhere, and before the first two of
-    the `ends` or beyond the last two, x and y, there is nothing. Borders are repeated, overshoot is held
-    within the four nearest pixels, non-finite values do not spread. In the loop nothing is called in-line
-    that takes an array: numba would count its references for each pixel, which cost more than the sampling.
+    Only where `wanted` (w,) is not 0; elsewhere, and before the first two of the `ends` or beyond the last
+    two, x and y, there is nothing. Borders are repeated, overshoot is held within the four nearest pixels,
+    non-finite values do not spread. In the loop nothing is called in-line that takes an array: numba would
+    count its references for each pixel, which cost more than the sampling.
     """
-    flat = picture.reshape(-1)
-    one, right, bottom = np.float32(1), np.float32(picture.shape[1] - 2), np.float32(picture.shape[0] - 2)
+    flat, samples = picture.reshape(-1), out.reshape(-1)
     line, pixel = np.uint64(4 * picture.shape[1]), np.uint64(4)
-    samples = out.reshape(-1)
-    for n in range(np.uint64(low), np.uint64(high)):
-        px, py = x[n], y[n]
-        out[n, 0] = out[n, 1] = out[n, 2] = out[n, 3] = 0
-        if wanted[n] == 0:
-            continue
-        if not (one <= px < right and one <= py < bottom):
-            if ends[0] <= px <= ends[2] and ends[1] <= py <= ends[3]:
-                _sample_border(picture, px, py, out[n])
-            continue
-        q, r = np.int32(px), np.int32(py)
-        at = np.uint64(r - 1) * line + np.uint64(q - 1) * pixel
-        alpha = at + line + pixel + np.uint64(3)
-        # overshoot stays within these four, so where they are empty there is nothing
-        if flat[alpha] + flat[alpha + pixel] + flat[alpha + line] + flat[alpha + line + pixel] == 0:
-            continue
-        across, down = px - np.float32(q), py - np.float32(r)
-        if not patch(flat, at, line, across, down, samples, n * pixel):
-            _finite_mean(flat, at + line + pixel, line, across, down, out[n])
+    weights, room = np.empty((8, RUN), np.float32), np.empty(64, np.float32)
+    corner = np.empty(RUN, np.int64)
+    for start in range(0, len(x), RUN):
+        end = min(start + RUN, len(x))
+        _corners(x[start:end], y[start:end], wanted[start:end], picture.shape[0], picture.shape[1], corner)
+        _catmull_rom(x[start:end], weights[:4])
+        _catmull_rom(y[start:end], weights[4:])
+        for at in range(np.uint64(end - start)):
+            n = at + np.uint64(start)
+            if corner[at] < 0:
+                out[n, 0] = out[n, 1] = out[n, 2] = out[n, 3] = 0
+                if wanted[n] != 0 and ends[0] <= x[n] <= ends[2] and ends[1] <= y[n] <= ends[3]:
+                    _sample_border(picture, x[n], y[n], weights, at, room, samples, n * pixel)
+                continue
+            first = np.uint64(corner[at])
+            near = first + line + pixel
+            alpha = near + np.uint64(3)
+            # overshoot stays within these four, so where they are empty there is nothing
+            if flat[alpha] + flat[alpha + pixel] + flat[alpha + line] + flat[alpha + line + pixel] == 0:
+                out[n, 0] = out[n, 1] = out[n, 2] = out[n, 3] = 0
+            elif not patch(flat, first, line, weights, at, samples, n * pixel):
+                _finite_mean(flat, near, line, x[n] % 1, y[n] % 1, samples, n * pixel)
+
+
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
+def _corners(x: Float, y: Float, wanted: Float, height: int, width: int, out: Any) -> None:
+    """Where in a picture of four channels the 4 x 4 pixels about each place begin.
+
+    -1 at the picture's border and where they are not `wanted` (w,).
+    """
+    one, right, bottom = np.float32(1), np.float32(width - 2), np.float32(height - 2)
+    for n in range(len(x)):
+        within = (x[n] >= one) & (x[n] < right) & (y[n] >= one) & (y[n] < bottom) & (wanted[n] != 0)
+        first = 4 * ((np.int64(np.int32(y[n])) - 1) * width + np.int64(np.int32(x[n])) - 1)
+        out[n] = first if within else -1
+
+
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
+def _catmull_rom(places: Float, out: Float) -> None:
+    """The weights (4, w) of the pixels about each place (w,): the second lies before it."""
+    half, one = np.float32(0.5), np.float32(1)
+    before, here, after, beyond = out[0], out[1], out[2], out[3]
+    for n in range(len(places)):
+        t = places[n] - np.floor(places[n])
+        before[n] = half * t * (t * (np.float32(2) - t) - one)
+        here[n] = t * t * (np.float32(1.5) * t - np.float32(2.5)) + one
+        after[n] = half * t * (t * (np.float32(4) - np.float32(3) * t) + one)
+        beyond[n] = half * t * t * (t - one)
 
 
 @numba.njit(cache=True, nogil=True)
-def _sample_border(picture: Float, x: Any, y: Any, out: Float) -> None:
-    """The same for one place near the border, from a copy of the 4 x 4 pixels about it."""
-    flat, line, none = np.empty(64, np.float32), np.uint64(16), np.uint64(0)
-    fx, fy = np.floor(x), np.floor(y)
+def _sample_border(
+    picture: Float, x: Any, y: Any, weights: Float, at: Any, room: Float, out: Float, to: Any
+) -> None:
+    """The same for one place near the border, from a copy of the 4 x 4 pixels about it in `room` (64,)."""
+    line, fx, fy = np.uint64(16), np.floor(x), np.floor(y)
     for j in range(4):
         r = min(max(int(fy) - 1 + j, 0), picture.shape[0] - 1)
         for i in range(4):
             c = min(max(int(fx) - 1 + i, 0), picture.shape[1] - 1)
-            flat[16 * j + 4 * i : 16 * j + 4 * i + 4] = picture[r, c]
-    if not patch(flat, none, line, x - fx, y - fy, out, none):
-        _finite_mean(flat, np.uint64(20), line, x - fx, y - fy, out)
+            for n in range(4):
+                room[16 * j + 4 * i + n] = picture[r, c, n]
+    if not patch(room, np.uint64(0), line, weights, at, out, to):
+        _finite_mean(room, np.uint64(20), line, x - fx, y - fy, out, to)
 
 
 @numba.njit(cache=True, nogil=True)
-def _finite_mean(flat: Float, first: Any, line: Any, x: Any, y: Any, out: Float) -> None:
+def _finite_mean(flat: Float, first: Any, line: Any, x: Any, y: Any, out: Float, to: Any) -> None:
     """The mean of the finite ones of four pixels, weighed as near as they are; 0 where there are none."""
     one = np.float32(1)
     across, down = (one - x, x), (one - y, y)
@@ -376,7 +404,7 @@ def _finite_mean(flat: Float, first: Any, line: Any, x: Any, y: Any, out: Float)
                     share = across[i] * down[j]
                     total += share * value
                     weight += share
-        out[n] = total / weight if weight > 1e-6 else np.float32(0)
+        out[to + np.uint64(n)] = total / weight if weight > 1e-6 else np.float32(0)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

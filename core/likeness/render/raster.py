@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.bands import in_bands
-from likeness.render.simd import advanced
+from likeness.render.simd import FAST, advanced
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -31,8 +31,9 @@ def rasterize(points: Float, triangles: Int, width: int, height: int) -> tuple[I
     return index, bary, depth
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
 def _fill(first: int, end: int, points: Float, triangles: Int, index: Int, bary: Float, depth: Float) -> None:
+    one = np.float32(1)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         y0, y1 = _rows(points, a, b, c)
@@ -41,19 +42,23 @@ def _fill(first: int, end: int, points: Float, triangles: Int, index: Int, bary:
             continue
         edges = _edges(points, a, b, c, index.shape[1])
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
+        # what is over depth grows evenly from pixel to pixel
+        d0, d1 = np.float32(edges[8] * ia), np.float32(edges[9] * ib)
+        d2 = np.float32(-(edges[8] + edges[9]) * ic)
         for y in range(y0, y1 + 1):
             low, high, w0, w1 = _covered(edges, y)
+            a0, a1, a2 = np.float32(w0 * ia), np.float32(w1 * ib), np.float32((1.0 - w0 - w1) * ic)
+            start, step = a0 + a1 + a2, d0 + d1 + d2
             for x in range(low, high):
-                n = x - low
-                v0, v1 = w0 + n * edges[8], w1 + n * edges[9]
-                u0, u1, u2 = v0 * ia, v1 * ib, (1.0 - v0 - v1) * ic
-                z = 1.0 / (u0 + u1 + u2)
-                if z < depth[y, x]:
+                n = np.float32(x - low)
+                inverse = start + n * step
+                if inverse * depth[y, x] > one:
+                    z = one / inverse
                     depth[y, x] = z
                     index[y, x] = t
-                    bary[y, x, 0] = u0 * z
-                    bary[y, x, 1] = u1 * z
-                    bary[y, x, 2] = u2 * z
+                    bary[y, x, 0] = (a0 + n * d0) * z
+                    bary[y, x, 1] = (a1 + n * d1) * z
+                    bary[y, x, 2] = (a2 + n * d2) * z
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

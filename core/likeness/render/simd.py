@@ -11,56 +11,78 @@ from numba.extending import intrinsic
 FAST = {"reassoc", "contract", "arcp", "afn"}  # not those that take every number for finite
 FLAGS = tuple(sorted(FAST))
 WORD = ir.IntType(64)
-FOUR, SIXTEEN = (ir.VectorType(ir.FloatType(), count) for count in (4, 16))
+FOUR, EIGHT, SIXTEEN = (ir.VectorType(ir.FloatType(), count) for count in (4, 8, 16))
+RUN = 128  # so many pixels have their weights made at once: what is between stays in the cache
 
 
 @intrinsic
-def patch(
-    typing: Any, flat: Any, first: Any, line: Any, across: Any, down: Any, out: Any, to: Any
-) -> tuple[Any, Any]:
-    """A Catmull-Rom sample of 4 x 4 pixels of four channels, held within the middle four.
+def patch(typing: Any, flat: Any, first: Any, line: Any, weights: Any, at: Any, out: Any, to: Any) -> Any:
+    """A sample of 4 x 4 pixels of four channels, held within the middle four.
 
     `flat` is the picture, one float32 after the other, `first` (uint64) where the patch begins in it, `line`
-    how far it is from row to row. The sample lies `across` and `down` (0 to 1) from the patch's second pixel
-    and row; its four channels go into `out` from `to` on. Returns whether they are finite.
+    how far it is from row to row. `weights` (8, RUN) of the four columns and the four rows; `at` is the place
+    in each. The four channels go into `out`, flat, from `to` on. Returns whether they are finite.
     """
-    single, place = types.float32, types.uint64
-    return types.boolean(flat, place, place, single, single, out, place), _sampled
+    place = types.uint64
+    return types.boolean(flat, place, place, weights, place, out, place), _sampled
 
 
 def _sampled(context: Any, build: Any, signature: Any, given: Any) -> Any:
-    flat, at, line, across, down, out, to = given
-    data, result = (
+    flat, at, line, weights, which, out, to = given
+    data, weigh, result = (
         context.make_array(signature.args[n])(context, build, array).data
-        for n, array in ((0, flat), (5, out))
+        for n, array in ((0, flat), (3, weights), (5, out))
     )
-    weights = _catmull_rom(build, down, 4)
-    rows, total = [], None
+    weight = [build.load(build.gep(weigh, [build.add(which, WORD(n * RUN))])) for n in range(8)]
+    middle, total = [], None
     for n in range(4):
-        rows.append(_load(build, data, at, SIXTEEN))
-        total = _plus(build, total, build.fmul(rows[-1], _picked(build, weights, [n] * 16), flags=FLAGS))
+        row = _load(build, data, at, SIXTEEN)
+        total = _plus(build, total, build.fmul(row, _all(build, weight[4 + n], 16), flags=FLAGS))
+        if n in (1, 2):
+            middle.append(_load(build, data, build.add(at, WORD(4)), EIGHT))
         at = build.add(at, line)
-    total = build.fmul(total, _catmull_rom(build, across, 16), flags=FLAGS)
-    total = _plus(build, _pixels(build, total, 0, 2), _pixels(build, total, 2, 4))
-    total = _plus(build, _pixels(build, total, 0, 1), _pixels(build, total, 1, 2))
+    mixed, total = total, None
+    for n in range(4):
+        part = build.fmul(_pixels(build, mixed, n, n + 1), _all(build, weight[n]), flags=FLAGS)
+        total = _plus(build, total, part)
     for which, other in ((">", "<"), ("<", ">")):
-        four = _chosen(build, other, rows[1], rows[2])
-        end = _chosen(build, other, _pixels(build, four, 1, 2), _pixels(build, four, 2, 3))
+        end = _chosen(build, other, *middle)
+        end = _chosen(build, other, _pixels(build, end, 0, 1), _pixels(build, end, 1, 2))
         total = _chosen(build, which, total, end)
     build.store(total, build.bitcast(build.gep(result, [to]), FOUR.as_pointer()), align=4)
     sound = build.fcmp_ordered("==", build.fsub(total, total), ir.Constant(FOUR, [0.0] * 4))
     return build.icmp_unsigned("==", build.bitcast(sound, ir.IntType(4)), ir.Constant(ir.IntType(4), 15))
 
 
-def _catmull_rom(build: Any, t: Any, count: int) -> Any:
-    """The weights of four neighbors at `t` between the second and the third, each as often as fits."""
-    cubic = [(-0.5, 1.0, -0.5, 0.0), (1.5, -2.5, 0.0, 1.0), (-1.5, 2.0, 0.5, 0.0), (0.5, -0.5, 0.0, 0.0)]
-    each, total = _all(build, t, count), None
-    for power in range(4):
-        lanes = [cubic[n * 4 // count][power] for n in range(count)]
-        factor = ir.Constant(ir.VectorType(ir.FloatType(), count), lanes)
-        total = _plus(build, total if total is None else build.fmul(total, each, flags=FLAGS), factor)
-    return total
+@intrinsic
+def between(typing: Any, flat: Any, at: Any, line: Any, across: Any, down: Any, out: Any, to: Any) -> Any:
+    """A bilinear sample of four channels, `across` and `down` (0 to 1) from the pixel that begins at `at`.
+
+    `flat` is the picture, one float32 after the other, `line` (uint64) how far it is from row to row. The
+    four channels go into `out`, flat, from `to` on.
+    """
+    place, single = types.uint64, types.float32
+    return types.void(flat, place, place, single, single, out, place), _between
+
+
+def _between(context: Any, build: Any, signature: Any, given: Any) -> Any:
+    flat, at, line, across, down, out, to = given
+    data, result = (
+        context.make_array(signature.args[n])(context, build, array).data
+        for n, array in ((0, flat), (5, out))
+    )
+    rows, across = [], _all(build, across)
+    for _ in range(2):
+        left, right = (_load(build, data, place) for place in (at, build.add(at, WORD(4))))
+        rows.append(_mixed(build, left, right, across))
+        at = build.add(at, line)
+    total = _mixed(build, rows[0], rows[1], _all(build, down))
+    build.store(total, build.bitcast(build.gep(result, [to]), FOUR.as_pointer()), align=4)
+    return context.get_dummy_value()
+
+
+def _mixed(build: Any, one: Any, other: Any, share: Any) -> Any:
+    return build.fadd(one, build.fmul(build.fsub(other, one, flags=FLAGS), share, flags=FLAGS), flags=FLAGS)
 
 
 @intrinsic
