@@ -23,7 +23,7 @@ from likeness.training.dataset import Dataset, open_dataset
 
 Array = NDArray[np.float64]
 
-COUNT, SEED = 300, 2
+COUNT, SEED = 500, 2
 ACTIVE = 0.05  # a weight under which a shape is at rest
 OVERLAP = 0.5
 TURNED_DEG = 60

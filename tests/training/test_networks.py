@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from likeness import runtime  # noqa: E402
+from likeness import catalog, runtime  # noqa: E402
 from likeness.face.landmarks import Crop  # noqa: E402
 from likeness.face.regions import REGIONS  # noqa: E402
 from likeness.head import points  # noqa: E402
@@ -122,6 +122,17 @@ def test_training_points_goes_on_and_exports(pictures: Path, tmp_path: Path) -> 
         place.shape == (3, 450, 3) and sigma.shape == visible.shape == (3, 450) and presence.shape == (3, 1)
     )
     assert np.abs(place[:, :68, 2].mean(1)).max() < 1e-5 and sigma.min() > 0
+
+
+def test_training_goes_on_from_the_points_whatever_backbone_the_regions_have(pictures: Path) -> None:
+    data = dataset.open_dataset(pictures)
+    view = face_points.make_batch(data, np.arange(2), None).picture
+    known = runtime.session("face_points", "cpu")(view.numpy())[0]
+    for regions in (True, False):
+        joint = face_points.Joint()
+        face_points.take_up(joint, catalog.HOUSE, data, regions)
+        with torch.no_grad():
+            assert joint.eval().points(view)[0].numpy() == pytest.approx(known, abs=1e-3)
 
 
 def test_training_regions_alone_leaves_the_points(pictures: Path, tmp_path: Path) -> None:

@@ -282,12 +282,17 @@ def write(network: Joint, out: Path, regions: bool = True) -> dict[str, float]:
     return differences | export(network.regions, out / "face_regions.onnx", ("regions",), CROP_PX)
 
 
-def take_up(network: Joint, models: Path, data: Dataset) -> None:
-    """Begin with the house models in the folder `models`."""
+def take_up(network: Joint, models: Path, data: Dataset, regions: bool = True) -> None:
+    """Begin with the house models in the folder `models`; the backbone is that of the points.
+
+    Where points were trained on alone, that of `face_regions` is an older one.
+    """
     rng = np.random.default_rng(0)
     batches = [make_batch(data, rng.integers(0, data.count, BATCH), rng).picture for _ in range(8)]
-    for part, name in ((network.points, "face_points"), (network.regions, "face_regions")):
-        load_folded(part, models / f"{name}.onnx", CROP_PX)
+    if regions:
+        load_folded(network.regions, models / "face_regions.onnx", CROP_PX)
+    load_folded(network.points, models / "face_points.onnx", CROP_PX)
+    for part in (network.points, network.regions) if regions else (network.points,):
         calibrate(part, batches)
     network.train()
 
@@ -318,7 +323,7 @@ def train(
     data = [open_dataset(folder) for folder in pictures]
     network = Joint().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
-        take_up(network, start, data[0])
+        take_up(network, start, data[0], regions=not alone)
     trainer = Trainer(network, out / "face_points.pt", minutes, rate)
     weight, rare = point_weights(), None if alone else region_weights()
     batches: queue.Queue[Batch] = queue.Queue(2)
