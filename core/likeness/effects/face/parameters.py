@@ -14,6 +14,9 @@ from likeness.request import parse_frames
 if TYPE_CHECKING:
     from likeness.job import Job
 
+# What finds a face and fits the head to it.
+FACE_MODELS = ("face_detector", "face_points", "face_points_report", "expected_expression")
+
 
 def face(prefix: str = "", of: str = "plate") -> tuple[Param, Param]:
     """`{prefix}face` and `{prefix}face_index`: the face of input `of` that the effect works on."""

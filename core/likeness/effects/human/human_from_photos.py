@@ -11,7 +11,7 @@ import numpy as np
 
 from likeness import demo
 from likeness.declare import Effect, Input, Output, Param
-from likeness.effects.face.parameters import FOCAL
+from likeness.effects.face.parameters import FACE_MODELS, FOCAL
 from likeness.effects.human import looks, parameters
 from likeness.effects.human.human import FORMATS, plain_name, write_files
 from likeness.errors import BadRequest
@@ -182,15 +182,7 @@ HUMAN_FROM_PHOTOS = Effect(
         Output("person_usd", "model", "USD: the same."),
         Output("report", "report", "What was estimated, how well the head fits, and the rights stated."),
     ),
-    models=(
-        *parameters.MODELS,
-        "face_detector",
-        "face_points",
-        "face_points_report",
-        "face_regions",
-        "expected_expression",
-        "skin_shading",
-    ),
+    models=(*parameters.MODELS, *FACE_MODELS, "face_regions", "skin_shading"),
     write=write,
     rehearsal={"inputs": {PHOTOS[0]: str(demo.PORTRAIT)}, "params": {"texture_size": "512"}},
 )  # fmt: skip
