@@ -134,12 +134,11 @@ def _closeness(name: str, truth: dict[str, dict[str, NDArray[Any]]]) -> list[Row
 
 def person_to_person(stills: list[Clip], clips: list[Clip], python: Path, work: Path) -> list[Row]:
     """Median gain over all pairs of a still and a driver: how much of the driver's motion arrives."""
-    drivers = [c for c in clips if c.name in ("clip_expressions_480", "clip_talking_man_512")]
     plates = {still.name: _plate(still, work) for still in stills}
-    theirs = mediapipe(python, work, {d.name: (d.frames[:DRIVER_FRAMES], True) for d in drivers})
+    theirs = mediapipe(python, work, {d.name: (d.frames[:DRIVER_FRAMES], True) for d in clips})
     gains: dict[str, list[float]] = {name: [] for name in GAINS}
     for name, plate in plates.items():
-        for driver in drivers:
+        for driver in clips:
             count = min(DRIVER_FRAMES, len(driver.frames))
             movie = work / f"{name}_{driver.name}.mov"
             reanimate(plate, driver.path, movie, frames=f"1-{count}")
