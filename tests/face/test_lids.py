@@ -77,3 +77,10 @@ def test_an_eye_beyond_the_region_draws_nothing() -> None:
     lids.lay_lid(lid, 1.0, np.zeros(2, np.float32), (500, 500), color, matte)
     lids.lay_lashes(lid, 1.0, outline()[:UPPER], 0.0, (500, 500), color, matte)
     assert (color == 1).all() and not matte.any()
+
+
+def test_a_dark_brow_does_not_color_the_lid() -> None:
+    picture = plate()
+    picture[26:36, 40:120] = (0.05, 0.04, 0.04)
+    above = closed(picture)[0][int(MIDDLE[1]) - 12 : int(MIDDLE[1]), 60:100]
+    assert above == pytest.approx(np.broadcast_to(SKIN, above.shape), abs=0.03)

@@ -25,6 +25,10 @@ ABOVE_CM, BELOW_CM, BESIDE_CM = 0.2, 0.07, 0.16  # about an eye's outline, what 
 EDGE_PX = 0.8  # so soft is what a camera shows of it at least
 FEATHER_CM, TONE_CM = 0.07, 0.1
 PLAIN_CM = 0.1  # beyond the feathered edge skin is plain enough to be continued
+SKIN_LIGHT, HAIR_CM = (
+    0.5,
+    0.06,
+)  # of the usual light about an eye: what is darker is brow or lash, so far about it
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
 WHITE_CM, WHITER = 0.35, 0.05  # so far beyond an eye as found its white may lie, so much whiter it is
@@ -66,7 +70,7 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     soft = ndimage.gaussian_filter(_with_white(eye, crop, wide), FEATHER_CM * wide, truncate=2.5)
     plain = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
     known = plain & np.isfinite(crop).all(axis=2)
-    skin = fill.textured(crop, known, TONE_CM * wide)
+    skin = fill.textured(crop, _bare(crop, known, wide), TONE_CM * wide)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
 
@@ -100,6 +104,16 @@ def _with_white(eye: Float, crop: Float, wide: float) -> Float:
         np.isin(labels, of_eye[of_eye > 0]), iterations=max(1, round(2 * FEATHER_CM * wide))
     )
     return np.maximum(eye, grown & near).astype(np.float32)
+
+
+def _bare(crop: Float, known: NDArray[np.bool_], wide: float) -> NDArray[np.bool_]:
+    """Of the `known` places (h, w) of a `crop` of the plate those that are skin: neither brow nor lashes."""
+    if not known.any():
+        return known
+    luma = np.where(known, crop.mean(axis=2), 0)
+    dark = known & (luma < SKIN_LIGHT * np.median(luma[known]))
+    bare: NDArray[np.bool_] = known & (ndimage.distance_transform_edt(~dark) > HAIR_CM * wide)
+    return bare if bare.any() else known
 
 
 def _line(plate: Float, margin: Float, cm_px: Float) -> Float:
