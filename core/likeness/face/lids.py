@@ -28,7 +28,7 @@ PLAIN_CM = 0.1  # beyond the feathered edge skin is plain enough to be continued
 SKIN_LIGHT, HAIR_CM = (
     0.5,
     0.06,
-)  # of the usual light about an eye: what is darker is brow or lash, so far about it
+)  # of the light about an eye: what is darker is brow or lash, so far about it
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
 WHITE_CM, WHITER = 0.35, 0.05  # so far beyond an eye as found its white may lie, so much whiter it is
