@@ -26,9 +26,10 @@ import pytest
 import likeness
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.errors import BadInput, BadOutput, BadRequest, Cancelled, LikenessError
-from likeness.frames import EFFECT, REQUEST, SOURCE_TYPE, SYNTHETIC, VERSION, exr_text
+from likeness.frames import CODEC, EFFECT, REQUEST, SOURCE_TYPE, SYNTHETIC, VERSION, exr_text
 from likeness.job import Event, Job, Kept, Layers, Request, Result, run_job
 from likeness.media.image import Image
+from likeness.media.movie import CODECS
 from likeness.registry import find
 
 FRAMES = 6
@@ -309,6 +310,18 @@ def test_a_movie_appears_whole(plate: str, tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["shot.mov"]
 
 
+def test_a_movie_has_the_codec_that_is_asked_for(plate: str, tmp_path: Path) -> None:
+    import av
+
+    [result] = run_job(tint(plate, tmp_path / "shot.mp4", codec="hevc"))
+    with av.open(result.path) as clip:
+        assert clip.streams.video[0].codec_context.name == "hevc"
+
+
+def test_every_codec_can_be_asked_for() -> None:
+    assert set(CODEC.choices) == {"auto", *CODECS}
+
+
 def test_a_movie_that_was_cancelled_leaves_the_one_before(plate: str, tmp_path: Path) -> None:
     request = tint(plate, tmp_path / "out" / "shot.mov")
     run_job(request)
@@ -373,6 +386,8 @@ def test_one_frame_may_be_a_picture_to_look_at(plate: str, tmp_path: Path, name:
         ({"output": "shot.%04d"}, BadRequest, "shot.%04d"),
         ({"output": "shot.png"}, BadRequest, "shot.png is one picture for 6 frames"),
         ({"output": "shot.exr"}, BadRequest, "one file for 6 frames"),
+        ({"output": "shot.mov", "params": {"codec": "h266"}}, BadRequest, "'h266'"),
+        ({"output": "shot.mp4", "params": {"codec": "dnxhr"}}, BadRequest, "cannot be written to shot.mp4"),
         ({"frames": "0-3"}, BadRequest, "has frames 1-6, not 0-3"),
         ({"frames": "5-9"}, BadRequest, "has frames 1-6, not 5-9"),
         ({"colorspace": "no such space"}, BadRequest, "no such space"),
@@ -382,7 +397,7 @@ def test_a_wrong_request_fails_before_any_work_starts(
     plate: str, tmp_path: Path, change: dict[str, Any], error: type[LikenessError], named: str
 ) -> None:
     if change.get("output"):
-        change = {"output": str(tmp_path / change["output"])}
+        change = {**change, "output": str(tmp_path / change["output"])}
     with pytest.raises(error, match=named) as caught:
         run_job(replace(tint(plate, tmp_path / "shot.####.exr"), **change))
     assert caught.value.hint

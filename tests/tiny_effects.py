@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from likeness.declare import Effect, Input, Layer, Output, Param
+from likeness.frames import CODEC
 from likeness.job import Job, Layers, Result
 
 PLATE = Input("plate", ("picture",), "Plate", "The picture to change.")
@@ -57,6 +58,7 @@ TINT = Effect(
         Param("gain", "float", 1.0, "Gain", "What the plate is multiplied by.", 0, 8, "x", analyzed=False),
         Param("seconds", "float", 0.0, "Seconds", "How long a frame takes.", 0, 60, "s", analyzed=False),
         Param("space", "choice", "all", "Space", "Which pixels are measured.", choices=("all", "face")),
+        CODEC,
     ),
     outputs=(Output("tinted", "sequence", "The tinted frames."),),
     layers=(Layer("comp", ("R", "G", "B"), "The result."), Layer("matte", ("A",), "Where it changed.")),

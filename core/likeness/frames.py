@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import likeness
+from likeness.declare import Param
 from likeness.errors import BadRequest
 from likeness.files import make_folder, output_errors, sweep
 from likeness.results import Result
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 Delivery = Callable[["Job"], Result]
 
 MOVIES = {".mov": "prores4444", ".mp4": "h264", ".mkv": "h264", ".mxf": "dnxhr"}
+CODEC = Param(
+    "codec", "choice", "auto", "Codec",
+    "Of a movie: auto is ProRes 4444 in .mov, H.264 in .mp4 and .mkv, DNxHR in .mxf.",
+    choices=("auto", "prores4444", "prores422hq", "dnxhr", "h264", "hevc"), analyzed=False,
+)  # fmt: skip
 REQUEST, EFFECT, VERSION = "likeness:request", "likeness:effect", "likeness:version"
 STILLS = frozenset([".png", ".jpg", ".jpeg"])
 # IPTC's word for a picture that is partly made by a model, as content credentials use it.
@@ -59,6 +65,8 @@ def plan(job: Job) -> Delivery | None:
     renders = job.effect.render is not None
     suffix = job.output.suffix.lower()
     shown = suffix in STILLS and parse_pattern(job.output).is_still
+    if renders and suffix in MOVIES:
+        _codec(job)
     if renders and suffix in _FILES and not shown:
         kinds = ", ".join(MOVIES)
         raise BadRequest(
@@ -128,19 +136,28 @@ def movie(job: Job) -> Result:
     """Render all frames, in order, into one movie; it appears under its name when it is whole."""
     from likeness.media import MovieWriter
 
-    codec = MOVIES[job.output.suffix.lower()]
     counter = _Counter(job, 0)
     first = render(job, job.chunk[0])["comp"]
     width, height = first.display[2:]
     alpha = "A" in first.channels
     with (
-        MovieWriter(job.output, _fps(job), width, height, codec, alpha) as out,
+        MovieWriter(job.output, _fps(job), width, height, _codec(job), alpha) as out,
         WriteBehind(counter.one_more) as writer,
     ):
         writer.put(None, functools.partial(out.write, first))
         for frame in job.chunk[1:]:
             writer.put(None, functools.partial(out.write, render(job, frame)["comp"]))
     return _result(job, str(job.output))
+
+
+def _codec(job: Job) -> str:
+    """The movie's codec: the one that is asked for, or its ending's; `BadRequest` if it does not go in."""
+    from likeness.media.movie import codec_for
+
+    asked = str(job.params.get("codec", "auto"))
+    name = MOVIES[job.output.suffix.lower()] if asked == "auto" else asked
+    codec_for(name, job.output)
+    return name
 
 
 def still(job: Job) -> Result:

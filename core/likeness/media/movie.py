@@ -87,7 +87,7 @@ class MovieWriter:
         audio_start_s: float = 0.0,
     ) -> None:
         self._path = Path(path)
-        self._name, self._codec = codec, _codec(codec, self._path)
+        self._name, self._codec = codec, codec_for(codec, self._path)
         self._size = (width, height)
         self._alpha = alpha and bool(self._codec.alpha)
         pixels = self._codec.alpha if self._alpha else self._codec.pixels
@@ -232,7 +232,8 @@ class _Nothing(Exception):
     """Stands for leaving without a movie."""
 
 
-def _codec(name: str, path: Path) -> Codec:
+def codec_for(name: str, path: Path) -> Codec:
+    """The codec of that name; `BadRequest` if there is none, or if it cannot be written to `path`."""
     if name not in CODECS:
         raise BadRequest(f"There is no movie codec '{name}'.", f"Choose one of: {', '.join(CODECS)}.")
     codec = CODECS[name]

@@ -20,6 +20,7 @@ from likeness.face.person import build_person, with_meeting
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, build_rig
 from likeness.face.taken import Taken, take
+from likeness.frames import CODEC
 from likeness.head.model import load_head
 from likeness.media.color import convert, display_view
 from likeness.media.image import Image, color_channels, rgb
@@ -487,6 +488,7 @@ REANIMATE = Effect(
         *parameters.face("driver_", "driver"),
         parameters.FOCAL,
         parameters.LAYERS,
+        CODEC,
     ),
     outputs=(Output("comp", "sequence", "The plate with its face reanimated, and the layers."),),
     layers=LAYERS,
