@@ -44,6 +44,20 @@ def test_irises_found_too_near_the_middle_go_where_they_are(head: Head, yaw: flo
     assert np.array_equal(xy[rest], ahead.points.xy[rest])
 
 
+def test_they_move_along_the_eye_alone(head: Head) -> None:
+    # Across it lids hide and shade an iris: how high it stands is the network's to say.
+    at = scene(head, seed=3, gaze_deg=(15.0, 8.0))
+    lower = scene(head, seed=3, gaze_deg=(6.0, 0.0))
+    many = np.ones(dense.COUNT)
+    xy = moved_irises(Shown(painted(at)), lower.points.xy, 4 * many, many)
+    for side, iris in IRISES.items():
+        upper = lower.points.xy[dense.GROUPS[f"lid_{side}_upper"]]
+        along = (upper[-1] - upper[0]) / np.linalg.norm(upper[-1] - upper[0])
+        way = xy[iris] - lower.points.xy[iris]
+        assert np.linalg.norm(way) > 1.0
+        assert abs(way @ [-along[1], along[0]]) < 1e-6
+
+
 def test_where_nothing_is_seen_they_stay(head: Head) -> None:
     at = scene(head, seed=3)
     many = np.ones(dense.COUNT)

@@ -2,8 +2,9 @@
 
 Points found by a network stay near the middle where they are unsure, and eyes then look aside too little. Of
 the opening between the found lids, a disk of the iris's size explains most where the iris is (two tones by
-least squares, as Chan and Vese 2001); both eyes move together. How much the pixels have to say goes by how
-many there are: eyes of a few pixels stay as they were found.
+least squares, as Chan and Vese 2001); both eyes move together. They move along the eye alone: across it the
+lids, their shade and their lashes cover an iris and are as dark, and the network tells better. How much the
+pixels have to say goes by how many there are: eyes of a few pixels stay as they were found.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from likeness.face.warp import polygon
 from likeness.head import points as dense
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 SIZE = 64  # pixels of the square in which an eye is looked at
 EYE = 0.8  # of its side is the eye's width
-STEPS = np.arange(-12, 13, 2)  # pixels of it by which an iris may be moved
+STEPS = np.arange(-12, 13, 2)  # pixels of it by which an iris may be moved along the eye
 SURE = 0.05  # of the pixels count as independent
 EDGE = 2  # pixels beside the lids that are lashes as likely as eye
 LEAST = 12  # pixels that an open eye shows
@@ -53,13 +53,12 @@ def moved_irises(look: Look, xy: Array, sigma_px: Array, visible: Array) -> Arra
             for i, (_, _, size) in zip(IRISES.values(), looked, strict=True)
         ]
     )
-    likely = told - (STEPS[:, None] ** 2 + STEPS**2) / (2 * unsure**2)
+    likely = told - STEPS**2 / (2 * unsure**2)
     chance = np.exp(likely - likely.max())
-    chance /= chance.sum()
-    way = np.array([chance.sum(axis=0) @ STEPS, chance.sum(axis=1) @ STEPS])
+    way = chance @ STEPS / chance.sum()
     out = xy.copy()
     for iris, (matrix, _, _) in zip(IRISES.values(), looked, strict=True):
-        out[_points_of(iris)] += matrix[:, :2] @ way
+        out[_points_of(iris)] += matrix[:, 0] * way
     return out
 
 
@@ -82,15 +81,32 @@ def _look(look: Look, xy: Array, side: str, iris: int) -> tuple[Array, Array, fl
     )
     center = disk.mean(axis=0)
     radius = DISK * float(np.hypot(*(disk[1:] - center).T).mean())
-    open_ = polygon(outline, 0, 0, SIZE, SIZE) > 0.5
-    open_ = ndimage.binary_erosion(open_, iterations=EDGE)
-    evidence = np.zeros((len(STEPS), len(STEPS)))
+    open_ = _inner(polygon(outline, 0, 0, SIZE, SIZE) > 0.5, EDGE)
+    evidence = np.zeros(len(STEPS))
     if open_.sum() >= LEAST:
         red, green, blue = look.crop(matrix, SIZE)
         gray = (red + green + blue) / 3
         share = _explained(gray, open_, float(center[0]), float(center[1]), radius, STEPS, NOISE)
         evidence = -0.5 * open_.sum() * min(scale**2, 1.0) * np.log(1 - share)
     return matrix, evidence, scale
+
+
+@numba.njit(cache=True, nogil=True)
+def _inner(open_: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
+    """The pixels of a mask that lie more than `edge` steps along rows and columns inside it."""
+    rows, columns = open_.shape
+    out = np.zeros((rows, columns), np.bool_)
+    for row in range(edge, rows - edge):
+        for column in range(edge, columns - edge):
+            whole = open_[row, column]
+            for y in range(-edge, edge + 1):
+                side = edge - abs(y)
+                for x in range(-side, side + 1):
+                    whole = whole and open_[row + y, column + x]
+                if not whole:
+                    break
+            out[row, column] = whole
+    return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -128,20 +144,19 @@ def _explained(
         for column in range(wide):
             off = np.sqrt((left + column + 0.5 - x) ** 2 + (top + row + 0.5 - y) ** 2)
             disk[row, column] = min(max(radius + 0.5 - off, 0.0), 1.0)
-    out = np.zeros((len(steps), len(steps)))
-    for i, down in enumerate(steps):
-        for j, across in enumerate(steps):
-            inside, dark = np.float32(0), np.float32(0)
-            first, end = max(0, -left - across), min(wide, size - left - across)
-            for row in range(max(0, -top - down), min(wide, size - top - down)):
-                share, at = disk[row], (top + down + row) * size + left + across
-                # unsigned, or numba asks of each whether it counts from the end
-                for column in range(np.uint64(first), np.uint64(max(first, end))):
-                    place = np.uint64(at) + column
-                    inside += share[column] * seen[place]
-                    dark += share[column] * darker[place]
-            beside = count - inside
-            if inside > 2 and beside > 2 and dark > 0:
-                explained = dark * dark * (1 / inside + 1 / beside) / variance
-                out[i, j] = min(float(explained), 0.95)
+    out = np.zeros(len(steps))
+    for j, across in enumerate(steps):
+        inside, dark = np.float32(0), np.float32(0)
+        first, end = max(0, -left - across), min(wide, size - left - across)
+        for row in range(max(0, -top), min(wide, size - top)):
+            share, at = disk[row], (top + row) * size + left + across
+            # unsigned, or numba asks of each whether it counts from the end
+            for column in range(np.uint64(first), np.uint64(max(first, end))):
+                place = np.uint64(at) + column
+                inside += share[column] * seen[place]
+                dark += share[column] * darker[place]
+        beside = count - inside
+        if inside > 2 and beside > 2 and dark > 0:
+            explained = dark * dark * (1 / inside + 1 / beside) / variance
+            out[j] = min(float(explained), 0.95)
     return out
