@@ -128,8 +128,9 @@ def test_brightness_does_not_matter(sargent: np.ndarray) -> None:
 def test_many_crops_in_one_run_are_as_one_by_one(sargent: np.ndarray) -> None:
     crops = [SARGENT, Crop((376.0, 172.0), 230.0, 0.1)]
     together = find_points_many(sargent, crops, "cpu")
+    skin = slice(0, dense.SKIN_COUNT)  # irises are looked for of one face only
     for crop, found in zip(crops, together, strict=True):
-        assert found.xy == pytest.approx(find_points(sargent, crop, "cpu").xy, abs=0.05)
+        assert found.xy[skin] == pytest.approx(find_points(sargent, crop, "cpu").xy[skin], abs=0.05)
     assert find_points_many(sargent, [], "cpu") == []
 
 

@@ -147,20 +147,20 @@ def find_points(
 
     `refine` looks again that many times, each time at the crop around the points just found. `looks` is the
     number of slightly different crops whose mean is taken, up to 5 (for stills; the time grows with it).
+    Irises are looked for in the picture itself, and whether teeth are closed.
     """
-    found = find_points_many(picture, [crop], device, looks=looks)[0]
+    look = as_look(picture)
+    found = find_points_many(look, [crop], device, looks=looks)[0]
     for _ in range(refine):
-        found = find_points_many(picture, [crop_from_points(found.xy)], device, looks=looks)[0]
-    return found
+        found = find_points_many(look, [crop_from_points(found.xy)], device, looks=looks)[0]
+    xy = moved_irises(look, found.xy, found.sigma_px, found.visible)
+    return replace(found, xy=xy, clenched=clenched(look, found.xy))
 
 
 def find_points_many(
     picture: Look | Float, crops: Sequence[Crop], device: str = "auto", *, looks: int = 1
 ) -> list[Points]:
-    """As `find_points`, for several crops of one picture in one run of the network.
-
-    Irises are looked for in the picture itself, and whether teeth are closed.
-    """
+    """As `find_points`, for several crops of one picture in one run of the network; what it finds is all."""
     if not crops:
         return []
     look = as_look(picture)
@@ -171,11 +171,7 @@ def find_points_many(
         for crop, seen, *parts in zip(tried, blob, *session("face_points", device)(blob), strict=True)
     ]
     count = len(tried) // len(crops)
-    means = [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
-    return [
-        replace(p, xy=moved_irises(look, p.xy, p.sigma_px, p.visible), clenched=clenched(look, p.xy))
-        for p in means
-    ]
+    return [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
 
 
 def _mean(found: Sequence[Points]) -> Points:

@@ -412,8 +412,9 @@ def polygon(corners: Float, x0: int, y0: int, width: int, height: int) -> Float:
     """Area coverage (h, w) of a closed polygon (N, 2) in pixels, from 4 x 8 samples (even-odd rule)."""
     cover = np.zeros((height, width), np.float32)
     count = corners.shape[0]
-    for y in range(height):
-        crossing = np.empty(count, np.float32)
+    crossing = np.empty(count, np.float32)
+    top, bottom = corners[:, 1].min() - y0, corners[:, 1].max() - y0
+    for y in range(max(int(top), 0), min(int(np.ceil(bottom)), height)):
         for sub in range(8):
             py = y0 + y + (sub + 0.5) / 8
             hits = 0

@@ -234,35 +234,34 @@ def _average(view: Any, top: int, left: int, cell: int, unit: float, out: Pixels
     for row in range(rows):
         first = (top + row) * cell
         last = min(first + cell, height)
-        for x in range(count):
-            line[x] = np.float32(view[first, start + x])
-        for y in range(first + 1, last):
-            for x in range(count):
-                line[x] += np.float32(view[y, start + x])
-        whole = count // (3 * cell)
+        _add_rows(view[first:last, start : start + count], line)
+        whole, sums = count // (3 * cell), out[row]
         share = np.float32(unit / ((last - first) * cell))
-        if cell == 1:
-            for column in range(whole):
-                for c in range(3):
-                    out[row, column, c] = line[column * 3 + c] * share
-        elif cell == 2:
-            for column in range(whole):
-                for c in range(3):
-                    out[row, column, c] = (line[column * 6 + c] + line[column * 6 + 3 + c]) * share
-        else:
-            for column in range(whole):
-                for c in range(3):
-                    total = np.float32(0)
-                    for x in range(cell):
-                        total += line[(column * cell + x) * 3 + c]
-                    out[row, column, c] = total * share
+        for column in range(np.uint64(whole)):
+            at = column * np.uint64(3 * cell)
+            red = green = blue = np.float32(0)
+            for k in range(at, at + np.uint64(3 * cell), np.uint64(3)):
+                red += line[k]
+                green += line[k + np.uint64(1)]
+                blue += line[k + np.uint64(2)]
+            sums[column, 0], sums[column, 1], sums[column, 2] = red * share, green * share, blue * share
         if whole < columns:
             rest = count // 3 - whole * cell
             for c in range(3):
                 total = np.float32(0)
                 for x in range(rest):
                     total += line[(whole * cell + x) * 3 + c]
-                out[row, whole, c] = total * share * np.float32(cell) / np.float32(rest)
+                sums[whole, c] = total * share * np.float32(cell) / np.float32(rest)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _add_rows(codes: Any, line: Pixels) -> None:
+    """The sum of rows of `codes` (n, w); plain rows and unsigned places, or it is not done in vectors."""
+    line[:] = 0
+    for y in range(len(codes)):
+        row = codes[y]
+        for x in range(np.uint64(len(line))):
+            line[x] += np.float32(row[x])
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -302,11 +301,7 @@ def _decode(
     for row in range(rows):
         first = (top + row) * cell
         last = min(first + cell, height)
-        for x in range(count):
-            line[x] = np.float32(luma[first, start + x])
-        for y in range(first + 1, last):
-            for x in range(count):
-                line[x] += np.float32(luma[y, start + x])
+        _add_rows(luma[first:last, start : start + count], line)
         scale = levels[1] * per_unit / np.float32(last - first)
         black = levels[0] * levels[1] * per_unit - base
         whole = count // cell
