@@ -24,10 +24,11 @@ class Mouth:
         camera = to_camera(
             self.person, self.person.posed(expression(jawOpen=jaw, **more)), truth.fit, truth.fit
         )
-        self.pixels = to_pixels(camera, truth.lens)
-        self.between = light_between(self.inside, camera)
-        self.outline = opening(self.person, self.pixels, "mouth")
-        self.shade = np.ones_like(camera)
+        pixels = to_pixels(camera, truth.lens)
+        self.pixels = pixels[self.inside.used]
+        self.between = light_between(self.inside, camera[self.inside.used])
+        self.outline = opening(self.person, pixels, "mouth")
+        self.shade = np.ones_like(self.pixels)
         self.lips_cm = float(camera[self.person.vertex_count + 62, 2])
 
     def draw(

@@ -30,6 +30,17 @@ def test_an_error_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
         bands.in_bands(fail, 500)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_runs_aside_may_use_bands(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    monkeypatch.setattr(bands, "default_threads", lambda: threads)
+    done = np.zeros(500, int)
+    running = [bands.aside(bands.in_bands, count, 250, half) for half in (done[:250], done[250:])]
+    assert [one.result() for one in running] == [None, None]
+    assert (done == 1).all()
+    with pytest.raises(ZeroDivisionError):
+        bands.aside(lambda: 1 / 0).result()
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 3), (500, 7, 4)])
 def test_a_copy_is_one(shape: tuple[int, ...]) -> None:
     picture = np.random.default_rng(0).normal(size=shape).astype(np.float32)

@@ -205,7 +205,7 @@ def draw_eye(
     return color, cover
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def _draw(
     ball: Float,
     glint: Float,

@@ -58,8 +58,11 @@ def with_open_lids(person: Person, taken: Taken, target: Fit, camera: Float) -> 
     if (lower <= CARRIED_BLINK).all():
         return camera
     over = np.clip(1 - CARRIED_BLINK / np.maximum(lower, CARRIED_BLINK), 0, 1)[:, None]
-    over = over * (target.expression[LOWERING] - taken.fit.expression[LOWERING])
-    closed = (over.ravel().astype(np.float32) @ person.expression[np.ravel(LOWERING)]).reshape(-1, 3)
+    weights = np.zeros(len(target.expression))
+    weights[np.ravel(LOWERING)] = np.ravel(
+        over * (target.expression[LOWERING] - taken.fit.expression[LOWERING])
+    )
+    closed = person.shapes.moved(np.zeros_like(camera), weights)
     return camera - closed @ target.rotation.T.astype(np.float32)
 
 

@@ -60,10 +60,10 @@ OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 class Inside:
     """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
 
-    `part` (T,) is the index of each into `ALBEDO`, `gloss` (T,) how bright its highlight is. `used` are the
-    vertices of them all, `teeth` and `lower` those of upper and lower teeth, `behind` what lies behind them.
-    `glow` (V, 3): how much light comes to a vertex. `closed_cm`: the distance of the middles of upper and
-    lower teeth that meet.
+    `used` (V,) are the head's vertices that belong to it; all others count among these: `teeth` and `lower`
+    are those of upper and lower teeth, `behind` what lies behind them. `part` (T,) is the index of each
+    triangle into `ALBEDO`, `gloss` (T,) how bright its highlight is. `glow` (V, 3): how much light comes to a
+    vertex. `closed_cm`: the distance of the middles of upper and lower teeth that meet.
     """
 
     triangles: Int
@@ -85,18 +85,19 @@ def inside_of(head: Head) -> Inside:
     albedo = np.repeat(np.array(list(ALBEDO.values()), np.float32), counts, axis=0)
     gloss = np.repeat([GLOSS.get(name, 0.0) for name in ALBEDO], counts).astype(np.float32)
     part = np.repeat(np.arange(len(parts)), counts).astype(np.int32)
-    triangles = np.concatenate(parts)
+    used, triangles = np.unique(np.concatenate(parts), return_inverse=True)
     teeth, lower = (np.unique(head.part(name)) for name in ("teeth_upper", "teeth_lower"))
+    behind = np.unique(np.concatenate([head.part(name) for name in BEHIND_TEETH]))
     return Inside(
-        triangles,
+        triangles.reshape(-1, 3).astype(np.int32),
         albedo,
         part,
         gloss,
-        np.unique(triangles),
-        teeth,
-        lower,
-        np.unique(np.concatenate([head.part(name) for name in BEHIND_TEETH])),
-        _glow(head),
+        used,
+        np.searchsorted(used, teeth).astype(np.int32),
+        np.searchsorted(used, lower).astype(np.int32),
+        np.searchsorted(used, behind).astype(np.int32),
+        _glow(head)[used],
         _between(head.mean[teeth], head.mean[lower]),
     )
 
@@ -106,7 +107,7 @@ def _between(upper: Float, lower: Float) -> float:
 
 
 def light_between(inside: Inside, camera: Float) -> float:
-    """The share of light that comes between the teeth of posed vertices (V, 3), cm: 1 if they are far."""
+    """The share of light that comes between the teeth of the posed inside (V, 3), cm: 1 if they are far."""
     apart = _between(camera[inside.teeth], camera[inside.lower]) - inside.closed_cm
     return float(np.clip(apart / BETWEEN_CM, BETWEEN_LIGHT, 1))
 
@@ -172,7 +173,7 @@ def take_mouth(
     lip: Float | None = None,
     skin: float = np.inf,
 ) -> PlateMouth:
-    """Find which of the plate's pixels (H, W, 3) show the inside. `pixels` (V, 3): projected vertices.
+    """Find which of the plate's pixels (H, W, 3) show the inside. `pixels` (V, 3): its projected vertices.
 
     `shade` (V, 3): radiance of white at each vertex; the ratio of seen to shaded teeth sets the gain.
     `lip` (3,): the color of the lips, whose hue tongue, gums and cheeks share. `skin`: the luma of the face's
@@ -233,8 +234,9 @@ def draw_mouth(
 ) -> tuple[Float, Float]:
     """Color (h, w, 3) and coverage (h, w) of the mouth's inside in `box` (x0, y0, width, height).
 
-    `shade` and `shine` (V, 3): radiance of white and of a wet highlight at each vertex. `blur_px`: standard
-    deviation of the plate's own blur, under which all that is drawn is put. `between`: see `light_between`.
+    `pixels` (V, 3): its projected vertices. `shade` and `shine` (V, 3): radiance of white and of a wet
+    highlight at each. `blur_px`: standard deviation of the plate's own blur, under which all that is drawn is
+    put. `between`: see `light_between`.
     """
     x0, y0, width, height = box
     cover = polygon(outline, x0, y0, width, height)
@@ -248,8 +250,7 @@ def draw_mouth(
     cavity = (between * shade.mean(axis=0) * CAVITY).astype(np.float32)
     lit = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0)
     cheek = (lit * CHEEK * source.gain[0]).astype(np.float32)
-    shade = shade.copy()
-    shade[: len(inside.glow)] *= inside.glow
+    shade = shade * inside.glow
     shade[inside.behind] *= np.float32(between)
     jaw = _jaw(source, inside, pixels, origin=(x0, y0))
     own = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2])
@@ -341,7 +342,7 @@ def _blur_down(
                 out[y, x, k] = blurred + share * (color[y, x, k] - blurred)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _reach_lips(cover: Float, index: Int, bary: Float, depth: Float, part: Int) -> None:
     """Teeth and gums go on up to the lip that lies on them: no gap is seen between, in place."""
     height, width = cover.shape

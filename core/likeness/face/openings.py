@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +28,46 @@ NO_SLIT_PX = 0.4  # a lower opening is closed
 SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
 
 
+@dataclass(frozen=True)
+class Ink:
+    """What an opening shows: `color` (h, w, 3) by `cover` (h, w), at pixel (`x`, `y`) of a region."""
+
+    color: Float
+    cover: Float
+    x: int
+    y: int
+
+
+def draw_eyes(
+    rig: Rig,
+    taken: Taken,
+    target: Fit,
+    outlines: dict[str, Float],
+    lens: Lens,
+    origin: tuple[int, int],
+    shape: tuple[int, int],
+) -> list[Ink | None]:
+    """Draw both eyes for a region of that `shape` at `origin`; None of one that does not move."""
+    out: list[Ink | None] = []
+    for side, name in enumerate(EYES):
+        eye, outline = taken.eyes[side], outlines[name]
+        box = _local_box(outline, origin, shape)
+        if eye is None or box is None or _eye_unmoved(taken, target, side, outline):
+            out.append(None)
+            continue
+        x, y, width, height = box
+        axes, way = iris_axes(rig.person, side, target, lens), _to_plate(rig, taken, target, side, lens)
+        color, cover = eyes.draw_eye(eye, axes, outline, way, x + origin[0], y + origin[1], width, height)
+        cover *= float(np.clip(mean_gap(outline) - NO_SLIT_PX, 0, 1))
+        open_ = mean_gap(outline) / max(mean_gap(taken.outlines[name]), 1e-3)
+        if (slit := _slit(open_)) < 1:
+            color = np.float32(slit) * np.minimum(color, taken.light.white)  # no glint comes through lashes
+        out.append(Ink(color, cover, x, y))
+    return out
+
+
 def lay_eyes(
+    inks: Sequence[Ink | None],
     rig: Rig,
     taken: Taken,
     target: Fit,
@@ -35,40 +77,27 @@ def lay_eyes(
     color: Float,
     matte: Float,
 ) -> Part:
-    """Draw both eyes into `color` and `matte` in place; returns the layer of four channels, premultiplied."""
+    """Lay both eyes and what closes over them into `color` and `matte` in place.
+
+    Returns the layer of four channels, premultiplied.
+    """
     layer = _layer([outlines[name] for name in EYES], origin, matte.shape)
-    for side, name in enumerate(EYES):
-        eye = taken.eyes[side]
-        outline = outlines[name]
-        if eye is None or _eye_unmoved(taken, target, side, outline):
+    for side, (name, ink) in enumerate(zip(EYES, inks, strict=True)):
+        if ink is None:
             continue
-        ball = ball_center(rig.person, side, target, lens) - ball_center(rig.person, side, taken.fit, lens)
-        box = _local_box(outline, origin, matte.shape)
-        if box is None:
-            continue
-        x, y, width, height = box
         closing, lid = _closing(taken, target, side), None
         if closing > 0 and (lid := taken.lids[side]) is not None:
-            lay_lid(lid, closing, -ball, origin, color, matte)
-        ink, cover = eyes.draw_eye(
-            eye,
-            iris_axes(rig.person, side, target, lens),
-            outline,
-            -ball,
-            x + origin[0],
-            y + origin[1],
-            width,
-            height,
-        )
-        cover *= float(np.clip(mean_gap(outline) - NO_SLIT_PX, 0, 1))
-        open_ = mean_gap(outline) / max(mean_gap(taken.outlines[name]), 1e-3)
-        if (slit := _slit(open_)) < 1:
-            ink = np.float32(slit) * np.minimum(ink, taken.light.white)  # no glint comes through lashes
-        _lay(ink, cover, color, matte, layer, x, y)
+            lay_lid(lid, closing, _to_plate(rig, taken, target, side, lens), origin, color, matte)
+        _lay(ink, color, matte, layer)
         if lid is not None:
-            margin = outline[: upper_count(name)]
+            margin = outlines[name][: upper_count(name)]
             lay_lashes(lid, closing, margin, taken.blur_px, origin, color, matte)
     return layer
+
+
+def _to_plate(rig: Rig, taken: Taken, target: Fit, side: int, lens: Lens) -> Float:
+    """From an eyeball's place here to that in the plate (2,), pixels."""
+    return ball_center(rig.person, side, taken.fit, lens) - ball_center(rig.person, side, target, lens)
 
 
 def _closing(taken: Taken, target: Fit, side: int) -> float:
@@ -78,40 +107,45 @@ def _closing(taken: Taken, target: Fit, side: int) -> float:
     return share * share * (3 - 2 * share)
 
 
-def lay_mouth(
+def draw_mouth(
     rig: Rig,
     taken: Taken,
     camera: Float,
     pixels: Float,
     outline: Float,
     origin: tuple[int, int],
-    color: Float,
-    matte: Float,
-) -> Part:
-    """Draw the inside of the mouth into `color` and `matte` in place; returns its layer of four channels."""
-    layer = _layer([outline], origin, matte.shape)
-    box = _local_box(outline, origin, matte.shape)
+    shape: tuple[int, int],
+) -> Ink | None:
+    """Draw the inside of the mouth for a region of that `shape` at `origin`; None if it is not in it."""
+    box = _local_box(outline, origin, shape)
     if box is None:
-        return layer
+        return None
     x, y, width, height = box
-    normals = vertex_normals(camera, rig.inside.triangles)
+    inside, behind = rig.inside, camera[rig.inside.used]
+    normals = vertex_normals(behind, inside.triangles)
     lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
     lip_depth = float(camera[lips + rig.person.vertex_count, 2].mean())
-    ink, cover = mouth.draw_mouth(
+    color, cover = mouth.draw_mouth(
         taken.plate,
         taken.mouth,
-        rig.inside,
-        pixels,
+        inside,
+        pixels[inside.used],
         taken.light.at(normals),
         mouth.highlight(taken.light, normals),
         outline,
         lip_depth,
         (x + origin[0], y + origin[1], width, height),
         taken.blur_px,
-        mouth.light_between(rig.inside, camera),
+        mouth.light_between(inside, behind),
     )
-    ink = grain.add(ink, cover, taken.grain, taken.seed)
-    _lay(ink, cover, color, matte, layer, x, y)
+    return Ink(grain.add(color, cover, taken.grain, taken.seed), cover, x, y)
+
+
+def lay_mouth(ink: Ink | None, outline: Float, origin: tuple[int, int], color: Float, matte: Float) -> Part:
+    """Lay the inside of the mouth into `color` and `matte` in place; returns its layer of four channels."""
+    layer = _layer([outline], origin, matte.shape)
+    if ink is not None:
+        _lay(ink, color, matte, layer)
     return layer
 
 
@@ -124,12 +158,13 @@ def _layer(outlines: list[Float], origin: tuple[int, int], shape: tuple[int, ...
     return Part((slice(y, y + height), slice(x, x + width)), np.zeros((height, width, 4), np.float32))
 
 
-def _lay(ink: Float, cover: Float, color: Float, matte: Float, layer: Part, x: int, y: int) -> None:
-    """Lay `ink` (h, w, 3) by its `cover` over the region at (x, y), and into the layer, in place."""
-    height, width = cover.shape
-    spot = (slice(y, y + height), slice(x, x + width))
-    down, right = y - layer.spot[0].start, x - layer.spot[1].start
-    _lay_ink(ink, cover, color[spot], matte[spot], layer.values[down : down + height, right : right + width])
+def _lay(ink: Ink, color: Float, matte: Float, layer: Part) -> None:
+    """Lay the ink over the region's `color` and `matte`, and into the layer, in place."""
+    height, width = ink.cover.shape
+    spot = (slice(ink.y, ink.y + height), slice(ink.x, ink.x + width))
+    down, right = ink.y - layer.spot[0].start, ink.x - layer.spot[1].start
+    own = layer.values[down : down + height, right : right + width]
+    _lay_ink(ink.color, ink.cover, color[spot], matte[spot], own)
 
 
 @numba.njit(cache=True, nogil=True)

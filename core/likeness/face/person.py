@@ -17,6 +17,7 @@ from likeness.performance import ARKIT
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
+LEAST_CM = 1e-4  # a shape that moves a vertex less leaves it
 NECK_STILL_CM, NECK_FREE_CM = -14.0, -7.5  # heights between which the neck takes up the head's turn
 NEIGHBORS = 6
 CRANE_CM = 2.0  # of a head's travel the neck takes up half of so much by itself
@@ -43,8 +44,46 @@ OPENINGS = {
 
 
 @dataclass(frozen=True)
+class Shapes:
+    """What the 52 ARKit shapes move: the vertices `vertex` (N,) by `offset` (N, 3), cm.
+
+    Those of shape k lie from `first[k]` to before `first[k + 1]`: most shapes move a small part of the head.
+    """
+
+    first: Int
+    vertex: Int
+    offset: Float
+
+    @staticmethod
+    def of(basis: Float) -> Shapes:
+        """Of the offsets (52, V, 3) of all vertices."""
+        there = np.abs(basis).max(axis=2) > LEAST_CM
+        shape, vertex = np.nonzero(there)
+        first = np.searchsorted(shape, np.arange(len(basis) + 1)).astype(np.int32)
+        return Shapes(first, vertex.astype(np.int32), basis[there].astype(np.float32))
+
+    def moved(self, vertices: Float, weights: Array) -> Float:
+        """A copy of the vertices (V, 3), each shape added by its weight (52,)."""
+        out = vertices.copy()
+        _add_shapes(self.first, self.vertex, self.offset, weights.astype(np.float32), out)
+        return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_shapes(first: Int, vertex: Int, offset: Float, weights: Float, out: Float) -> None:
+    for k in range(len(weights)):
+        weight = weights[k]
+        if weight != 0:
+            for n in range(first[k], first[k + 1]):
+                v = vertex[n]
+                out[v, 0] += weight * offset[n, 0]
+                out[v, 1] += weight * offset[n, 1]
+                out[v, 2] += weight * offset[n, 2]
+
+
+@dataclass(frozen=True)
 class Person:
-    """`rest` (V + POINTS, 3): mesh vertices, then the dense points, at rest; `expression` (52, ...) flat.
+    """`rest` (V + POINTS, 3): mesh vertices, then the dense points, at rest; `shapes` move them.
 
     The points are carried along as vertices, so that lids and lips close exactly where they were found.
     `eye_centers` (2, 3). `stiffness` (V + POINTS,): 1 where the head turns, 0 where the body holds.
@@ -57,7 +96,7 @@ class Person:
 
     head: Head
     rest: Float
-    expression: Float
+    shapes: Shapes
     eye_centers: Array
     stiffness: Float
     lid_slide: Float
@@ -77,8 +116,7 @@ class Person:
 
         `sticky`, 0 to 1: how much the lips, parting, still hold together toward their corners.
         """
-        moved = expression.astype(np.float32) @ self.expression
-        out = self.rest + moved.reshape(-1, 3)
+        out = self.shapes.moved(self.rest, expression)
         for side in (0, 1):
             height = _lid_height(out - self.lid_bias[side], self.vertex_count, side)
             open_ = float(np.clip((height / self.lid_gap[side] - SEALED) / (1 - SEALED), 0, 1))
@@ -125,12 +163,11 @@ def build_person(head: Head, shot: Shot) -> Person:
     slide = np.stack([lid_slide(rest, rest[len(mesh) :], side) for side in ("left", "right")])
     lid_bias = np.stack([lid_part(plain, bias, len(mesh), side) for side in (0, 1)])
     gap = np.array([_lid_height(plain, len(mesh), side) for side in (0, 1)], np.float32)
-    flat = np.ascontiguousarray(basis.reshape(len(basis), -1))
     lips = np.maximum(_lip_height(plain, len(mesh)), 0)
     jaw = np.zeros_like(rest)
     behind = np.unique(np.concatenate([head.part(name) for name in BEHIND_LIPS]))
     jaw[behind] = basis[JAW, behind]
-    return Person(head, rest, flat, eyes, stiffness, slide, lid_bias, gap, lips, jaw)
+    return Person(head, rest, Shapes.of(basis), eyes, stiffness, slide, lid_bias, gap, lips, jaw)
 
 
 def with_meeting(person: Person, expressions: Array) -> Person:

@@ -28,12 +28,13 @@ from likeness.face.motion import (
     unmoved,
     with_open_lids,
 )
-from likeness.face.openings import lay_eyes, lay_mouth
+from likeness.face.openings import Ink, draw_eyes, draw_mouth, lay_eyes, lay_mouth
 from likeness.face.part import Part, window
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
+from likeness.render.bands import aside
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
@@ -74,13 +75,13 @@ def redraw(
     if box is None:
         return None
     x0, y0, width, height = box
+    inks = aside(_draw_openings, rig, taken, moved, lens, box)
     color = canvas[y0 : y0 + height, x0 : x0 + width, :3]
     own = _uncover(taken, color, (x0, y0))
     matte, shown = _lay_head(rig, taken, moved, lens, box, canvas, layers, wrinkles)
-    shown["eyes"] = lay_eyes(rig, taken, target, moved.outlines, lens, (x0, y0), color, matte)
-    shown["mouth"] = lay_mouth(
-        rig, taken, moved.camera, moved.pixels, moved.outlines["mouth"], (x0, y0), color, matte
-    )
+    eyes, mouth = inks.result()
+    shown["eyes"] = lay_eyes(eyes, rig, taken, target, moved.outlines, lens, (x0, y0), color, matte)
+    shown["mouth"] = lay_mouth(mouth, moved.outlines["mouth"], (x0, y0), color, matte)
     if lent:
         _lend(rig, taken, moved, lent, (x0, y0), color, matte, (shown["eyes"], shown["mouth"]))
     if taken.glasses is not None:
@@ -147,8 +148,20 @@ def _lay_head(
     if not layers or more is None:
         return matte, {}
     outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
-    data_layers.look_in(rig, local, outlines, field.moved, data)
-    return matte, data_layers.parts(data) | {"motion": Part.cut(motion, window(matte))}
+    looked = aside(data_layers.look_in, rig, local, outlines, field.moved, data)
+    went = Part.cut(motion, window(matte))
+    looked.result()
+    return matte, data_layers.parts(data) | {"motion": went}
+
+
+def _draw_openings(
+    rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box
+) -> tuple[list[Ink | None], Ink | None]:
+    """What eyes and mouth show in the region: it does not depend on what lies about them."""
+    x0, y0, width, height = box
+    where = (x0, y0), (height, width)
+    mouth = draw_mouth(rig, taken, moved.camera, moved.pixels, moved.outlines["mouth"], *where)
+    return draw_eyes(rig, taken, moved.target, moved.outlines, lens, *where), mouth
 
 
 def _changed(rig: Rig, taken: Taken, moved: _Moved) -> tuple[Float, Float]:

@@ -126,10 +126,12 @@ def take(
     taken_eyes = tuple(
         eyes.take_eye(plate, outline, axis, fallback) for outline, axis in zip(lids, axes, strict=True)
     )
-    inside_normals = vertex_normals(camera, rig.inside.triangles)
-    shade = light.at(inside_normals)
+    inside = rig.inside
+    shade = light.at(vertex_normals(camera[inside.used], inside.triangles))
     lip = lips.color(plate, person, pixels)
-    plate_mouth = mouth.take_mouth(plate, rig.inside, pixels, outlines["mouth"], shade, lip, light.skin)
+    plate_mouth = mouth.take_mouth(
+        plate, inside, pixels[inside.used], outlines["mouth"], shade, lip, light.skin
+    )
     level = np.log(np.maximum(light.level(normals), 0.2))
     facing = facing_of(camera, normals) * visible(rig, pixels)
     return Taken(

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.render.bands import aside
 from likeness.render.raster import carry, extents, rasterize
 from likeness.render.simd import FAST, RUN, patch
 
@@ -89,10 +90,9 @@ def spread(
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
     index, bary, _ = rasterize(fine, triangles, SAMPLES * columns, SAMPLES * rows)
     grid, known = _cells(index, bary, triangles, moved, trust)
-    for part, reach, ends in ((grid[:3], reach_px[0], True), (grid[3:], reach_px[1], False)):
-        if part.any():
-            size = np.broadcast_to(np.float32(cell) / np.maximum(reach, 1.0), known.shape)
-            _solve(part, known, np.ascontiguousarray(size, np.float32), ends)
+    far = aside(_fade, grid[3:], known, cell, reach_px[1], False)
+    _fade(grid[:3], known, cell, reach_px[0], True)
+    far.result()
     carried = _ramped(points, moved, trust, *ramp)
     if more is not None:
         carried = np.concatenate([carried, more], 1)
@@ -158,6 +158,13 @@ def _divide(grid: Float, known: Float) -> None:
             for c in range(known.shape[1]):
                 if known[r, c] > 0:
                     grid[n, r + 1, c + 1] /= known[r, c]
+
+
+def _fade(grid: Float, known: Float, cell: int, reach_px: float | Float, ends: bool) -> None:
+    """Continue what is `known` of the grid beyond, in place."""
+    if grid.any():
+        size = np.broadcast_to(np.float32(cell) / np.maximum(reach_px, 1.0), known.shape)
+        _solve(grid, known, np.ascontiguousarray(size, np.float32), ends)
 
 
 def _solve(grid: Float, known: Float, cell: Float, ends: bool) -> None:

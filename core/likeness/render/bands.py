@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likeness.runtime import default_threads
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 LEAST_ROWS = 32  # fewer are not worth a thread's waking
 BANDS_EACH = 3  # for each thread, since rows differ in what they cost
@@ -30,10 +33,23 @@ def in_bands(kernel: Callable[..., None], rows: int, *args: Any) -> None:
         kernel(0, rows, *args)
         return
     edges = [rows * i // bands for i in range(bands + 1)]
-    pool = _pool(threads, os.getpid())
+    pool = _pool(threads, os.getpid(), "bands")
     running = [pool.submit(kernel, first, end, *args) for first, end in pairwise(edges)]
     for band in running:
         band.result()
+
+
+def aside(function: Callable[Given, Made], *args: Given.args, **more: Given.kwargs) -> Future[Made]:
+    """Begin `function(*args)` beside what is done here, with one core at once; `result()` waits for it.
+
+    It may call `in_bands`, but not `aside`.
+    """
+    threads = default_threads() or 1
+    if threads > 1:
+        return _pool(threads, os.getpid(), "aside").submit(function, *args, **more)
+    done = Future[Made]()
+    done.set_result(function(*args, **more))
+    return done
 
 
 def copied(picture: NDArray[Any]) -> NDArray[Any]:
@@ -48,5 +64,5 @@ def _copy(first: int, end: int, picture: NDArray[Any], out: NDArray[Any]) -> Non
 
 
 @cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "bands")
+def _pool(threads: int, process: int, name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, name)
