@@ -214,13 +214,16 @@ def _lay_skin(skin: Float, shift: Float, share: Any, color: Float, matte: Float)
 def _lay_line(
     path: Float, line: Float, down: Float, half: Any, long: Any, share: Any, color: Float, matte: Float
 ) -> None:
-    count = len(path)
+    count, reach = len(path), long + 3 * half
     for y in range(matte.shape[0]):
         for x in range(matte.shape[1]):
             px, py = x + 0.5, y + 0.5
             best, along, aside = 1e9, 0.0, 0.0
             for i in range(count - 1):
-                ex, ey = path[i + 1, 0] - path[i, 0], path[i + 1, 1] - path[i, 1]
+                ax, bx = path[i, 0], path[i + 1, 0]
+                if px < min(ax, bx) - reach or px > max(ax, bx) + reach:
+                    continue
+                ex, ey = bx - ax, path[i + 1, 1] - path[i, 1]
                 t = ((px - path[i, 0]) * ex + (py - path[i, 1]) * ey) / (ex * ex + ey * ey + 1e-9)
                 t = min(max(t, 0.0), 1.0)
                 dx, dy = px - path[i, 0] - t * ex, py - path[i, 1] - t * ey
@@ -229,7 +232,7 @@ def _lay_line(
                     best, along = d, (i + t) / (count - 1)
                     aside = dx * down[0] + dy * down[1]
             away = np.sqrt(best)
-            if away > long + 3 * half:
+            if away > reach:
                 continue
             taper = min(1.0, 0.35 + 3.0 * along) * min(1.0, 6.0 * (1.0 - along) + 0.3)
             alpha = taper * np.exp(-((away / half) ** 2))

@@ -72,8 +72,11 @@ def _extent(matte: Float) -> tuple[Int, Int]:
             right -= 1
         if left < low[1] or right > known:
             low[1], high[1] = min(low[1], left), max(high[1], right)
-        elif not (row[left:right] > 0).any():
-            continue
+        else:
+            while left < right and row[left] <= 0:
+                left += 1
+            if left == right:
+                continue
         low[0], high[0] = min(low[0], y), y + 1
     if high[0] == 0:
         low[:], high[:] = 0, 1
