@@ -13,10 +13,12 @@ from likeness.errors import BadRequest
 from likeness.face import retarget
 from likeness.face.fit import HEAD_TO_CAMERA, Fit, rotation_vector
 from likeness.face.report import load_report
-from likeness.head.model import Head
+from likeness.head.model import Head, load_head
 from likeness.performance import ARKIT, make
 from tests.face.conftest import expression
 
+REST = load_head().point_mean
+SIZE, ARM = retarget.build(REST)
 JAW, SMILE = ARKIT.index("jawOpen"), ARKIT.index("mouthSmileLeft")
 
 
@@ -33,25 +35,25 @@ def driver() -> retarget.Driver:
     weights = np.stack([expression(), expression(jawOpen=0.6)])
     head = np.radians([[0, 0, 0], [20, 0, 0]])
     eyes = np.radians([[[0, 0, 0]] * 2, [[10, 0, 0]] * 2])
-    return retarget.Driver(make(weights, head=head, eyes=eyes), np.array([[0, 0, 50.0], [1, 2, 55.0]]))
+    return retarget.Driver(make(weights, head=head, eyes=eyes), np.array([[0, 0, 50.0], [1, 2, 55.0]]), ARM)
 
 
 class TestRelative:
     def test_the_neutral_frame_leaves_the_plate_as_it_is(self) -> None:
         before = plate(mouthSmile=0.4)
-        after = retarget.target(before, driver(), 0, 0, params())
+        after = retarget.target(before, REST, driver(), 0, 0, params())
         assert np.allclose(after.head_pose, before.head_pose)
         assert np.allclose(after.expression, before.expression)
 
     def test_a_change_is_added_to_the_plates_own(self) -> None:
-        after = retarget.target(plate(mouthSmile=0.4), driver(), 1, 0, params())
+        after = retarget.target(plate(mouthSmile=0.4), REST, driver(), 1, 0, params())
         assert after.expression[JAW] == pytest.approx(0.6, abs=1e-6)
         assert after.expression[SMILE] == pytest.approx(0.4)
         assert np.degrees(after.gaze[:, 0]) == pytest.approx([10, 10], abs=1e-4)
 
     def test_the_head_turns_on_its_neck(self) -> None:
         before = plate()
-        after = retarget.target(before, driver(), 1, 0, params())
+        after = retarget.target(before, REST, driver(), 1, 0, params())
         assert np.degrees(
             np.linalg.norm(rotation_vector(after.rotation @ before.rotation.T))
         ) == pytest.approx(20, abs=1e-3)
@@ -59,54 +61,65 @@ class TestRelative:
         assert np.allclose(*neck)
 
     def test_head_position_takes_the_travel(self) -> None:
-        after = retarget.target(plate(), driver(), 1, 0, params(head_position=1.0))
+        after = retarget.target(plate(), REST, driver(), 1, 0, params(head_position=1.0))
         assert np.allclose(after.translation, [1, 2, 65])
+
+    @pytest.mark.parametrize("size", [0.8, 1.25])
+    def test_a_face_goes_and_swings_as_far_as_the_drivers_by_its_own_size(self, size: float) -> None:
+        deep = size * REST + [0, 0, 1.5]  # this face lies farther before its neck, too
+        before = plate()
+        after = retarget.target(before, deep, driver(), 1, 0, params(head_position=1.0))
+        of_plate = [f.rotation @ (deep)[retarget.INNER].mean(0) + f.translation for f in (before, after)]
+        turned = [f.rotation @ ARM for f in (before, after)]
+        assert of_plate[1] - of_plate[0] == pytest.approx(
+            size * ([1, 2, 5] + turned[1] - turned[0]), abs=1e-6
+        )
 
     def test_a_driver_beyond_its_neutral_takes_the_plate_a_little_beyond_its_rest(self) -> None:
         weights = np.stack([expression(mouthSmile=0.5, jawOpen=0.5), expression()])
-        smiling = retarget.Driver(make(weights), np.zeros((2, 3)))
-        after = retarget.target(plate(mouthSmile=0.3), smiling, 1, 0, params())
+        smiling = retarget.Driver(make(weights), np.zeros((2, 3)), ARM)
+        after = retarget.target(plate(mouthSmile=0.3), REST, smiling, 1, 0, params())
         assert after.expression[SMILE] == pytest.approx(-0.2)
         assert after.expression[JAW] == 0  # a closed jaw closes no further
 
 
 class TestAbsolute:
     def test_it_replaces_the_plates_expression(self) -> None:
-        after = retarget.target(plate(mouthSmile=0.4), driver(), 1, None, params())
+        after = retarget.target(plate(mouthSmile=0.4), REST, driver(), 1, None, params())
         assert after.expression[SMILE] == 0
         assert after.expression[JAW] == pytest.approx(0.6, abs=1e-6)
 
 
 class TestStrength:
     def test_a_region_at_zero_keeps_the_plate(self) -> None:
-        after = retarget.target(plate(), driver(), 1, 0, params(strength_jaw=0.0, strength_gaze=0.0))
+        after = retarget.target(plate(), REST, driver(), 1, 0, params(strength_jaw=0.0, strength_gaze=0.0))
         assert after.expression[JAW] == 0
         assert not after.gaze.any()
 
     def test_the_head_may_be_held(self) -> None:
         before = plate()
-        after = retarget.target(before, driver(), 1, 0, params(strength_head=0.0))
+        after = retarget.target(before, REST, driver(), 1, 0, params(strength_head=0.0))
         assert np.allclose(after.head_pose, before.head_pose)
 
     def test_sliders_come_on_top(self) -> None:
-        after = retarget.target(plate(), None, 0, None, params(weights={"jawOpen": 0.3}))
+        after = retarget.target(plate(), REST, None, 0, None, params(weights={"jawOpen": 0.3}))
         assert after.expression[JAW] == pytest.approx(0.3)
 
     def test_sliders_go_on_where_the_plate_does_fully(self) -> None:
         laughing = replace(plate(), expression=np.ones(len(ARKIT)))
-        after = retarget.target(laughing, None, 0, None, params(weights={"jawOpen": 0.3}))
+        after = retarget.target(laughing, REST, None, 0, None, params(weights={"jawOpen": 0.3}))
         assert after.expression[JAW] == retarget.MOST_WEIGHT
 
     def test_an_unknown_slider_is_named(self) -> None:
         with pytest.raises(BadRequest, match="jawOpne"):
-            retarget.target(plate(), None, 0, None, params(weights={"jawOpne": 0.3}))
+            retarget.target(plate(), REST, None, 0, None, params(weights={"jawOpne": 0.3}))
 
 
 def test_the_calmest_frame_is_neutral() -> None:
     weights = np.stack(
         [expression(jawOpen=0.5), expression(eyeBlink=1.0), expression(), expression(mouthSmile=0.3)]
     )
-    assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)))) == 2
+    assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)), ARM)) == 2
 
 
 def test_eye_shapes_stand_in_for_missing_eye_rotations() -> None:

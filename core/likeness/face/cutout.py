@@ -136,10 +136,13 @@ def hair_at(regions: Regions, places: Float) -> Float:
     return np.clip((found - LIKELY) / (SURE - LIKELY), 0, 1).astype(np.float32)
 
 
-def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutout:
+def cut(
+    plate: Float, shown: Float, points_px: Float, regions: Regions, behind: Float | None = None
+) -> Cutout:
     """Cut out the head whose dense points lie at `points_px` (450, 2).
 
     `plate` (H, W, 3) scene-linear; `shown` (H, W, 3) is its display view, 0..1; `regions` from `regions_of`.
+    `behind` (H, W, 3) is what is known to be behind the head; without, that is made up.
     """
     wide = regions.crop
     x0, y0, width, height = box = _box(wide, points_px, plate.shape)
@@ -159,7 +162,10 @@ def cut(plate: Float, shown: Float, points_px: Float, regions: Regions) -> Cutou
     hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen = ~hole & np.isfinite(own).all(axis=2)
-    filled = fill.textured(own, seen, grain_px, _clothes(points_px, box), lines=True)
+    if behind is None:
+        filled = fill.textured(own, seen, grain_px, _clothes(points_px, box), lines=True)
+    else:
+        filled = behind[spot]
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge
     there = hole if hidden is None else hole | (hidden > 0)

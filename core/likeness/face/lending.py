@@ -38,7 +38,8 @@ def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
     facing = open_facing(own, camera, normals_of(own, camera)) * visible(own, pixels)
     part, inside = references.around(picture, pixels, pixels[own.used, :2])
     none = np.zeros((len(pixels), 3), np.float32)
-    return Reference(part, inside, facing, none, references.look_of(person, fit))
+    points = pixels[person.vertex_count :, :2]
+    return Reference(part, inside, facing, none, references.look_of(person, fit), points, fit)
 
 
 def matched(reference: Reference, rig: Rig, taken: Taken) -> Reference:

@@ -63,7 +63,8 @@ class Reference:
 
     The picture's fourth channel is 1, 0 where its color is not finite.
     `facing` (V,): cosine to the view of each vertex, 0 where it is hidden. `gain` (V, 3): logarithm of the
-    factor that brings its color to the plate's.
+    factor that brings its color to the plate's. `points` (POINTS, 2) are the dense points in the whole
+    picture, in which the head lies as `fit` says.
     """
 
     picture: Float
@@ -71,6 +72,8 @@ class Reference:
     facing: Float
     gain: Float
     look: Look
+    points: Float
+    fit: Fit
 
 
 def find(
@@ -188,15 +191,15 @@ def masks(person: Person) -> Float:
 
 def shares(target: Look, plate: Look, references: Sequence[Reference]) -> Float:
     """How much each region takes from each reference: (PARTS + 1, N); the plate has what is left."""
-    away = np.stack([_away(target, look) for look in (plate, *(r.look for r in references))], axis=1)
-    away[:, 0] *= PLATE_FIRST
-    nearness = np.exp(-(away**2 - away.min(axis=1, keepdims=True) ** 2) / (2 * CLOSE_CM**2))
+    off = np.stack([away(target, look) for look in (plate, *(r.look for r in references))], axis=1)
+    off[:, 0] *= PLATE_FIRST
+    nearness = np.exp(-(off**2 - off.min(axis=1, keepdims=True) ** 2) / (2 * CLOSE_CM**2))
     share = nearness / nearness.sum(axis=1, keepdims=True)
-    moved = np.clip(away[:, :1] / CLOSE_CM, 0, 1)  # where the plate looks so already, it stays
+    moved = np.clip(off[:, :1] / CLOSE_CM, 0, 1)  # where the plate looks so already, it stays
     return (share[:, 1:] * moved).astype(np.float32)
 
 
-def _away(target: Look, other: Look) -> Array:
+def away(target: Look, other: Look) -> Array:
     """How far each region (PARTS + 1,) is from looking alike, cm."""
     moved = target.place - other.place
     turn = TURN_CM * float(np.linalg.norm(rotation_vector(target.rotation @ other.rotation.T)))

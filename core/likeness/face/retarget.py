@@ -16,6 +16,7 @@ from likeness.face.fit import (
     LOOK_PITCH_RAD,
     LOOK_YAW_RAD,
     PIVOT,
+    SKIN,
     Array,
     Fit,
     conjugate,
@@ -29,6 +30,7 @@ FOUND_SHUT = 0.026  # of the outer corners' distance: so far open a shut eye is 
 RESTING_LIDS = 0.1  # a neutral frame whose lids hang farther was taken while they moved
 USUAL_FRAMES = 10  # as many tell how far eyes are open mostly
 LEAST_LID = 0.35  # of the average lid's way: eyes that seem narrower are not believed
+INNER = slice(17, 48)  # the points of brows, nose and eyes
 _INDEX = {name: i for i, name in enumerate(ARKIT)}
 
 BLINKS = [_INDEX["eyeBlinkLeft"], _INDEX["eyeBlinkRight"]]
@@ -52,10 +54,15 @@ LEAST_WEIGHT[[_INDEX["jawOpen"], _INDEX["tongueOut"]]] = 0.0
 
 @dataclass(frozen=True)
 class Driver:
-    """A performance and the head's way in the camera: `position` (F, 3), cm."""
+    """A performance, and where in the camera its head sits on the neck: `position` (F, 3).
+
+    `arm` (3,) leads from there to the face's middle, in head space. Both are in the cm of a head of average
+    size, for a camera does not tell how large a head is and how far away.
+    """
 
     performance: Performance
     position: Array
+    arm: Array
 
 
 def from_findings(found: Mapping[str, Any], fps: float) -> Driver:
@@ -88,7 +95,20 @@ def from_fits(
         shot[:, BLINKS] = np.clip((shot[:, BLINKS] - usual) * scale, 0, 1)
     head = angles(HEAD_TO_CAMERA @ rotation)
     eyes = np.concatenate([conjugate(gaze) * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
-    return Driver(make(expression, fps=fps, head=head, eyes=eyes), translation)
+    size, arm = build(None if rest is None else rest.mean(axis=0))
+    position = (rotation @ PIVOT + translation) / size
+    return Driver(make(expression, fps=fps, head=head, eyes=eyes), position, arm / size)
+
+
+def build(rest: Array | None = None) -> tuple[float, Array]:
+    """How large a head with these points at rest (POINTS, 3) is, where the average is 1, and its arm, cm.
+
+    That leads (3,) from where the head sits on the neck to the face's middle. Without points: the average's.
+    """
+    mean = load_head().point_mean.astype(np.float64)
+    rest = mean if rest is None else rest
+    size, usual = (float(points[SKIN].std(axis=0).sum()) for points in (rest, mean))
+    return size / usual, rest[INNER].mean(axis=0) - PIVOT
 
 
 def lid_range(head: Head, rest: Array, expression: Array) -> Array:
@@ -115,7 +135,7 @@ def from_performance(performance: Performance) -> Driver:
     """A driver from a performance file; gaze comes from its shapes where it has no eye rotations."""
     if not np.abs(performance.eyes).max() > 0:
         performance = replace(performance, eyes=_eyes_from_shapes(performance))
-    return Driver(performance, np.zeros((len(performance), 3)))
+    return Driver(performance, np.zeros((len(performance), 3)), build()[1])
 
 
 def _eyes_from_shapes(performance: Performance) -> NDArray[np.float32]:
@@ -166,9 +186,15 @@ def sliders(table: Mapping[str, float]) -> Array:
 
 
 def target(
-    plate: Fit, driver: Driver | None, frame: int, neutral: int | None, params: Mapping[str, Any]
+    plate: Fit,
+    rest: Array,
+    driver: Driver | None,
+    frame: int,
+    neutral: int | None,
+    params: Mapping[str, Any],
 ) -> Fit:
-    """The plate's fit under frame `frame` (an index) of the driver.
+    """The plate's fit, of a person with these points at `rest` (POINTS, 3), under frame `frame` (an index)
+    of the driver.
 
     With `neutral` (an index) the driver's change from that frame is added to the plate's own expression;
     without it, the driver's expression replaces the plate's; without a driver, sliders are added to it. Only
@@ -187,23 +213,26 @@ def target(
         gaze = eyes[frame] * gaze_gain + plate.gaze * (1 - np.clip(gaze_gain, 0, 1))
         turn = rotations(head[frame] * params["strength_head"])
         rotation = HEAD_TO_CAMERA @ turn if params["strength_head"] > 0 else plate.rotation
-        way = (driver.position[frame] - driver.position[0]) * params["head_position"]
+        still = 0
         least, most = np.zeros(len(ARKIT)), 1.0
     else:
-        rest = weights[neutral].copy()
-        rest[BLINKS] = np.minimum(rest[BLINKS], RESTING_LIDS)
-        expression = plate.expression + (weights[frame] - rest) * gains
+        calm = weights[neutral].copy()
+        calm[BLINKS] = np.minimum(calm[BLINKS], RESTING_LIDS)
+        expression = plate.expression + (weights[frame] - calm) * gains
         gaze = plate.gaze + (eyes[frame] - eyes[neutral]) * gaze_gain
         change = rotations(head[neutral]).T @ rotations(head[frame])
         turn = rotations(angles(change) * params["strength_head"])
         rotation = plate.rotation @ turn
-        way = (driver.position[frame] - driver.position[neutral]) * params["head_position"]
+        still = neutral
         least, most = LEAST_WEIGHT, MOST_WEIGHT
-    anchor = (1 - params["head_position"]) * (plate.rotation @ PIVOT - rotation @ PIVOT)
+    size, arm = build(rest)
+    way = params["head_position"] * size * (driver.position[frame] - driver.position[still])
+    # the face is to swing as far as the driver's does
+    about = PIVOT + params["head_position"] * (arm - size * driver.arm)
     return replace(
         plate,
         rotation=rotation,
-        translation=plate.translation + anchor + way,
+        translation=plate.translation + (plate.rotation - rotation) @ about + way,
         expression=np.clip(expression + extra, least, most),
         gaze=np.clip(gaze, -EYE_LIMIT_RAD, EYE_LIMIT_RAD),
     )

@@ -94,12 +94,13 @@ def take(
     seed: tuple[int, ...] = (0,),
     glasses_sure: float | None = None,
     device: str = "auto",
+    behind: Float | None = None,
 ) -> Taken:
     """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
 
     `shown` (H, W, 3) is its display view: with it, the head is cut from its background; without, all of the
     picture goes with the head. `glasses_sure` is what `glasses.worn` says of the shot; without, this frame
-    alone is asked.
+    alone is asked. `behind` (H, W, 3) is what is known to be behind the head.
     """
     person = rig.person
     local = person.posed(fit.expression)
@@ -114,7 +115,7 @@ def take(
         regions = regions_of(shown, points, device)
         sure = glasses.worn([(shown, points)], device) if glasses_sure is None else glasses_sure
         plate, worn = glasses.take_off(plate, shown, sure, points, device)
-        cutout = cut(plate, shown, points, regions)
+        cutout = cut(plate, shown, points, regions, behind)
         held[rig.forehead] = hair_at(regions, pixels[rig.forehead, :2])
     plate = cutout.bare(plate)
     outlines = outlines_of(person, pixels)

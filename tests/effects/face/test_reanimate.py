@@ -118,9 +118,17 @@ def test_references_change_the_picture_where_it_moves(
 ) -> None:
     words = ["run", "reanimate", "--input", f"plate={portrait}", "--input", f"driver={performance}"]
     words += ["--input", f"references={made / 'out.0002.exr'}", "--frames", "2-2"]
-    assert likeness(*words, "--out", tmp_path / "lent.####.exr") == 0
-    lent, plain = parts(tmp_path / "lent.0002.exr"), parts(made / "out.0002.exr")
-    assert lent["mouth.A"].sum() < 0.5 * plain["mouth.A"].sum()  # the reference has that mouth
+    for lend in ("face", "head"):
+        more = ["--set", f"references_lend={lend}", "--out", tmp_path / f"{lend}.####.exr"]
+        assert likeness(*words, *more) == 0
+    plain, face, head = (
+        parts(path / f"{name}.0002.exr")
+        for path, name in ((made, "out"), (tmp_path, "face"), (tmp_path, "head"))
+    )
+    assert face["mouth.A"].sum() < 0.5 * plain["mouth.A"].sum()  # the reference has that mouth
+    changed = [part["matte.A"] > 0 for part in (face, head)]
+    assert changed[1].sum() > 1.3 * changed[0].sum()  # hair comes too
+    assert head["R"][~changed[1]].tobytes() == parts(portrait)["R"][~changed[1]].tobytes()
 
 
 def test_a_holdout_matte_keeps_what_is_in_front(portrait: Path, tmp_path: Path, likeness: Run) -> None:

@@ -12,9 +12,9 @@ from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
-from likeness.face import compose, glasses, lending, reenact, references, retarget
+from likeness.face import compose, glasses, heads, lending, reenact, references, retarget
 from likeness.face import findings as faces
-from likeness.face.fit import Fit
+from likeness.face.fit import Fit, Lens
 from likeness.face.part import Part, window
 from likeness.face.person import build_person, with_meeting
 from likeness.face.references import Reference
@@ -86,12 +86,15 @@ def render(job: Job, frame: int) -> Layers:
     if not found["found"][index]:
         return _untouched(job, source.read(frame))
     fit = faces.fit_of(found, index)
-    wanted = _target(job, fit, job.shot.index(frame))
-    rig, lens = _rig(job, found, index), faces.lens_of(found, index)
+    shot = faces.shot_of(found, index)
+    wanted = _target(job, fit, shot.rest, job.shot.index(frame))
+    rig, lens = _rig(job, found, index), shot.lens
     image, taken = _taken(job, rig, fit, lens, frame)
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
     canvas, lent = _canvas(image), _lent(job, rig, taken)
-    drawn = reenact.redraw(rig, taken, wanted, lens, canvas, len(job.layers) > 1, lent, wrinkles)
+    stands = _heads(job, rig, taken, wanted, lens, lent)
+    drawing = (rig, taken, wanted, lens, canvas, len(job.layers) > 1, lent, wrinkles)
+    drawn = heads.redraw_with(stands, *drawing) if stands else reenact.redraw(*drawing)
     if drawn is None:
         return _untouched(job, image)
     return _layers(job, image, canvas, drawn, frame)
@@ -109,7 +112,7 @@ def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
 
 
-def _taken(job: Job, rig: Rig, fit: Fit, lens: Any, frame: int) -> tuple[Image, Taken]:
+def _taken(job: Job, rig: Rig, fit: Fit, lens: Lens, frame: int) -> tuple[Image, Taken]:
     """The plate's picture and the same taken apart; a still is taken apart once."""
     source = job.source("plate")
     at = 0 if source.is_still else frame  # a still's grain stands still too
@@ -169,6 +172,40 @@ def _references(job: Job) -> list[Reference]:
         picture = convert(rgb(source.read(frame)), source.linear_colorspace, space)
         out.append(lending.refer(rig, picture, faces.fit_of(found, k), shot.lens))
     return out
+
+
+def _heads(
+    job: Job, rig: Rig, taken: Taken, wanted: Fit, lens: Lens, lent: Sequence[Reference]
+) -> list[heads.Lent]:
+    """The references whose whole heads stand in for a still's own, with their shares."""
+    if not lent or job.params["references_lend"] == "face" or not job.source("plate").is_still:
+        return []
+    out = []
+    for k, share in enumerate(heads.shares(rig.person, wanted, taken.fit, lent)):
+        if share > 0 and (made := _stand(job, rig, taken, lens, lent, k)) is not None:
+            out.append(heads.Lent(*made, share))
+    return out
+
+
+def _stand(
+    job: Job, rig: Rig, taken: Taken, lens: Lens, lent: Sequence[Reference], k: int
+) -> tuple[heads.Stand, Taken] | None:
+    """The plate with the head of one reference, and the same taken apart."""
+    source, space = job.source("references"), job.source("plate").linear_colorspace
+
+    def make() -> tuple[heads.Stand, Taken] | None:
+        frame = int(faces.under("references", job.findings)["frames"][k])
+        picture = convert(rgb(source.read(frame)), source.linear_colorspace, space)
+        shown = display_view(picture, space)
+        stand = heads.put(lent[k], picture, shown, rig.person, taken, lens, job.device)
+        if stand is None:
+            return None
+        view = display_view(stand.plate, space)
+        sure, seed = _glasses(job, view), (job.request.seed, 0)
+        return stand, take(rig, stand.plate, stand.fit, lens, view, seed, sure, job.device, stand.clean)
+
+    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
+    return job.keep(f"head {k}", make, inputs=given, params=params)
 
 
 def _performance(job: Job) -> Performance:
@@ -245,10 +282,10 @@ def _with_mean(frames: Any, others: Any) -> Any:
     return np.concatenate([frames, others.mean(axis=0, keepdims=True)])
 
 
-def _target(job: Job, fit: Fit, index: int) -> Fit:
+def _target(job: Job, fit: Fit, rest: Any, index: int) -> Fit:
     driver, neutral = _driver(job)
     count = 0 if driver is None else len(driver.position) - (neutral is not None)
-    return retarget.target(fit, driver, min(index, count - 1), neutral, job.params)
+    return retarget.target(fit, rest, driver, min(index, count - 1), neutral, job.params)
 
 
 def _untouched(job: Job, image: Image) -> Layers:
@@ -378,8 +415,8 @@ REANIMATE = Effect(
             "references",
             ("picture",),
             "References",
-            "Other pictures or a clip of the plate's person: teeth, lids, wrinkles and the face's far side "
-            "are taken from the one that looks most alike.",
+            "Other pictures or a clip of the plate's person: teeth, lids, wrinkles, the face's far side "
+            "and a still's hair are taken from the ones that look most alike.",
             required=False,
         ),
         Input(
@@ -483,6 +520,16 @@ REANIMATE = Effect(
             1,
             24,
             group="References",
+        ),
+        Param(
+            "references_lend",
+            "choice",
+            "head",
+            "References lend",
+            "A still's whole head, with hair and ears, or the face alone: where hair differs.",
+            choices=("head", "face"),
+            group="References",
+            analyzed=False,
         ),
         *parameters.face(),
         *parameters.face("driver_", "driver"),

@@ -1,0 +1,113 @@
+"""Whole heads from references: they stand where the plate's does, and bring their hair, not their neck."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from likeness.face import heads
+from likeness.face.findings import fit_of, lens_of, shot_of
+from likeness.face.fit import PIVOT, Fit, rotation_matrix
+from likeness.face.heads import Lent, put, redraw_with
+from likeness.face.landmarks import down_face
+from likeness.face.lending import refer
+from likeness.face.person import build_person
+from likeness.face.rig import build_rig
+from likeness.face.taken import Taken, take
+from likeness.head.model import load_head
+
+OFF = (12, -7)  # pixels, down and to the right: the reference's person sits elsewhere
+GREEN = np.array([0.0, 0.5, 0.0], np.float32)
+
+
+def turned(fit: Fit, degrees: float) -> Fit:
+    return replace(fit, rotation=fit.rotation @ rotation_matrix(np.radians([0.0, degrees, 0.0])))
+
+
+class Scene:
+    """A portrait, and the same as a reference whose hair and clothes are green, in another place."""
+
+    def __init__(self, shown: np.ndarray, found: dict[str, np.ndarray]) -> None:
+        self.fit, self.lens = fit_of(found, 0), lens_of(found)
+        self.rig = build_rig(build_person(load_head(), shot_of(found)))
+        self.plate = (shown**2.2).astype(np.float32)
+        self.taken = take(self.rig, self.plate, self.fit, self.lens, shown)
+        self.points = found["points"][0]
+        at = np.arange(shown.shape[1]) + 0.5, np.arange(shown.shape[0])[:, None] + 0.5
+        self.down = down_face(self.points, *at)
+        head = np.zeros(shown.shape[:2], np.float32)
+        (x, y), layer = self.taken.cutout.origin, self.taken.cutout.layer
+        head[y : y + len(layer), x : x + layer.shape[1]] = layer[..., 3]
+        dyed = ((head > 0.5) & (self.down < -0.4)) | (self.down > 1.5)
+        picture = np.roll(np.where(dyed[..., None], GREEN, self.plate), OFF, (0, 1)).astype(np.float32)
+        reference = refer(self.rig, picture, self.fit, self.lens)
+        self.reference = replace(reference, points=self.points + np.array(OFF[::-1], np.float32))
+        view = np.clip(picture, 0, 1) ** (1 / 2.2)
+        stand = put(self.reference, picture, view, self.rig.person, self.taken, self.lens)
+        assert stand is not None
+        self.stand = stand
+
+    def green(self, picture: np.ndarray) -> np.ndarray:
+        """Where a picture is greener than the plate by much."""
+        off = picture - self.plate
+        return np.asarray(off[..., 1] - off[..., ::2].mean(axis=2) > 0.1)
+
+
+@pytest.fixture(scope="module")
+def portrait(shown: np.ndarray, found: dict[str, np.ndarray]) -> Scene:
+    return Scene(shown, found)
+
+
+@pytest.fixture(scope="module")
+def stood(portrait: Scene) -> Taken:
+    stand = portrait.stand
+    view = np.clip(stand.plate, 0, 1) ** (1 / 2.2)
+    return take(portrait.rig, stand.plate, stand.fit, portrait.lens, view, behind=stand.clean)
+
+
+def test_a_head_stands_where_the_plates_does(portrait: Scene) -> None:
+    face = np.abs(portrait.stand.plate - portrait.plate)[(portrait.down > 0) & (portrait.down < 0.9)]
+    assert np.median(face) < 0.01
+    hair = portrait.green(portrait.stand.plate)
+    assert hair[35:50, 200:230].mean() > 0.9  # above the forehead
+
+
+def test_clothes_and_background_stay_the_plates(portrait: Scene) -> None:
+    assert not portrait.green(portrait.stand.plate)[portrait.down > 1.9].any()
+    x, y, width, height = portrait.stand.box
+    beyond = np.ones(portrait.plate.shape[:2], bool)
+    beyond[y : y + height, x : x + width] = False
+    assert portrait.stand.plate[beyond].tobytes() == portrait.plate[beyond].tobytes()
+
+
+def test_a_turned_head_stands_on_the_same_neck(portrait: Scene) -> None:
+    other = replace(turned(portrait.fit, 30), translation=np.array([5.0, 3.0, 90.0]))
+    stands = heads.standing(portrait.fit, other)
+    assert stands.rotation == pytest.approx(other.rotation)
+    neck = [fit.rotation @ PIVOT + fit.translation for fit in (portrait.fit, stands)]
+    assert neck[0] == pytest.approx(neck[1])
+
+
+def test_heads_come_from_where_they_looked_alike(portrait: Scene) -> None:
+    lent = [replace(portrait.reference, fit=turned(portrait.fit, degrees)) for degrees in (-25, 25)]
+    share = heads.shares(portrait.rig.person, turned(portrait.fit, 22), portrait.fit, lent)
+    assert share[0] == 0
+    assert share[1] > 0.9
+    assert heads.shares(portrait.rig.person, portrait.fit, portrait.fit, lent) == [0, 0]
+
+
+def test_hair_is_the_references_and_the_neck_the_plates(portrait: Scene, stood: Taken) -> None:
+    picture, target = portrait.plate.copy(), turned(portrait.fit, 6)
+    one = [Lent(portrait.stand, stood, 1.0)]
+    drawn = redraw_with(one, portrait.rig, portrait.taken, target, portrait.lens, picture)
+    assert drawn is not None
+    x, y = drawn.origin
+    matte = np.zeros(picture.shape[:2], np.float32)
+    matte[y : y + drawn.matte.shape[0], x : x + drawn.matte.shape[1]] = drawn.matte
+    assert picture[matte == 0].tobytes() == portrait.plate[matte == 0].tobytes()
+    green = portrait.green(picture)
+    assert green[portrait.down < 0.2].sum() > 1000
+    assert not green[portrait.down > 1].any()
+    assert set(drawn.layers) >= {"mouth", "eyes", "uv", "motion"}
