@@ -10,6 +10,7 @@ import pytest
 from likeness.face.landmarks import (
     FILL,
     LOOKS,
+    MIRRORED,
     Crop,
     carried,
     crop_from_detection,
@@ -134,10 +135,19 @@ def test_many_crops_in_one_run_are_as_one_by_one(sargent: np.ndarray) -> None:
     assert find_points_many(sargent, [], "cpu") == []
 
 
-def test_several_looks_are_averaged(sargent: np.ndarray) -> None:
-    crops = [Crop(SARGENT.center, SARGENT.size * size, SARGENT.roll + roll) for size, roll in LOOKS[:3]]
-    each = [find_points(sargent, crop, "cpu").xy for crop in crops]
-    assert find_points(sargent, SARGENT, "cpu", looks=3).xy == pytest.approx(np.mean(each, 0), abs=0.05)
+def test_several_looks_are_averaged_some_of_them_mirrored(sargent: np.ndarray) -> None:
+    width, (x, y), alone = sargent.shape[1], SARGENT.center, dense.ALONE[:, None]
+    straight, mirrored = [], []
+    for (size, roll), flipped in zip(LOOKS[:3], MIRRORED, strict=False):
+        if flipped:
+            crop = Crop((width - x, y), SARGENT.size * size, -SARGENT.roll - roll)
+            found = find_points_many(np.ascontiguousarray(sargent[:, ::-1]), [crop], "cpu")[0]
+            mirrored.append((found.xy * [-1, 1] + [width, 0])[dense.TWIN])
+        else:
+            crop = Crop((x, y), SARGENT.size * size, SARGENT.roll + roll)
+            straight.append(find_points_many(sargent, [crop], "cpu")[0].xy)
+    wanted = np.where(alone, np.mean(straight, 0), np.mean(straight + mirrored, 0))
+    assert find_points_many(sargent, [SARGENT], "cpu", looks=3)[0].xy == pytest.approx(wanted, abs=0.05)
 
 
 def test_a_crop_stays_while_its_face_trembles() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from likeness.face.clench import clenched
 from likeness.face.irises import moved_irises
+from likeness.head import points as dense
 from likeness.media.look import Look, as_look
 from likeness.runtime import session
 
@@ -28,8 +29,10 @@ FILL = 0.7  # of the crop's side is the side of the points' square
 # A detection's box is known less well than its center: a crop too large costs less than one too small.
 BOX_TO_CROP = 1.1 / FILL
 SLACK = 0.01  # of a crop's side, and in radians: how far a face may stray before its crop follows
-# Factors of size and turns in radians of the crops that are looked at for the mean of several looks.
+# Of the crops that are looked at for the mean of several looks: factors of size, turns in radians, and which
+# are mirrored. What a network errs by to one side it then errs by to the other.
 LOOKS = ((1.0, 0.0), (1.06, 0.06), (1.06, -0.06), (0.95, 0.06), (0.95, -0.06))
+MIRRORED = (False, True, False, False, True)
 
 
 @dataclass(frozen=True)
@@ -165,21 +168,36 @@ def find_points_many(
     if not crops:
         return []
     look = as_look(picture)
-    tried = [Crop(c.center, c.size * size, c.roll + roll) for c in crops for size, roll in LOOKS[:looks]]
+    turns = LOOKS[:looks]
+    tried = [Crop(c.center, c.size * size, c.roll + roll) for c in crops for size, roll in turns]
     blob = np.stack([sample_crop(look, crop) for crop in tried])
-    found = [
-        _points(View(crop, _gray(seen)), *parts)
-        for crop, seen, *parts in zip(tried, blob, *session("face_points", device)(blob), strict=True)
-    ]
-    count = len(tried) // len(crops)
-    return [found[i] if count == 1 else _mean(found[i : i + count]) for i in range(0, len(found), count)]
+    views = [View(crop, _gray(seen)) for crop, seen in zip(tried, blob, strict=True)]
+    mirrored = MIRRORED[: len(turns)] * len(crops)
+    blob[list(mirrored)] = blob[list(mirrored), ..., ::-1]
+    parts = zip(views, mirrored, *session("face_points", device)(blob), strict=True)
+    found = [_points(view, *(_back(*part) if back else part)) for view, back, *part in parts]
+    return [_mean(found[i : i + len(turns)]) for i in range(0, len(found), len(turns))]
+
+
+def _back(place: Float, sigma: Float, visible: Float, presence: Float) -> tuple[Float, ...]:
+    """What the network finds in a mirrored crop, as if the crop were not."""
+    place = place[dense.TWIN]
+    place[:, 0] = 1 - place[:, 0]
+    return place, sigma[dense.TWIN], visible[dense.TWIN], presence
 
 
 def _mean(found: Sequence[Points]) -> Points:
-    """The mean of several looks at one face."""
-    xy, z, sigma, visible = (
-        np.mean([getattr(p, name) for p in found], axis=0) for name in ("xy", "z", "sigma_px", "visible")
-    )
+    """The mean of several looks at one face. Points without a twin go by those that are not mirrored."""
+    if len(found) == 1:
+        return found[0]
+    straight = [points for points, mirrored in zip(found, MIRRORED, strict=False) if not mirrored]
+
+    def mean(name: str) -> NDArray[np.float64]:
+        both, alone = (np.mean([getattr(p, name) for p in some], axis=0) for some in (found, straight))
+        out: NDArray[np.float64] = np.where(dense.ALONE.reshape(-1, *[1] * (both.ndim - 1)), alone, both)
+        return out
+
+    xy, z, sigma, visible = (mean(name) for name in ("xy", "z", "sigma_px", "visible"))
     return Points(xy, z, sigma, visible, float(np.mean([p.presence for p in found])), found[0].view)
 
 

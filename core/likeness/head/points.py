@@ -33,3 +33,10 @@ IRIS_RIGHT: int = SKIN_COUNT + 1 + RIM_COUNT
 RIM_LEFT: NDArray[np.int32] = np.arange(IRIS_LEFT + 1, IRIS_LEFT + 1 + RIM_COUNT, dtype=np.int32)
 RIM_RIGHT: NDArray[np.int32] = np.arange(IRIS_RIGHT + 1, IRIS_RIGHT + 1 + RIM_COUNT, dtype=np.int32)
 RIM_ANGLE: NDArray[np.float32] = np.arange(RIM_COUNT, dtype=np.float32) * np.float32(2 * np.pi / RIM_COUNT)
+# The point that a mirrored face shows in each one's place, its own where there is none (`ALONE`).
+_RIM_TWIN = (RIM_COUNT // 2 - np.arange(RIM_COUNT)) % RIM_COUNT
+TWIN: NDArray[np.int32] = np.r_[
+    _DATA["twin"], IRIS_RIGHT, RIM_RIGHT[_RIM_TWIN], IRIS_LEFT, RIM_LEFT[_RIM_TWIN]
+].astype(np.int32)
+ALONE: NDArray[np.bool_] = TWIN < 0
+TWIN[ALONE] = np.flatnonzero(ALONE)

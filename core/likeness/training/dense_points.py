@@ -21,6 +21,7 @@ from likeness.training.facekit import SKIN, FaceKit, load_facekit
 
 COVER_COUNT = 432  # points that lie on vertices; the eyes add 18
 RIM_POINTS = 8
+TWIN_CM = 0.05
 TARGET = Path(__file__).parents[1] / "head" / "points.json"
 
 
@@ -76,6 +77,13 @@ def cover(kit: FaceKit, chosen: list[int], count: int) -> list[int]:
     return picked
 
 
+def twins(kit: FaceKit, chosen: list[int]) -> list[int]:
+    """For each chosen vertex the place among them of the one that mirrors it; -1 where there is none."""
+    place = kit.vertices[chosen]
+    apart = np.linalg.norm(place[:, None] * np.array([-1.0, 1.0, 1.0]) - place, axis=2)
+    return np.where(apart.min(axis=1) < TWIN_CM, apart.argmin(axis=1), -1).tolist()
+
+
 def choose(kit: FaceKit) -> dict[str, object]:
     """The point set as plain data (see `likeness.head.points`)."""
     graph = edge_graph(kit)
@@ -98,6 +106,7 @@ def choose(kit: FaceKit) -> dict[str, object]:
     chosen = cover(kit, chosen, COVER_COUNT)
     return {
         "vertex": chosen,
+        "twin": twins(kit, chosen),
         "rim_points": RIM_POINTS,
         "groups": {name: [chosen.index(v) for v in group] for name, group in groups.items()},
     }
