@@ -12,13 +12,15 @@ from likeness.effects.face.reanimate import REANIMATE
 from likeness.errors import BadRequest
 from likeness.face import retarget
 from likeness.face.fit import HEAD_TO_CAMERA, Fit, rotation_vector
+from likeness.face.person import body_travel
 from likeness.face.report import load_report
 from likeness.head.model import Head, load_head
 from likeness.performance import ARKIT, make
 from tests.face.conftest import expression
 
 REST = load_head().point_mean
-SIZE, ARM = retarget.build(REST)
+_, ARM = retarget.build(REST)
+BODY = np.full((4, 2), np.nan)
 JAW, SMILE = ARKIT.index("jawOpen"), ARKIT.index("mouthSmileLeft")
 
 
@@ -35,7 +37,9 @@ def driver() -> retarget.Driver:
     weights = np.stack([expression(), expression(jawOpen=0.6)])
     head = np.radians([[0, 0, 0], [20, 0, 0]])
     eyes = np.radians([[[0, 0, 0]] * 2, [[10, 0, 0]] * 2])
-    return retarget.Driver(make(weights, head=head, eyes=eyes), np.array([[0, 0, 50.0], [1, 2, 55.0]]), ARM)
+    return retarget.Driver(
+        make(weights, head=head, eyes=eyes), np.array([[0, 0, 50.0], [1, 2, 55.0]]), ARM, BODY
+    )
 
 
 class TestRelative:
@@ -75,9 +79,17 @@ class TestRelative:
             size * ([1, 2, 5] + turned[1] - turned[0]), abs=1e-6
         )
 
+    def test_the_body_goes_as_the_drivers_clothes_do(self) -> None:
+        before, still = plate(), replace(driver(), body=np.array([[3, 3], [3.5, 4]]))
+        after = retarget.target(before, REST, still, 1, 0, params(head_position=1.0))
+        assert body_travel(after, before)[:2] == pytest.approx([0.5, 1])
+        assert 0 < body_travel(after, before)[2] < 5  # the head comes nearer by that
+        unknown = retarget.target(before, REST, driver(), 1, 0, params(head_position=1.0))
+        assert unknown.body is None
+
     def test_a_driver_beyond_its_neutral_takes_the_plate_a_little_beyond_its_rest(self) -> None:
         weights = np.stack([expression(mouthSmile=0.5, jawOpen=0.5), expression()])
-        smiling = retarget.Driver(make(weights), np.zeros((2, 3)), ARM)
+        smiling = retarget.Driver(make(weights), np.zeros((2, 3)), ARM, BODY)
         after = retarget.target(plate(mouthSmile=0.3), REST, smiling, 1, 0, params())
         assert after.expression[SMILE] == pytest.approx(-0.2)
         assert after.expression[JAW] == 0  # a closed jaw closes no further
@@ -119,7 +131,7 @@ def test_the_calmest_frame_is_neutral() -> None:
     weights = np.stack(
         [expression(jawOpen=0.5), expression(eyeBlink=1.0), expression(), expression(mouthSmile=0.3)]
     )
-    assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)), ARM)) == 2
+    assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)), ARM, BODY)) == 2
 
 
 def test_eye_shapes_stand_in_for_missing_eye_rotations() -> None:

@@ -75,13 +75,15 @@ class Shot:
 class Fit:
     """One frame: `rotation` (3, 3) and `translation` (3,) camera from head, cm; `expression` (52,)
     in ARKit order; `gaze` (2, 2) yaw and pitch of the left and right eye in radians;
-    `residual` is the weighted mean reprojection error in units of the inter-ocular distance."""
+    `residual` is the weighted mean reprojection error in units of the inter-ocular distance;
+    `body` (2,): how far across and down neck and shoulders have gone, cm, if that is known."""
 
     rotation: Array
     translation: Array
     expression: Array
     gaze: Array
     residual: float = 0.0
+    body: Array | None = None
 
     @property
     def head_pose(self) -> Array:

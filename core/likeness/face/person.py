@@ -275,8 +275,14 @@ def travel(fit: Fit, still: Fit) -> Array:
 
 
 def body_travel(fit: Fit, still: Fit) -> Array:
-    """How far (3,) neck and shoulders go with the head, cm: hardly while it only cranes, then as far."""
+    """How far (3,) neck and shoulders go, cm: what the fit says, nearer as the head comes nearer.
+
+    If it says nothing, hardly while the head only cranes, then as far.
+    """
     way = travel(fit, still)
+    if fit.body is not None:
+        share = np.clip(fit.body @ way[:2] / max(float(way[:2] @ way[:2]), 1e-6), 0, 1)
+        return np.append(fit.body, share * way[2])
     fourth = float(way @ way) ** 2
     return way * (fourth / (fourth + CRANE_CM**4))
 

@@ -56,19 +56,25 @@ LEAST_WEIGHT[[_INDEX["jawOpen"], _INDEX["tongueOut"]]] = 0.0
 class Driver:
     """A performance, and where in the camera its head sits on the neck: `position` (F, 3).
 
-    `arm` (3,) leads from there to the face's middle, in head space. Both are in the cm of a head of average
-    size, for a camera does not tell how large a head is and how far away.
+    `arm` (3,) leads from there to the face's middle, in head space. `body` (F, 2): how far across and down
+    the body has gone, NaN where that is unknown. All are in cm of a head of average size, for a camera does
+    not tell how large a head is and how far away.
     """
 
     performance: Performance
     position: Array
     arm: Array
+    body: Array
 
 
 def from_findings(found: Mapping[str, Any], fps: float) -> Driver:
     """A driver from what was found of a face (`likeness.face.findings`)."""
     pose, face = (found["rotation"], found["translation"]), (found["expression"], found["gaze"])
-    return from_fits(*pose, *face, fps, found["rest"], found["cuts"])
+    driver = from_fits(*pose, *face, fps, found["rest"], found["cuts"])
+    if "body" not in found or len(found["cuts"]):
+        return driver
+    first = int(np.argmax(found["found"]))
+    return replace(driver, body=found["body"] * driver.position[first, 2] / found["focal_px"][0])
 
 
 def from_fits(
@@ -97,7 +103,7 @@ def from_fits(
     eyes = np.concatenate([conjugate(gaze) * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
     size, arm = build(None if rest is None else rest.mean(axis=0))
     position = (rotation @ PIVOT + translation) / size
-    return Driver(make(expression, fps=fps, head=head, eyes=eyes), position, arm / size)
+    return Driver(make(expression, fps=fps, head=head, eyes=eyes), position, arm / size, _unknown(position))
 
 
 def build(rest: Array | None = None) -> tuple[float, Array]:
@@ -135,7 +141,12 @@ def from_performance(performance: Performance) -> Driver:
     """A driver from a performance file; gaze comes from its shapes where it has no eye rotations."""
     if not np.abs(performance.eyes).max() > 0:
         performance = replace(performance, eyes=_eyes_from_shapes(performance))
-    return Driver(performance, np.zeros((len(performance), 3)), build()[1])
+    position = np.zeros((len(performance), 3))
+    return Driver(performance, position, build()[1], _unknown(position))
+
+
+def _unknown(position: Array) -> Array:
+    return np.full((len(position), 2), np.nan)
 
 
 def _eyes_from_shapes(performance: Performance) -> NDArray[np.float32]:
@@ -227,6 +238,7 @@ def target(
         least, most = LEAST_WEIGHT, MOST_WEIGHT
     size, arm = build(rest)
     way = params["head_position"] * size * (driver.position[frame] - driver.position[still])
+    body = params["head_position"] * size * (driver.body[frame] - driver.body[still])
     # the face is to swing as far as the driver's does
     about = PIVOT + params["head_position"] * (arm - size * driver.arm)
     return replace(
@@ -235,4 +247,5 @@ def target(
         translation=plate.translation + (plate.rotation - rotation) @ about + way,
         expression=np.clip(expression + extra, least, most),
         gaze=np.clip(gaze, -EYE_LIMIT_RAD, EYE_LIMIT_RAD),
+        body=body if np.isfinite(body).all() else None,
     )

@@ -12,7 +12,7 @@ from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
-from likeness.face import compose, glasses, heads, lending, reenact, references, retarget
+from likeness.face import clothes, compose, glasses, heads, lending, reenact, references, retarget
 from likeness.face import findings as faces
 from likeness.face.fit import Fit, Lens
 from likeness.face.part import Part, window
@@ -56,10 +56,24 @@ def analyze(job: Job) -> dict[str, Any]:
     """Find and fit the face in the plate, and in driver and references if they are pictures."""
     found = faces.prefixed("plate", parameters.find(job, "plate"))
     if job.kind("driver") == "picture":
-        found |= faces.prefixed("driver", parameters.find(job, "driver", "driver_"))
+        driver = parameters.find(job, "driver", "driver_")
+        found |= faces.prefixed("driver", driver | _clothes(job, driver))
     if job.kind("references") == "picture":
         found |= faces.prefixed("references", _find_references(job))
     return found
+
+
+def _clothes(job: Job, found: dict[str, Any]) -> dict[str, Any]:
+    """The way of the driver's body through its one shot."""
+    source = job.source("driver")
+    if source.is_still or len(found["cuts"]):
+        return {}
+
+    def follow() -> dict[str, Any]:
+        seen = found["frames"].tolist(), found["found"], found["points"]
+        return {"body": clothes.follow(source, *seen, job.check)}
+
+    return job.cached("clothes", follow, inputs=["driver"], params=parameters.chosen("driver_"))
 
 
 def _find_references(job: Job) -> dict[str, Any]:
@@ -251,7 +265,7 @@ def _neutral(job: Job, driver: retarget.Driver) -> list[int] | None:
 
 def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarget.Driver:
     """Smooth and retime; the mean of the frames of `rest` is appended."""
-    performance, position = driver.performance, driver.position
+    performance, ways = driver.performance, np.c_[driver.position, driver.body]
     seconds = float(job.params["smoothing_s"])  # type: ignore[arg-type]
     if seconds > 0:
         performance = smooth(performance, seconds)
@@ -264,7 +278,7 @@ def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarge
             performance = resample(performance, float(plate.fps))
         if len(performance) != count:
             at = np.linspace(0, count - 1, len(performance))
-            position = np.stack([np.interp(at, np.arange(count), position[:, k]) for k in range(3)], axis=1)
+            ways = np.stack([np.interp(at, np.arange(count), way) for way in ways.T], axis=1)
     if rest is not None:
         calm = driver.performance
         performance = Performance(
@@ -274,8 +288,8 @@ def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarge
             _with_mean(performance.eyes, calm.eyes[rest]),
             np.r_[performance.time_s, performance.time_s[-1] + 1 / performance.fps],
         )
-        position = _with_mean(position, driver.position[rest])
-    return replace(driver, performance=performance, position=position)
+        ways = _with_mean(ways, np.c_[driver.position, driver.body][rest])
+    return replace(driver, performance=performance, position=ways[:, :3], body=ways[:, 3:])
 
 
 def _with_mean(frames: Any, others: Any) -> Any:
