@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from likeness.face.body import Body
 from likeness.face.cutout import NOWHERE, Cutout
-from likeness.face.data_layers import NO_DATA, Data, describe
+from likeness.face.data_layers import NO_DATA, Data, clear, describe
 from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folds_at
 from likeness.face.warp import EVERYWHERE, Field, displacements, sample
 from likeness.render.bands import in_bands
@@ -47,8 +47,8 @@ def compose(
     the matte is 0, the canvas is left as it is and the motion is 0.
     """
     height, width = (len(side) for side in field.ramp)
-    matte = np.zeros((height, width), np.float32)
-    moved = np.zeros((height, width, 2) if motion else (0, 0, 2), np.float32)
+    matte = np.empty((height, width), np.float32)
+    moved = np.empty((height, width, 2) if motion else (0, 0, 2), np.float32)
     span = _spans(cutout, origin, (height, width), field.reach_px)
     if body is None:
         under = np.empty((0, 0, 4), np.float32), np.empty((0, 0, 3), np.float32), 0, STILL
@@ -151,11 +151,15 @@ def _draw(
         )  # fmt: skip
         for y in range(start, stop):
             low, high, row = span[y, 0], span[y, 1], y - start
+            matte[y] = 0
+            if motion.size > 0:
+                motion[y] = 0
             if folds.texels.size > 0:
                 everywhere = data.depth.size > 0
                 begin, stop_at = (0, width) if everywhere else (np.int64(low), np.int64(high))
                 folds_at(near[row], carried[row], begin, stop_at, folds, folded)
             if data.depth.size > 0:
+                clear(y, data)
                 describe(y, near[row], carried[row], folded, data)
             if low < high:
                 _draw_row(

@@ -42,9 +42,9 @@ class Data(NamedTuple):
 
 
 def room(box: Box, lens: Lens, origin: tuple[int, int]) -> Data:
-    """Empty layers for a `box` (x0, y0, width, height) of the region at `origin`."""
+    """Layers for a `box` (x0, y0, width, height) of the region at `origin`, their rows not yet cleared."""
     left, top, width, height = box
-    uv, normal, position, depth = (np.zeros((height, width, n), np.float32) for n in (2, 3, 3, 1))
+    uv, normal, position, depth = (np.empty((height, width, n), np.float32) for n in (2, 3, 3, 1))
     x, y = (np.float32(center - first) for center, first in zip(lens.center_px, origin, strict=True))
     return Data(uv, normal, position, depth, left, top, np.float32(lens.focal_px), x, y)
 
@@ -70,6 +70,14 @@ def normals_with_openings(rig: Rig, camera: Float, normals: Float) -> Float:
         mean = normals[outline].mean(axis=0)
         out[outline] = mean / max(float(np.linalg.norm(mean)), 1e-6)
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def clear(y: int, data: Data) -> None:
+    """Empty what the layers have of a row of the region."""
+    row = y - data.top
+    if 0 <= row < data.depth.shape[0]:
+        data.uv[row], data.normal[row], data.position[row], data.depth[row] = 0, 0, 0, 0
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

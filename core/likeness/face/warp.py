@@ -60,9 +60,8 @@ class Field:
     @property
     def reach_px(self) -> tuple[float, float]:
         """No pixel comes from farther than this, in x and in y."""
-        far = np.abs(self.grid).max(axis=(1, 2))
-        near = np.abs(self.moved[:, :2]).max(axis=0)
-        return max(float(near[0]), far[0] + far[3]), max(float(near[1]), far[1] + far[4])
+        x, y = _reach(self.moved, self.grid)
+        return x, y
 
 
 def cell_px(face_px: float) -> int:
@@ -108,6 +107,22 @@ def border_ramp(first: int, size: int, whole_size: int, reach_px: float) -> Floa
     one = np.ones(size, np.float32)
     ends = (at if first > 0 else one, at[::-1] if first + size < whole_size else one)
     out: Float = np.clip(np.minimum(*ends), 0, 1)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _reach(moved: Float, grid: Float) -> Float:
+    """The farthest displacement in x and in y (2,) by what vertices carry, or by both parts of the grid."""
+    out = np.zeros(2, np.float32)
+    for v in range(len(moved)):
+        for k in range(2):
+            out[k] = max(out[k], abs(moved[v, k]))
+    for k in range(2):
+        near = far = np.float32(0)
+        for r in range(grid.shape[1]):
+            for c in range(grid.shape[2]):
+                near, far = max(near, abs(grid[k, r, c])), max(far, abs(grid[k + 3, r, c]))
+        out[k] = max(out[k], near + far)
     return out
 
 
