@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +59,18 @@ class TestStill:
         truth = scene(head, 3, gaze_deg=(14.0, 6.0))
         _, found = fit_still(head, truth.points, truth.lens)
         assert np.abs(np.degrees(found.gaze - truth.fit.gaze)).max() < 4.0
+
+    def test_eyeballs_go_where_found_irises_look_as_seen(self, head: Head) -> None:
+        truth = scene(head, 3, gaze_deg=(14.0, 6.0))
+        told = truth.fit.gaze + np.radians([-8.0, 3.0])
+        plain, before = fit_still(head, truth.points, truth.lens)
+        shot, found = fit_still(head, replace(truth.points, gaze=told), truth.lens)
+        expected = before.gaze + fitting.EYEBALL_SHARE * (told - before.gaze)
+        assert np.degrees(found.gaze - expected) == pytest.approx(0, abs=1.0)
+        for iris, _ in fitting.EYES:
+            assert not plain.bias[iris].any()
+            assert 0.05 < np.linalg.norm(shot.bias[iris]) < fitting.EYEBALL_CM
+        assert np.abs(found.expression - before.expression).max() < 0.02, "skin is as it was"
 
     def test_weights_stay_between_rest_and_full(self, head: Head) -> None:
         truth = scene(head, 5, noise_px=4.0, jawOpen=1.0, eyeBlink=1.0, mouthFunnel=1.0)

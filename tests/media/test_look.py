@@ -128,3 +128,11 @@ def test_a_clip_is_looked_at_as_it_is_read(tmp_path: Path) -> None:
             read = display_view(rgb(source.read(number)), source.linear_colorspace)
             assert isinstance(looked, Coded)
             np.testing.assert_allclose(looked.whole(), read, atol=2e-6)
+
+
+def test_a_strip_is_the_upper_rows_of_the_square() -> None:
+    view = np.random.default_rng(0).random((90, 80, 3), np.float32)
+    matrix = np.array([[2.0, 0.3, 7], [-0.3, 2.0, 15]])
+    strip = Shown(view).crop(matrix, 24, 10)
+    assert strip.shape == (3, 10, 24)
+    np.testing.assert_allclose(strip, Shown(view).crop(matrix, 24)[:, :10], atol=1e-6)

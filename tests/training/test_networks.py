@@ -14,7 +14,7 @@ from likeness import catalog, runtime  # noqa: E402
 from likeness.face.landmarks import Crop  # noqa: E402
 from likeness.face.regions import REGIONS  # noqa: E402
 from likeness.head import points  # noqa: E402
-from likeness.training import augment, dataset, face_detector, face_points, face_regions, networks  # noqa: E402
+from likeness.training import augment, dataset, face_detector, face_eyes, face_points, face_regions, networks  # noqa: E402
 
 COUNT = 6
 
@@ -38,6 +38,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "points_cam": camera.astype(np.float32),
         "visible": rng.random((COUNT, points.COUNT)) > 0.3,
         "focal_px": np.full(COUNT, 600, np.float32),
+        "gaze": rng.uniform(-0.3, 0.3, (COUNT, 2, 2)).astype(np.float32),
+        "head_pose": np.tile(np.diag([1, -1, -1, 1]).astype(np.float32), (COUNT, 1, 1)),
     }
     np.savez(folder / "labels_0000.npz", **labels)
     return folder
@@ -133,6 +135,32 @@ def test_training_goes_on_from_the_points_whatever_backbone_the_regions_have(pic
         face_points.take_up(joint, catalog.HOUSE, data, regions)
         with torch.no_grad():
             assert joint.eval().points(view)[0].numpy() == pytest.approx(known, abs=1e-3)
+
+
+def test_a_strip_and_its_truth_are_mirrored_alike(pictures: Path) -> None:
+    data = dataset.open_dataset(pictures)
+    _, _, _, looks, _ = face_eyes.example(data, 0, None)
+    kinds = set()
+    for seed in range(8):
+        _, place, _, seen, _ = face_eyes.example(data, 0, np.random.default_rng(seed))
+        mirrored = seen[0, 0] == pytest.approx(-looks[1, 0])
+        assert mirrored or seen == pytest.approx(looks)
+        first_of_right = len(points.GROUPS["lid_left_upper"]) + len(points.GROUPS["lid_left_lower"])
+        assert place[0, 0] > place[first_of_right, 0], "what looks like the left eye is named so"
+        kinds.add(bool(mirrored))
+    assert kinds == {True, False}
+
+
+def test_training_eyes_goes_on_and_exports(pictures: Path, tmp_path: Path) -> None:
+    numbers = face_eyes.train([pictures], pictures, tmp_path, 0.02, start=catalog.HOUSE)
+    assert numbers["gaze_deg"] > 0 and numbers["lids"] > 0
+    first = torch.load(tmp_path / "face_eyes.pt", weights_only=True)
+    face_eyes.train([pictures], pictures, tmp_path, first["spent_s"] / 60 + 0.02)
+    assert torch.load(tmp_path / "face_eyes.pt", weights_only=True)["step"] > first["step"] >= 1
+    place, looks, spread = runtime.session(tmp_path / "face_eyes.onnx", "cpu")(
+        np.random.default_rng(0).random((3, 3, 40, 96), np.float32)
+    )
+    assert place.shape == (3, 72, 2) and looks.shape == spread.shape == (3, 2, 2) and spread.min() > 0
 
 
 def test_training_regions_alone_leaves_the_points(pictures: Path, tmp_path: Path) -> None:

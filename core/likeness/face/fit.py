@@ -36,6 +36,8 @@ TURNED_IN_RAD, TURNED_IN_SHARE = np.radians(2.8), 0.25  # eyes converge; how muc
 
 CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement
 TOGETHER = 3.0  # root of how much better than either point is known what lies between two that err together
+EYES = ((dense.IRIS_LEFT, dense.RIM_LEFT), (dense.IRIS_RIGHT, dense.RIM_RIGHT))
+EYEBALL_SHARE, EYEBALL_CM = 0.8, 0.3  # how far eyeballs follow the gaze that is seen, and at most
 FAR = 27.0  # squared deviations beyond which a point is rather an outlier
 _BY_POINT: dict[tuple[int, str], Array] = {}
 
@@ -381,7 +383,36 @@ def solve_bias(
         right += w[:, 0] * np.einsum("nij,ni->nj", turned, error)
     bias = shot.bias.copy()
     bias[SKIN] += np.linalg.solve(matrix, right[..., None])[..., 0]
+    for side, (iris, rim) in enumerate(EYES):
+        bias[np.r_[iris, rim]] = eyeball_bias(head, shot, keys, fits, side)
     return with_person(head, shot, shot.identity, bias)
+
+
+def eyeball_bias(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], side: int) -> Array:
+    """By how much (3,) cm an eyeball lies elsewhere than the head's, for its iris to look as it is seen to.
+
+    None where no key tells its gaze.
+    """
+    radius, seen = _ball_radius(head, side), []
+    for found, fit in zip(keys, fits, strict=True):
+        if found.gaze is not None:
+            turned = _direction(fit.gaze[side]) - _direction(found.gaze[side])
+            seen.append(shot.bias[EYES[side][0]] + radius * turned)
+    if not seen:
+        return np.zeros(3)
+    out: Array = EYEBALL_SHARE * np.mean(seen, axis=0)
+    return out * min(1.0, EYEBALL_CM / max(float(np.linalg.norm(out)), 1e-9))
+
+
+def _ball_radius(head: Head, side: int) -> float:
+    """From an eyeball's center to its iris, cm."""
+    return float(np.linalg.norm(head.point_mean[EYES[side][0]] - head.eye_centers[side]))
+
+
+def _direction(gaze: Array) -> Array:
+    """The unit vector (3,) in head space of a yaw and a pitch."""
+    yaw, pitch = gaze
+    return np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
 
 
 def with_person(head: Head, shot: Shot, identity: Array, bias: Array) -> Shot:
@@ -409,12 +440,9 @@ def _by_point(head: Head, basis: str = "point_expression") -> Array:
 def solve_gaze(head: Head, shot: Shot, found: Points, fit: Fit) -> Array:
     """Yaw and pitch of both eyes: the direction in which the found iris lies, seen from the eye's center."""
     gaze = np.zeros((2, 2))
-    for side, iris, rim in (
-        (0, dense.IRIS_LEFT, dense.RIM_LEFT),
-        (1, dense.IRIS_RIGHT, dense.RIM_RIGHT),
-    ):
-        center = head.eye_centers[side] + shot.identity @ head.point_identity[:, iris]
-        radius = float(np.linalg.norm(head.point_mean[iris] - head.eye_centers[side]))
+    for side, (iris, rim) in enumerate(EYES):
+        center = head.eye_centers[side] + shot.identity @ head.point_identity[:, iris] + shot.bias[iris]
+        radius = _ball_radius(head, side)
         ids = np.r_[iris, rim]
         weight = 1.0 / np.maximum(found.sigma_px[ids], 1e-3) ** 2
         seen = np.average(found.xy[ids], axis=0, weights=weight)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face.clench import clenched
+from likeness.face.gaze import seen_gaze
 from likeness.face.irises import moved_irises
 from likeness.head import points as dense
 from likeness.media.look import Look, as_look
@@ -76,7 +77,8 @@ class Points:
     `xy` (450, 2) pixels of the picture, y down, pixel centers at .5; `z` (450,) in the same unit, away from
     the camera, zero on average over the 68 Multi-PIE points; `sigma_px` (450,) standard deviation per axis;
     `visible` (450,) probability; `presence` probability that there is a face at all; `view` is what they
-    were found in; `clenched` how surely teeth are seen closed behind parted lips.
+    were found in; `clenched` how surely teeth are seen closed behind parted lips; `gaze` (2, 2) what
+    `likeness.face.gaze` sees of a still.
     """
 
     xy: NDArray[np.float64]
@@ -86,6 +88,7 @@ class Points:
     presence: float
     view: View | None = None
     clenched: float = 0.0
+    gaze: NDArray[np.float64] | None = None
 
 
 def upright(eyes: Array, mouth: Array) -> float:
@@ -151,14 +154,16 @@ def find_points(
 
     `refine` looks again that many times, each time at the crop around the points just found. `looks` is the
     number of slightly different crops whose mean is taken, up to 5 (for stills; the time grows with it).
-    Irises are looked for in the picture itself, and whether teeth are closed.
+    Irises are looked for in the picture itself, and whether teeth are closed; of several looks, the gaze too.
     """
     look = as_look(picture)
     found = find_points_many(look, [crop], device, looks=looks)[0]
     for _ in range(refine):
         found = find_points_many(look, [crop_from_points(found.xy)], device, looks=looks)[0]
-    xy = moved_irises(look, found.xy, found.sigma_px, found.visible)
-    return replace(found, xy=xy, clenched=clenched(look, found.xy))
+    xy, gaze = moved_irises(look, found.xy, found.sigma_px, found.visible), None
+    if looks > 1:
+        xy, gaze = seen_gaze(look, xy, device)
+    return replace(found, xy=xy, clenched=clenched(look, found.xy), gaze=gaze)
 
 
 def find_points_many(

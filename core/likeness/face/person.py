@@ -150,7 +150,7 @@ def build_person(head: Head, shot: Shot) -> Person:
     bias = np.concatenate([spread_bias(points[SKIN], shot.bias[SKIN], mesh), shot.bias]).astype(np.float32)
     eyes = np.stack(
         [
-            head.eye_centers[s] + np.tensordot(identity, head.point_identity[:, i], 1)
+            head.eye_centers[s] + np.tensordot(identity, head.point_identity[:, i], 1) + shot.bias[i]
             for s, i in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT))
         ]
     )

@@ -50,16 +50,18 @@ class Look(ABC):
         end = (-(-height // cell), -(-width // cell))
         return np.ascontiguousarray(self.cells((0, 0), end, cell)[..., :3])
 
-    def crop(self, matrix: Array, size: int) -> Pixels:
-        """(3, size, size): `matrix` (2, 3) takes the crop's pixels to the frame's; centers lie at .5.
+    def crop(self, matrix: Array, size: int, rows: int | None = None) -> Pixels:
+        """(3, rows, size): `matrix` (2, 3) takes the crop's pixels to the frame's; centers lie at .5.
 
+        Without `rows` it is square.
         Where the crop shrinks, pixels are averaged; outside the frame is black.
         """
         # Plain numbers: arrays of four took longer than all else of a small crop.
         lines = matrix[::-1].tolist()  # of y and of x
         (c, d, _), (a, b, _) = lines
         cell = max(1, round(abs(a * d - b * c) ** 0.5))
-        ends = [_reach(line, size) for line in lines]
+        rows = rows or size
+        ends = [_reach(line, size, rows) for line in lines]
         last = [-(-n // cell) - 1 for n in self.shape]
         first = [_within(floor(low / cell) - 1, 0, n) for (low, _), n in zip(ends, last, strict=True)]
         end = [
@@ -73,11 +75,11 @@ class Look(ABC):
             [a / cell, b / cell, (start + 0.5 * (a + b)) / cell - 0.5 - at]
             for (a, b, start), at in zip(lines[::-1], first[::-1], strict=True)
         ]
-        out = np.empty((3, size, size), np.float32)
+        out = np.empty((3, rows, size), np.float32)
         _interpolate(cells, np.array(inner, np.float32), out)
         if any(low < 0 or high > n for (low, high), n in zip(ends, self.shape, strict=True)):
-            axis = np.arange(size) + 0.5
-            x, y = (m[0] * axis[None, :] + m[1] * axis[:, None] + m[2] for m in matrix)
+            across, down = np.arange(size) + 0.5, np.arange(rows)[:, None] + 0.5
+            x, y = (m[0] * across + m[1] * down + m[2] for m in matrix)
             out *= (x >= 0) & (y >= 0) & (x <= self.shape[1]) & (y <= self.shape[0])
         return out
 
@@ -207,10 +209,10 @@ class Turned(Look):
         return np.rot90(self.look.gray(*size), self.turns)
 
 
-def _reach(line: Sequence[float], size: int) -> tuple[float, float]:
-    """The least and the greatest of an affine `line` (3,) over a square of that side."""
+def _reach(line: Sequence[float], columns: int, rows: int) -> tuple[float, float]:
+    """The least and the greatest of an affine `line` (3,) over a rectangle of these sides."""
     a, b, start = line
-    corners = (start, start + a * size, start + b * size, start + (a + b) * size)
+    corners = (start, start + a * columns, start + b * rows, start + a * columns + b * rows)
     return min(corners), max(corners)
 
 

@@ -45,15 +45,16 @@ def into_crop(xy: NDArray[np.floating], matrix: Float) -> NDArray[np.floating]:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def warp(picture: Bytes, matrix: Float, size: int, fill: Float) -> Float:
-    """Sample a picture (H, W, 3) bilinearly into (size, size, 3), 0..1.
+def warp(picture: Bytes, matrix: Float, size: int, fill: Float, rows: int = 0) -> Float:
+    """Sample a picture (H, W, 3) bilinearly into (rows or size, size, 3), 0..1.
 
     `fill` (3,) is the color outside of the picture; a negative one repeats the picture mirrored.
     """
     height, width = picture.shape[:2]
-    out = np.empty((size, size, 3), np.float32)
+    rows = rows or size
+    out = np.empty((rows, size, 3), np.float32)
     mirrored = fill[0] < 0
-    for row in range(size):
+    for row in range(rows):
         for column in range(size):
             x = matrix[0, 0] * (column + 0.5) + matrix[0, 1] * (row + 0.5) + matrix[0, 2] - 0.5
             y = matrix[1, 0] * (column + 0.5) + matrix[1, 1] * (row + 0.5) + matrix[1, 2] - 0.5
@@ -163,15 +164,15 @@ def soften(picture: Float, radius: int) -> Float:
 
 def light(rng: Random, picture: Float) -> Float:
     """A random exposure, color, gamma, blur, resolution, noise and JPEG of a picture (H, W, 3), 0..1."""
-    size = picture.shape[0]
+    rows, columns = picture.shape[:2]
     kind = rng.random()
     if kind < 0.10:
         picture = soften(picture, int(rng.integers(1, 3)))
     elif kind < 0.22:
-        small = max(24, int(size * rng.uniform(0.25, 0.8)))
+        small = max(24 / columns, rng.uniform(0.25, 0.8))
         image = Image.fromarray((picture * 255).astype(np.uint8))
-        image = image.resize((small, small), Image.Resampling.BOX).resize(
-            (size, size), Image.Resampling.BILINEAR
+        image = image.resize((int(columns * small), int(rows * small)), Image.Resampling.BOX).resize(
+            (columns, rows), Image.Resampling.BILINEAR
         )
         picture = np.asarray(image, np.float32) / np.float32(255)
     gain = (np.exp(rng.normal(0, 0.16)) * np.exp(rng.normal(0, 0.07, 3))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The networks of `face_points`, `face_regions` and `face_detector`, and their export to ONNX.
+"""The networks of `face_points`, `face_eyes`, `face_regions` and `face_detector`, and their export to ONNX.
 
 Plain 3x3 convolutions and bottlenecks: on a CPU they train and run faster than depthwise ones of fewer
 operations. `face_points` finds all points by soft-argmax on a 12x12 grid (as MeTRAbs, Sarandi et al. 2021),
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from likeness.face import gaze
 from likeness.head import points
 
 CROP_PX = 192
@@ -285,6 +286,55 @@ class FacePoints(nn.Module):
         return place, out["sigma"], torch.sigmoid(out["visible"]), torch.sigmoid(out["presence"])
 
 
+class FaceEyes(nn.Module):
+    """Both eyes in one strip, and where they look.
+
+    Input (N, 3, 40, 96), sRGB-like, 0..1, as `gaze.strip` cuts it. Outputs: `points` (N, 72, 2) px of the
+    strip, those of `gaze.POINTS`; `gaze` (N, 2, 2) yaw and pitch of the left and right eye in the head's
+    frame, radians; `spread` (N, 2, 2) their mean deviations.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = len(gaze.POINTS)
+        self.fine = nn.Sequential(conv(3, 16, 3, 2), conv(16, 32, 3, 2), Bottleneck(32))
+        self.down = stage(32, 64, 2)
+        self.lateral = nn.Sequential(nn.Conv2d(64, 32, 1, bias=False), nn.BatchNorm2d(32))
+        self.merge = nn.Sequential(nn.ReLU(), conv(32, 48), nn.Conv2d(48, self.count, 1))
+        rows, columns = gaze.HEIGHT_PX // 4, gaze.WIDTH_PX // 4
+        down, across = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        place = (torch.stack([across, down], -1).reshape(-1, 2) + 0.5) * 4
+        self.register_buffer("place", place, persistent=False)
+        self.squeeze = nn.Sequential(
+            conv(64, 96, 3, 2),
+            Bottleneck(96),
+            conv(96, 64, 1),
+            nn.Flatten(),
+            nn.Linear(64 * 18, 160),
+            nn.ReLU(),
+        )
+        self.facts = nn.Linear(160, 2 * self.count + 8)
+
+    def begin_with(self, eye: PatchNet) -> None:
+        """Take over what `face_points` has learned of eyes."""
+        self.fine.load_state_dict(eye.fine.state_dict())
+        self.down.load_state_dict(eye.coarse[0].state_dict())
+        for own, theirs in zip(self.lateral, list(eye.coarse)[1:], strict=True):
+            own.load_state_dict(theirs.state_dict())
+        self.merge[1].load_state_dict(eye.merge[1].state_dict())
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        fine = self.fine(picture - 0.5)
+        deep = self.down(fine)
+        heat = self.merge(fine + double(self.lateral(deep)))
+        facts = self.facts(self.squeeze(deep)).float()
+        with torch.autocast("cpu", enabled=False):
+            place = torch.softmax(heat.float().flatten(2), -1) @ self.place
+        place = place + facts[:, : 2 * self.count].unflatten(1, (self.count, 2))
+        looks, spread = facts[:, 2 * self.count :].unflatten(1, (2, 2, 2)).unbind(1)
+        return place, 0.3 * looks, 0.1 * torch.exp(spread.clamp(-4.0, 4.0))
+
+
 class RegionDecoder(nn.Module):
     """The backbone's features to the scores of the 12 regions at half the crop's resolution."""
 
@@ -353,14 +403,21 @@ class FaceDetector(nn.Module):
 
 
 def export(
-    network: nn.Module, path: Path, names: tuple[str, ...], size: int, *, any_size: bool = False
+    network: nn.Module,
+    path: Path,
+    names: tuple[str, ...],
+    size: int,
+    *,
+    rows: int | None = None,
+    any_size: bool = False,
 ) -> dict[str, float]:
     """Write `network` as ONNX and compare with torch on noise; returns the largest difference per output.
 
+    Pictures are `size` pixels across and `rows` or as many down.
     Raises `ValueError` where an output differs by more than 1e-3.
     """
     network.eval()
-    picture = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    picture = torch.rand(2, 3, rows or size, size, generator=torch.Generator().manual_seed(0))
     axes = {0: "n"} | ({2: "height", 3: "width"} if any_size else {})
     out_axes = {0: "n"} | ({2: "rows", 3: "columns"} if any_size else {})
     path.parent.mkdir(parents=True, exist_ok=True)
