@@ -123,7 +123,7 @@ def test_hello_tells_versions_devices_and_every_effect(talk: Talk) -> None:
     assert hello["pid"] == talk.process.pid
     assert hello["devices"][-1] == "cpu"
     tint = next(effect for effect in hello["effects"] if effect["name"] == "tint")
-    assert [param["name"] for param in tint["params"]] == ["gain", "seconds", "space"]
+    assert [param["name"] for param in tint["params"]] == ["gain", "seconds", "space", "codec"]
     assert tint["params"][0]["unit"] == "x"
 
 
