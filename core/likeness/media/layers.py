@@ -117,7 +117,7 @@ def _spec(comp: Image, part: _Part, compression: str, metadata: Mapping[str, Any
 def _write_rows(writer: Writer, spec: Any, comp: Image, part: _Part) -> None:
     """Write a part a block of rows at a time."""
     height, width = comp.pixels.shape[:2]
-    # OpenImageIO takes twice as long to make halves of floats, and most of a layer is empty.
+    # Most of a layer is empty: OpenImageIO would make halves of all its floats.
     stored = np.float16 if part.kind == "half" else np.float32
     block = np.zeros((min(ROWS, height), width, len(part.places)), stored)
     filled = False
