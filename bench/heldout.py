@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from bench.pictures import ROOT
 from bench.table import Row
 from likeness.face.detect import detect
-from likeness.face.fit import Lens, conjugate, fit_still, rotation_vector
+from likeness.face.fit import Lens, conjugate, direction, fit_still, rotation_vector
 from likeness.face.landmarks import INNER, Points, crop_from_points, find_points
 from likeness.face.track import STILL_LOOKS
 from likeness.head import points as dense
@@ -92,10 +92,7 @@ def _fits(found: list[Points], truth: dict) -> list[Row]:
 
 def _angle(a: Array, b: Array) -> float:
     """Degrees between two gazes, each yaw and pitch in radians."""
-    x, y = (
-        np.array([np.sin(g[0]) * np.cos(g[1]), np.sin(g[1]), np.cos(g[0]) * np.cos(g[1])]) for g in (a, b)
-    )
-    return float(np.degrees(np.arccos(np.clip(x @ y, -1, 1))))
+    return float(np.degrees(np.arccos(np.clip(direction(a) @ direction(b), -1, 1))))
 
 
 def _recall(views: list[NDArray[np.float32]], truth: dict) -> list[Row]:

@@ -396,7 +396,7 @@ def eyeball_bias(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], si
     radius, seen = _ball_radius(head, side), []
     for found, fit in zip(keys, fits, strict=True):
         if found.gaze is not None:
-            turned = _direction(fit.gaze[side]) - _direction(found.gaze[side])
+            turned = direction(fit.gaze[side]) - direction(found.gaze[side])
             seen.append(shot.bias[EYES[side][0]] + radius * turned)
     if not seen:
         return np.zeros(3)
@@ -409,10 +409,10 @@ def _ball_radius(head: Head, side: int) -> float:
     return float(np.linalg.norm(head.point_mean[EYES[side][0]] - head.eye_centers[side]))
 
 
-def _direction(gaze: Array) -> Array:
-    """The unit vector (3,) in head space of a yaw and a pitch."""
-    yaw, pitch = gaze
-    return np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+def direction(gaze: Array) -> Array:
+    """Unit vectors (..., 3) in head space of yaws and pitches (..., 2) in radians."""
+    yaw, pitch = gaze[..., 0], gaze[..., 1]
+    return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=-1)
 
 
 def with_person(head: Head, shot: Shot, identity: Array, bias: Array) -> Shot:

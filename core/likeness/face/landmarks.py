@@ -25,7 +25,7 @@ VIEW_PX = 96
 # look like a face to the network's own presence, but its points stay vague.
 VAGUE = 0.03
 INNER = slice(17, 68)
-MIDDLE = (68 - 17) // 2
+MIDDLE = (INNER.stop - INNER.start) // 2
 FILL = 0.7  # of the crop's side is the side of the points' square
 # A detection's box is known less well than its center: a crop too large costs less than one too small.
 BOX_TO_CROP = 1.1 / FILL

@@ -34,6 +34,7 @@ RIM_LEFT: NDArray[np.int32] = np.arange(IRIS_LEFT + 1, IRIS_LEFT + 1 + RIM_COUNT
 RIM_RIGHT: NDArray[np.int32] = np.arange(IRIS_RIGHT + 1, IRIS_RIGHT + 1 + RIM_COUNT, dtype=np.int32)
 RIM_ANGLE: NDArray[np.float32] = np.arange(RIM_COUNT, dtype=np.float32) * np.float32(2 * np.pi / RIM_COUNT)
 # The point that a mirrored face shows in each one's place, its own where there is none (`ALONE`).
+# Counterclockwise from +X becomes clockwise from -X in the mirror: a rim is read from its half turn.
 _RIM_TWIN = (RIM_COUNT // 2 - np.arange(RIM_COUNT)) % RIM_COUNT
 TWIN: NDArray[np.int32] = np.r_[
     _DATA["twin"], IRIS_RIGHT, RIM_RIGHT[_RIM_TWIN], IRIS_LEFT, RIM_LEFT[_RIM_TWIN]

@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import queue
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +23,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from likeness.face import gaze
+from likeness.face.fit import direction
 from likeness.head import points
 from likeness.training import augment
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.networks import CROP_PX, FaceEyes, FacePoints, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import Trainer
+from likeness.training.schedule import Trainer, made_ahead
 
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -45,12 +44,6 @@ CENTERS = [LIDS, LIDS + 1 + points.RIM_COUNT]  # of the irises, among the networ
 log = logging.getLogger("likeness.training.face_eyes")
 
 
-def directions(angles: Array) -> Array:
-    """Unit vectors (..., 3) of yaws and pitches (..., 2)."""
-    yaw, pitch = angles[..., 0], angles[..., 1]
-    return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=-1)
-
-
 def frequencies(data: Dataset) -> Array:
     """How often each picture is shown, cumulated to 1."""
     looks = data.labels["gaze"].mean(axis=1).astype(np.float64)
@@ -58,7 +51,7 @@ def frequencies(data: Dataset) -> Array:
     toward = np.einsum("nji,nj->ni", data.labels["head_pose"][:, :3, :3].astype(np.float64), -eyes)
     toward /= np.linalg.norm(toward, axis=1, keepdims=True)
     aside = np.hypot(*looks.T) / ASIDE_RAD
-    met = np.einsum("ni,ni->n", directions(looks), toward) > np.cos(NEAR_RAD)
+    met = np.einsum("ni,ni->n", direction(looks), toward) > np.cos(NEAR_RAD)
     often = 1 + 2 * np.minimum(aside, 1.5) + 2.5 * (met & (aside > 0.35))
     out: Array = np.cumsum(often) / often.sum()
     return out
@@ -128,7 +121,7 @@ def evaluate(network: FaceEyes, data: Dataset) -> dict[str, float]:
         found, told, _ = network(batch[0])
         far = ((found - batch[1]).norm(dim=2) / batch[4][:, None] * 100).numpy()
         seen = batch[2].numpy() > 0.5
-        cosine = (directions(told.double().numpy()) * directions(batch[3].double().numpy())).sum(axis=-1)
+        cosine = (direction(told.double().numpy()) * direction(batch[3].double().numpy())).sum(axis=-1)
         gazes.append(np.degrees(np.arccos(np.clip(cosine, -1, 1)))[seen[:, CENTERS]])
         irises.append(far[:, CENTERS][seen[:, CENTERS]])
         lids += [f[s].mean() for f, s in zip(far[:, :LIDS], seen[:, :LIDS], strict=True) if s.any()]
@@ -137,21 +130,15 @@ def evaluate(network: FaceEyes, data: Dataset) -> dict[str, float]:
     return {name: round(float(np.median(values)), 3) for name, values in numbers.items()}
 
 
-def feed(folders: Sequence[Dataset], seed: int, out: queue.Queue[Batch], stop: threading.Event) -> None:
-    """Make batches until told to stop."""
+def feed(folders: Sequence[Dataset], seed: int) -> Iterator[Batch]:
+    """Batches without end."""
     rng = np.random.default_rng(seed)
     share = np.array([data.count for data in folders]) / sum(data.count for data in folders)
     often = [frequencies(data) for data in folders]
-    while not stop.is_set():
+    while True:
         k = int(rng.choice(len(folders), p=share))
         drawn = np.minimum(np.searchsorted(often[k], rng.random(BATCH)), folders[k].count - 1)
-        batch = make_batch(folders[k], drawn, rng)
-        while not stop.is_set():
-            try:
-                out.put(batch, timeout=1)
-                break
-            except queue.Full:
-                continue
+        yield make_batch(folders[k], drawn, rng)
 
 
 def take_up(network: FaceEyes, models: Path, data: Dataset) -> None:
@@ -189,14 +176,9 @@ def train(
     if start is not None:
         take_up(network, start, data[0])
     trainer = Trainer(network, out / "face_eyes.pt", minutes, rate)
-    batches: queue.Queue[Batch] = queue.Queue(2)
-    stop = threading.Event()
-    feeder = threading.Thread(target=feed, args=(data, trainer.step + 1, batches, stop), daemon=True)
-    feeder.start()
-    while trainer.goes_on():
-        trainer.update(loss(network, batches.get()))
-    stop.set()
-    feeder.join()
+    with made_ahead(feed(data, trainer.step + 1)) as batches:
+        while trainer.goes_on():
+            trainer.update(loss(network, next(batches)))
     final = averaged(trainer)
     export(final, out / "face_eyes.onnx", NAMES, gaze.WIDTH_PX, rows=gaze.HEIGHT_PX)
     numbers = evaluate(final, open_dataset(heldout))

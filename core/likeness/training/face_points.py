@@ -9,12 +9,11 @@ alone, at three quarters of the time a step, and `face_regions.onnx` is not writ
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
-import queue
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from likeness.training import augment
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.networks import CROP_PX, FacePoints, FaceRegions, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import Trainer
+from likeness.training.schedule import Trainer, made_ahead
 
 Float = NDArray[np.float32]
 Random = np.random.Generator
@@ -256,22 +255,14 @@ def evaluate(network: Joint, data: Dataset, count: int = 1000, regions: bool = T
     return {name: round(value, 4) for name, value in numbers.items()}
 
 
-def feed(folders: Sequence[Dataset], seed: int, out: queue.Queue[Batch], stop: threading.Event) -> None:
-    """Make batches until told to stop; newly rendered pictures are taken in now and then."""
+def feed(folders: Sequence[Dataset], seed: int) -> Iterator[Batch]:
+    """Batches without end; newly rendered pictures are taken in now and then."""
     rng = np.random.default_rng(seed)
-    made = 0
-    while not stop.is_set():
+    for made in itertools.count():
         if made % 100 == 0:
             count = np.array([data.reload() for data in folders])
         data = folders[int(rng.choice(len(folders), p=count / count.sum()))]
-        batch = make_batch(data, rng.integers(0, data.count, BATCH), rng)
-        made += 1
-        while not stop.is_set():
-            try:
-                out.put(batch, timeout=1)
-                break
-            except queue.Full:
-                continue
+        yield make_batch(data, rng.integers(0, data.count, BATCH), rng)
 
 
 def write(network: Joint, out: Path, regions: bool = True) -> dict[str, float]:
@@ -326,19 +317,14 @@ def train(
         take_up(network, start, data[0], regions=not alone)
     trainer = Trainer(network, out / "face_points.pt", minutes, rate)
     weight, rare = point_weights(), None if alone else region_weights()
-    batches: queue.Queue[Batch] = queue.Queue(2)
-    stop = threading.Event()
-    feeder = threading.Thread(target=feed, args=(data, trainer.step + 1, batches, stop), daemon=True)
-    feeder.start()
     evaluated = time.monotonic()
-    while trainer.goes_on():
-        trainer.update(network.loss(batches.get(), weight, rare))
-        if time.monotonic() - evaluated > EVALUATE_S:
-            found = evaluate(averaged(trainer), open_dataset(heldout), 200, regions=not alone)
-            log.info("held-out: %s", json.dumps(found))
-            evaluated = time.monotonic()
-    stop.set()
-    feeder.join()
+    with made_ahead(feed(data, trainer.step + 1)) as batches:
+        while trainer.goes_on():
+            trainer.update(network.loss(next(batches), weight, rare))
+            if time.monotonic() - evaluated > EVALUATE_S:
+                found = evaluate(averaged(trainer), open_dataset(heldout), 200, regions=not alone)
+                log.info("held-out: %s", json.dumps(found))
+                evaluated = time.monotonic()
     final = averaged(trainer)
     write(final, out, regions=not alone)
     numbers = evaluate(final, open_dataset(heldout), regions=not alone)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import queue
-import threading
 from pathlib import Path
 
 import torch
@@ -22,7 +20,7 @@ from likeness.errors import BadInput
 from likeness.training.dataset import open_dataset
 from likeness.training.face_points import Batch, Joint, evaluate, feed, region_weights
 from likeness.training.networks import CROP_PX, export
-from likeness.training.schedule import Trainer
+from likeness.training.schedule import Trainer, made_ahead
 
 log = logging.getLogger("likeness.training.face_regions")
 
@@ -53,17 +51,10 @@ def train(pictures: Path, heldout: Path, out: Path, minutes: float, threads: int
     joint = load_joint(out).eval()
     decoder = joint.regions.decoder.train()
     trainer = Trainer(decoder, out / "face_regions.pt", minutes, rate=1e-3)
-    batches: queue.Queue[Batch] = queue.Queue(2)
-    stop = threading.Event()
-    feeder = threading.Thread(
-        target=feed, args=([open_dataset(pictures)], trainer.step + 1, batches, stop), daemon=True
-    )
-    feeder.start()
     weight = region_weights()
-    while trainer.goes_on():
-        trainer.update(loss(joint, decoder, batches.get(), weight))
-    stop.set()
-    feeder.join()
+    with made_ahead(feed([open_dataset(pictures)], trainer.step + 1)) as batches:
+        while trainer.goes_on():
+            trainer.update(loss(joint, decoder, next(batches), weight))
     decoder.load_state_dict(trainer.average)
     numbers = evaluate(joint, open_dataset(heldout))
     joint.eval()

@@ -41,14 +41,12 @@ EYE_LEFT = np.concatenate(
         points.GROUPS["brow_left"],
     ]
 )
-# Counterclockwise from +X becomes clockwise from -X in the mirror, so the rim is read from its half turn.
-_MIRROR_RIM = points.RIM_RIGHT[(points.RIM_COUNT // 2 - np.arange(points.RIM_COUNT)) % points.RIM_COUNT]
 EYE_RIGHT = np.concatenate(
     [
         points.GROUPS["lid_right_upper"][::-1],
         points.GROUPS["lid_right_lower"][::-1],
         [points.IRIS_RIGHT],
-        _MIRROR_RIM,
+        points.TWIN[points.RIM_LEFT],
         points.GROUPS["brow_right"][::-1],
     ]
 )

@@ -1,4 +1,4 @@
-"""One way to train for a given time: warm up, cosine by the clock, averaged weights, checkpoints."""
+"""One way to train for a given time: cosine by the clock, averaged weights, checkpoints; batches ahead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import logging
 import math
 import os
 import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +20,8 @@ log = logging.getLogger("likeness.training")
 
 WARM_UP_STEPS = 200
 CHECKPOINT_S = 90.0
+AHEAD = 3  # batches are made while one is learned
+Made = TypeVar("Made")
 REPORT_STEPS = 100
 
 
@@ -97,3 +104,20 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = state["average"]
         self.step, self.spent_s = state["step"], state["spent_s"]
+
+
+@contextmanager
+def made_ahead(batches: Iterator[Made]) -> Iterator[Iterator[Made]]:
+    """The endless `batches`, in order, made ahead on a thread of their own; raises what making them does."""
+    with ThreadPoolExecutor(1, "batches") as maker:
+        ahead = deque(maker.submit(next, batches) for _ in range(AHEAD))
+
+        def take() -> Iterator[Made]:
+            while True:
+                ahead.append(maker.submit(next, batches))
+                yield ahead.popleft().result()
+
+        try:
+            yield take()
+        finally:
+            maker.shutdown(cancel_futures=True)
