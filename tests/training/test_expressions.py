@@ -52,9 +52,19 @@ def test_lids_follow_the_gaze(yaw, pitch, expected):
 
 def test_gaze_stays_where_eyes_can_turn():
     rng = np.random.default_rng(3)
-    gaze = np.degrees([expressions.sample_gaze(rng) for _ in range(500)])
+    gaze = np.degrees([expressions.sample_gaze(rng, (30.0, 10.0)) for _ in range(500)])
     assert np.abs(gaze[..., 0]).max() <= 38.01
     assert gaze[..., 1].min() >= -26.01 and gaze[..., 1].max() <= 25.01
+
+
+@pytest.mark.parametrize(
+    ("camera_deg", "least", "most"), [((25.0, -10.0), 0.35, 0.55), ((60.0, 0.0), 0.0, 0.05)]
+)
+def test_many_look_into_the_camera_where_eyes_reach_it(camera_deg, least, most):
+    rng = np.random.default_rng(4)
+    looks = np.degrees([expressions.sample_gaze(rng, camera_deg).mean(axis=0) for _ in range(400)])
+    met = np.hypot(*(looks - camera_deg).T) < 4
+    assert least <= met.mean() <= most
 
 
 def test_weights_are_mapped_to_arkit_by_name():

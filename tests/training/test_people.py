@@ -107,6 +107,19 @@ def test_head_pose_takes_the_eyes_to_their_irises(anatomy, portraits):
             assert np.abs((rim.T - iris) @ axis).max() < 1e-3, "the rim is a circle across the gaze"
 
 
+def test_the_camera_is_met_by_a_gaze_toward_it():
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        pose = people.sample_pose(rng)
+        yaw, pitch = np.radians(people._toward_camera(pose))
+        axis = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+        between = facekit.EYE_CENTER * (0, 1, 1)
+        ray = pose.matrix[:3, :3] @ axis
+        start = pose.matrix[:3, :3] @ between + pose.matrix[:3, 3]
+        assert np.linalg.norm(np.cross(ray, -start)) < 0.01, "the ray from the eyes goes through the camera"
+        assert ray @ start < 0
+
+
 def test_visible_points_lie_on_the_person_and_hidden_ones_exist(portraits):
     seen, hidden = 0, 0
     for portrait in portraits:
@@ -183,7 +196,8 @@ def test_maps_of_normals_depth_and_uv_agree_with_the_head(anatomy):
 
 
 def test_points_of_the_brows_lie_where_their_hair_grows(anatomy):
-    head = people.make_head(np.random.default_rng(3), anatomy, np.eye(3, dtype=np.float32))
+    rng = np.random.default_rng(3)
+    head = people.make_head(rng, anatomy, people.sample_pose(rng))
     lifted, lowered = (people._on_brows(head, anatomy, lift) for lift in (0.4, -0.6))
     own = head.dense_points
     others = np.setdiff1d(np.arange(len(own)), people.BROWS)

@@ -126,9 +126,16 @@ def _agree(w: Float, names: list[str]) -> None:
     w[at["mouthClose"]] = min(w[at["mouthClose"]], w[at["jawOpen"]])
 
 
-def sample_gaze(rng: Random) -> Float:
-    """Gaze (2, 2) of the left and right eye: yaw toward +X and pitch up, in radians."""
-    if rng.random() < 0.6:
+def sample_gaze(rng: Random, camera_deg: tuple[float, float]) -> Float:
+    """Gaze (2, 2) of the left and right eye: yaw toward +X and pitch up, in radians.
+
+    `camera_deg` is where the camera stands, seen from between the eyes: people often look there, as far as
+    eyes turn with ease.
+    """
+    aside, above = camera_deg
+    if rng.random() < 0.45 and abs(aside) < 32 and -22 < above < 20:
+        yaw, pitch = aside + rng.normal(0, 1), above + rng.normal(0, 1)
+    elif rng.random() < 0.6:
         yaw, pitch = rng.normal(0, 9), rng.normal(-1, 5)
     else:
         yaw, pitch = rng.uniform(-35, 35), rng.uniform(-25, 20)

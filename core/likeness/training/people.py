@@ -107,17 +107,24 @@ def _on_brows(head: Head, anatomy: Anatomy, lift: float) -> Float:
     return out
 
 
-def make_head(rng: Random, anatomy: Anatomy, body: Float) -> Head:
+def _toward_camera(pose: Pose) -> tuple[float, float]:
+    """Yaw and pitch in degrees at which somebody in this pose looks into the camera."""
+    between = np.append(facekit.EYE_CENTER * np.array([0, 1, 1], np.float32), np.float32(1))
+    x, y, z = -(pose.matrix @ between)[:3] @ pose.matrix[:3, :3]
+    return float(np.degrees(np.arctan2(x, z))), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
+
+
+def make_head(rng: Random, anatomy: Anatomy, pose: Pose) -> Head:
     """Draw identity, expression and gaze; put the eyeballs in place and turn them."""
     names = anatomy.kit.expression_names
     identity = rng.standard_normal(len(anatomy.identity), dtype=np.float32) * np.float32(
         rng.choice([0.8, 1.0, 1.25], p=[0.3, 0.5, 0.2])
     )
     weights = expressions.sample_expression(rng, names)
-    gaze = expressions.sample_gaze(rng)
+    gaze = expressions.sample_gaze(rng, _toward_camera(pose))
     expressions.follow_gaze(rng, weights, gaze, names)
     neutral, vertices = anatomy.shape(identity, weights)
-    vertices = bend_neck(vertices, body)
+    vertices = bend_neck(vertices, pose.body)
     centers, scales, turns = [], [], []
     for eye, (ball, sclera) in enumerate(
         ((facekit.EYE_LEFT, facekit.SCLERA_LEFT), (facekit.EYE_RIGHT, facekit.SCLERA_RIGHT))
@@ -321,7 +328,7 @@ def render(seed: int, index: int, anatomy: Anatomy, maps: bool = False, human_sh
 
 def _draw(rng: Random, anatomy: Anatomy, maps: bool, human_share: float) -> Portrait:
     pose = sample_pose(rng)
-    head = make_head(rng, anatomy, pose.body)
+    head = make_head(rng, anatomy, pose)
     human: Human | None = None
     if human_share and rng.random() < human_share:
         look, human = humans.sample_human(rng, anatomy)
