@@ -275,14 +275,14 @@ def travel(fit: Fit, still: Fit) -> Array:
 
 
 def body_travel(fit: Fit, still: Fit) -> Array:
-    """How far (3,) neck and shoulders go, cm: what the fit says, nearer as the head comes nearer.
+    """How far (3,) neck and shoulders go, cm: what the fit says, across the view alone.
 
-    If it says nothing, hardly while the head only cranes, then as far.
+    A head that leans in comes nearer than the collar that was seen on its way. If the fit says nothing:
+    hardly while the head only cranes, then as far.
     """
     way = travel(fit, still)
     if fit.body is not None:
-        share = np.clip(fit.body @ way[:2] / max(float(way[:2] @ way[:2]), 1e-6), 0, 1)
-        return np.append(fit.body, share * way[2])
+        return np.append(fit.body, 0.0)
     fourth = float(way @ way) ** 2
     return way * (fourth / (fourth + CRANE_CM**4))
 
