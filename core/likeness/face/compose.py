@@ -53,11 +53,18 @@ def compose(
     if body is None:
         under = np.empty((0, 0, 4), np.float32), np.empty((0, 0, 3), np.float32), 0, STILL
     else:
-        span[max(body[0].top - origin[1], 0) :] = 0, width
+        span[_ceiling(body[0].top - origin[1], body[1]) :] = 0, width
         under = body[0].layer, body[0].bare, body[0].top, body[1]
     head = (plate, cutout.layer, cutout.clean, *under, tint, *cutout.origin, *origin, span)
     in_bands(_draw, height, *head, *field.parts, folds, data, canvas, matte, moved)
     return matte, moved
+
+
+def _ceiling(floor: int, body: Float) -> int:
+    """The first row to which a body comes that begins at row `floor` and is displaced (h, w, 2)."""
+    rows = np.arange(min(max(floor, 0), len(body)))
+    came = np.flatnonzero(rows + body[: len(rows), :, 1].max(axis=1) > floor - 1)
+    return int(came[0]) if len(came) else max(floor, 0)
 
 
 def _spans(
@@ -197,9 +204,10 @@ def _draw_row(
     dx, dy, light = row[0, low:high], row[1, low:high], row[2, low:high]
     share, tone = _shares(dx, dy, light), _tones(light, tint)
     head = _head(y0 + y - top, x0 + low - left, dx, dy, share, layer, plate.shape, left, top)
-    moving = body.size > 0 and y0 + y >= floor
+    deep = y0 + y - floor
+    moving = body.size > 0 and (deep >= 0 or deep + body[y, low:high, 1].max() > -1)
     if moving:
-        back, going = _body(y0 + y - floor, x0 + low, body[y, low:high], under)
+        back, going = _body(deep, x0 + low, body[y, low:high], under)
     else:
         back, going = head, share
     r, first, rows, columns = y0 + y - top, x0 + low - left, layer.shape[0], layer.shape[1]
@@ -225,11 +233,12 @@ def _draw_row(
         for n in range(np.uint64(3)):
             value = head[x, n] * tone[n, x]
             if alpha < one:
-                if carried:
-                    at = np.uint64(x0 + low) + x
-                    behind = back[x, n] + (one - back[x, 3]) * bare[y0 + y - floor, at, n]
+                if carried and deep >= 0:
+                    behind = bare[deep, np.uint64(x0 + low) + x, n]
                 else:
                     behind = clean[r, c, n] if inside else own_row[x, n]
+                if carried:
+                    behind = back[x, n] + (one - back[x, 3]) * behind
                 value += (one - alpha) * behind
             if changed < one and np.isfinite(own_row[x, n]):
                 value = own_row[x, n] + changed * (value - own_row[x, n])
@@ -292,7 +301,7 @@ def _head(
 def _body(r: int, c: int, way: Float, under: Float) -> tuple[Float, Float]:
     """What of the body comes to a row (w, 4), and how much (w,) changes as it comes or goes.
 
-    It begins at pixel (`c`, `r`) of what is `under`, and is displaced by `way` (w, 2).
+    It begins at pixel (`c`, `r`) of what is `under`, perhaps above it, and is displaced by `way` (w, 2).
     """
     width = len(way)
     dx, dy, still = np.empty(width, np.float32), np.empty(width, np.float32), np.zeros(width, np.float32)
@@ -303,7 +312,7 @@ def _body(r: int, c: int, way: Float, under: Float) -> tuple[Float, Float]:
         dx[x], dy[x] = np.float32(c) + np.float32(x) + dx[x], np.float32(r) + dy[x]
     sample(under, dx, dy, going, EVERYWHERE, out)
     for x in range(width):
-        if going[x] > 0 and out[x, 3] <= 0 and under[r, c + x, 3] <= 0:
+        if going[x] > 0 and out[x, 3] <= 0 and (r < 0 or under[r, c + x, 3] <= 0):
             going[x] = 0
     return out, going
 
