@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face.irises import within
 from likeness.head import points as dense
 from likeness.media.look import Look
 
@@ -19,6 +20,7 @@ SIZE = 64  # pixels of the square in which a mouth is looked at
 MOUTH = 0.8 * SIZE  # pixels of it are the mouth's width
 LEAST_OPEN = 0.14  # of that width: a lower opening is filled by upper teeth alone
 MIDDLE = 0.35  # of that width is looked at
+COLUMNS = slice(round(SIZE / 2 - MIDDLE * MOUTH / 2), round(SIZE / 2 + MIDDLE * MOUTH / 2))
 LIPS = 2.0  # pixels beside the lips that may be theirs
 LIP = (4.0, 6.0, 8.0)  # pixels below the opening is lip
 WHITER = 0.08  # by as much is a tooth's smallest channel nearer to its largest than a lip's
@@ -39,24 +41,24 @@ def clenched(look: Look, xy: Array) -> float:
     if wide < 1 or height < LEAST_OPEN * wide:
         return 0.0
     middle = (upper.mean(axis=0) + lower.mean(axis=0)) / 2
-    columns = np.arange(round(SIZE / 2 - MIDDLE * MOUTH / 2), round(SIZE / 2 + MIDDLE * MOUTH / 2))
-    top, bottom = (
-        np.interp(columns + 0.5, *line[np.argsort(line[:, 0])].T)
-        for line in ((edge - middle) @ turn * (MOUTH**2 / wide) + SIZE / 2 for edge in (upper, lower))
-    )
-    seen = look.crop(np.c_[turn, middle - turn.sum(axis=1) * SIZE / 2], SIZE)[:, :, columns]
-    longest, both = _rows(seen, top, bottom)
+    matrix = np.c_[turn, middle - turn.sum(axis=1) * SIZE / 2]
+    seen = look.crop(matrix, SIZE)[:, :, COLUMNS]
+    longest, both = _rows(seen, within(upper, matrix), within(lower, matrix))
     closed = (GAP[1] - longest / MOUTH) / (GAP[1] - GAP[0])
     return float(np.clip(closed, 0, 1) * np.clip((both - ENDS[0]) / (ENDS[1] - ENDS[0]), 0, 1))
 
 
 @numba.njit(cache=True, nogil=True)
-def _rows(seen: Float, top: Array, bottom: Array) -> tuple[float, float]:
+def _rows(seen: Float, upper: Float, lower: Float) -> tuple[float, float]:
     """The longest stretch without teeth, median over columns (3, SIZE, n), and how many have both rows.
 
-    `top` and `bottom` (n,) are the lips' edges.
+    `upper` and `lower` (N, 2) are the lips' edges in the square of which these are `COLUMNS`.
     """
-    width = len(top)
+    width = seen.shape[2]
+    across = np.arange(width) + (COLUMNS.start + 0.5)
+    upper, lower = upper[np.argsort(upper[:, 0])], lower[np.argsort(lower[:, 0])]
+    top = np.interp(across, upper[:, 0], upper[:, 1])
+    bottom = np.interp(across, lower[:, 0], lower[:, 1])
     luma, white = np.zeros((SIZE, width)), np.zeros((SIZE, width))
     for y in range(SIZE):
         for x in range(width):

@@ -34,6 +34,7 @@ LIDS = {
     side: np.concatenate([dense.GROUPS[f"lid_{side}_upper"], dense.GROUPS[f"lid_{side}_lower"][::-1][1:-1]])
     for side in IRISES
 }
+END = len(dense.GROUPS["lid_left_upper"]) - 1  # of an eye's lids is its other corner
 
 
 def moved_irises(look: Look, xy: Array, sigma_px: Array, visible: Array) -> Array:
@@ -41,102 +42,102 @@ def moved_irises(look: Look, xy: Array, sigma_px: Array, visible: Array) -> Arra
 
     `sigma_px` and `visible` (450,) are as in `landmarks.Points`.
     """
-    looked = [_look(look, xy, side, iris) for side, iris in IRISES.items()]
-    seen = visible[list(IRISES.values())]
-    told = SURE * sum(
-        share * evidence
-        for (_, evidence, _), share in zip(looked, seen / max(seen.mean(), 1e-6), strict=True)
-    )
-    unsure = np.mean(
-        [
-            sigma_px[_points_of(i)].mean() / size
-            for i, (_, _, size) in zip(IRISES.values(), looked, strict=True)
-        ]
-    )
-    likely = told - STEPS**2 / (2 * unsure**2)
+    squares, evidence = zip(*(_look(look, xy, side, iris) for side, iris in IRISES.items()), strict=True)
+    return _moved(xy, sigma_px, visible, np.array(list(IRISES.values())), squares, evidence)
+
+
+def _look(look: Look, xy: Array, side: str, iris: int) -> tuple[Array, Array]:
+    """An eye's square (2, 3), and the log likelihood of every step of its iris."""
+    lids = xy[LIDS[side]]
+    # Plain numbers: after a run of a network the cache is cold, and every small array costs.
+    (x, y), (end_x, end_y) = lids[0].tolist(), lids[END].tolist()
+    width = EYE * SIZE if end_x > x else -EYE * SIZE
+    c, s, half = (end_x - x) / width, (end_y - y) / width, SIZE / 2
+    matrix = np.array([[c, -s, (x + end_x) / 2 - (c - s) * half], [s, c, (y + end_y) / 2 - (s + c) * half]])
+    seen = look.crop(matrix, SIZE)
+    return matrix, _evidence(seen, matrix, lids, xy[iris : iris + 1 + dense.RIM_COUNT])
+
+
+@numba.njit(cache=True, nogil=True)
+def _moved(
+    xy: Array,
+    sigma_px: Array,
+    visible: Array,
+    irises: NDArray[np.int64],
+    squares: tuple[Array, Array],
+    evidence: tuple[Array, Array],
+) -> Array:
+    """The points with both irises moved as far along their squares as both together tell."""
+    seen, unsure, told = 0.0, 0.0, np.zeros(len(STEPS))
+    for eye in range(2):
+        iris = irises[eye]
+        seen += visible[iris] / 2
+        unsure += sigma_px[iris : iris + 1 + dense.RIM_COUNT].mean() / _scale(squares[eye]) / 2
+        told += visible[iris] * SURE * evidence[eye]
+    likely = told / max(seen, 1e-6) - STEPS**2 / (2 * unsure**2)
     chance = np.exp(likely - likely.max())
-    way = chance @ STEPS / chance.sum()
+    way = (chance * STEPS).sum() / chance.sum()
     out = xy.copy()
-    for iris, (matrix, _, _) in zip(IRISES.values(), looked, strict=True):
-        out[_points_of(iris)] += matrix[:, 0] * way
+    for eye in range(2):
+        out[irises[eye] : irises[eye] + 1 + dense.RIM_COUNT] += squares[eye][:, 0] * way
     return out
 
 
-def _points_of(iris: int) -> slice:
-    return slice(iris, iris + 1 + dense.RIM_COUNT)
+@numba.njit(cache=True, nogil=True)
+def _scale(square: Array) -> float:
+    """The side of a square's pixel in the picture's."""
+    return max(np.hypot(square[0, 0], square[1, 0]), 1e-6)
 
 
-def _look(look: Look, xy: Array, side: str, iris: int) -> tuple[Array, Array, float]:
-    """An eye's square (2, 3), the log likelihood of every step of its iris, and a pixel's size."""
-    upper = dense.GROUPS[f"lid_{side}_upper"]
-    along = xy[upper[-1]] - xy[upper[0]]
-    along = along if along[0] > 0 else -along
-    turn = np.array([[along[0], -along[1]], [along[1], along[0]]]) / (EYE * SIZE)
-    middle = (xy[upper[-1]] + xy[upper[0]]) / 2
-    matrix = np.concatenate([turn, (middle - turn.sum(axis=1) * SIZE / 2)[:, None]], axis=1)
-    scale = max(float(np.hypot(*turn[:, 0])), 1e-6)
-    outline, disk = (
-        ((xy[ids] - middle) @ turn / scale**2 + SIZE / 2).astype(np.float32)
-        for ids in (LIDS[side], _points_of(iris))
-    )
-    center = disk.mean(axis=0)
-    radius = DISK * float(np.hypot(*(disk[1:] - center).T).mean())
-    open_ = _inner(polygon(outline, 0, 0, SIZE, SIZE) > 0.5, EDGE)
-    evidence = np.zeros(len(STEPS))
-    if open_.sum() >= LEAST:
-        red, green, blue = look.crop(matrix, SIZE)
-        gray = (red + green + blue) / 3
-        share = _explained(gray, open_, float(center[0]), float(center[1]), radius, STEPS, NOISE)
-        evidence = -0.5 * open_.sum() * min(scale**2, 1.0) * np.log(1 - share)
-    return matrix, evidence, scale
+@numba.njit(cache=True, nogil=True)
+def within(xy: Array, matrix: Array) -> Float:
+    """Points (N, 2) of a picture in the pixels of a square that `matrix` (2, 3) takes to the picture's."""
+    out = np.empty(xy.shape, np.float32)
+    (c, minus_s, left), (s, _, top) = matrix
+    inverse = 1 / max(c * c + s * s, 1e-12)
+    for i in range(len(xy)):
+        x, y = xy[i, 0] - left, xy[i, 1] - top
+        out[i, 0], out[i, 1] = inverse * (c * x + s * y), inverse * (minus_s * x + c * y)
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
 def _inner(open_: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
     """The pixels of a mask that lie more than `edge` steps along rows and columns inside it."""
     rows, columns = open_.shape
-    out = np.zeros((rows, columns), np.bool_)
-    for row in range(edge, rows - edge):
-        for column in range(edge, columns - edge):
-            whole = open_[row, column]
-            for y in range(-edge, edge + 1):
-                side = edge - abs(y)
-                for x in range(-side, side + 1):
-                    whole = whole and open_[row + y, column + x]
-                if not whole:
-                    break
-            out[row, column] = whole
-    return out
+    steps = np.zeros((rows + 2, columns + 2), np.int32)  # to what is not the mask
+    for row in range(rows):
+        for column in range(columns):
+            if open_[row, column]:
+                steps[row + 1, column + 1] = 1 + min(steps[row, column + 1], steps[row + 1, column])
+    for row in range(rows, 0, -1):
+        for column in range(columns, 0, -1):
+            near = min(steps[row + 1, column], steps[row, column + 1])
+            steps[row, column] = min(steps[row, column], 1 + near)
+    return steps[1:-1, 1:-1] > edge
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _explained(
-    gray: Float,
-    open_: NDArray[np.bool_],
-    x: float,
-    y: float,
-    radius: float,
-    steps: NDArray[np.int64],
-    noise: float,
-) -> Array:
-    """The share of the opening's variance that a darker disk at every step from (x, y) explains."""
-    size = len(gray)
-    count, mean = 0, 0.0
-    for row in range(size):
-        for column in range(size):
-            if open_[row, column]:
-                count += 1
-                mean += gray[row, column]
-    mean /= count
-    variance = noise * noise * count
-    seen, darker = np.zeros(size * size, np.float32), np.zeros(size * size, np.float32)
-    for row in range(size):
-        for column in range(size):
-            if open_[row, column]:
-                below = mean - gray[row, column]
-                variance += below * below
-                seen[row * size + column] = 1
-                darker[row * size + column] = np.float32(below)
+def _evidence(seen: Float, matrix: Array, lids: Array, iris: Array) -> Array:
+    """The log likelihood of every step (S,) of an iris from where it was found, by an eye's square.
+
+    Zero where too little of the eye is seen (3, SIZE, SIZE). `lids` (N, 2) and `iris` (1 + R, 2), center and
+    rim, are in the picture; `matrix` is as of `within`.
+    """
+    out = np.zeros(len(STEPS))
+    open_ = _inner(polygon(within(lids, matrix), 0, 0, SIZE, SIZE) > 0.5, EDGE)
+    count = open_.sum()
+    if count < LEAST:
+        return out
+    gray = ((seen[0] + seen[1] + seen[2]) / np.float32(3)).ravel()
+    shown = open_.ravel().astype(np.float32)
+    darker = ((gray * shown).sum() / np.float32(count) - gray) * shown
+    variance = NOISE * NOISE * count + (darker * darker).sum()
+    worth = -0.5 * count * min(_scale(matrix) ** 2, 1.0)
+    places = within(iris, matrix)
+    x, y, radius = places[:, 0].mean(), places[:, 1].mean(), 0.0
+    for place in places[1:]:
+        radius += DISK * np.hypot(place[0] - x, place[1] - y) / (len(places) - 1)
     left, top = int(x - radius - 1), int(y - radius - 1)
     wide = int(2 * radius) + 4
     disk = np.zeros((wide, wide), np.float32)
@@ -144,19 +145,19 @@ def _explained(
         for column in range(wide):
             off = np.sqrt((left + column + 0.5 - x) ** 2 + (top + row + 0.5 - y) ** 2)
             disk[row, column] = min(max(radius + 0.5 - off, 0.0), 1.0)
-    out = np.zeros(len(steps))
-    for j, across in enumerate(steps):
+    for j in range(len(STEPS)):
+        across = int(STEPS[j])
         inside, dark = np.float32(0), np.float32(0)
-        first, end = max(0, -left - across), min(wide, size - left - across)
-        for row in range(max(0, -top), min(wide, size - top)):
-            share, at = disk[row], (top + row) * size + left + across
+        first, end = max(0, -left - across), min(wide, SIZE - left - across)
+        for row in range(max(0, -top), min(wide, SIZE - top)):
+            share, at = disk[row], (top + row) * SIZE + left + across
             # unsigned, or numba asks of each whether it counts from the end
             for column in range(np.uint64(first), np.uint64(max(first, end))):
                 place = np.uint64(at) + column
-                inside += share[column] * seen[place]
+                inside += share[column] * shown[place]
                 dark += share[column] * darker[place]
         beside = count - inside
         if inside > 2 and beside > 2 and dark > 0:
             explained = dark * dark * (1 / inside + 1 / beside) / variance
-            out[j] = min(float(explained), 0.95)
+            out[j] = worth * np.log(1 - min(explained, 0.95))
     return out

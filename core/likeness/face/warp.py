@@ -445,9 +445,13 @@ def polygon(corners: Float, x0: int, y0: int, width: int, height: int) -> Float:
                 ya, yb = corners[i, 1], corners[j, 1]
                 if (ya <= py) != (yb <= py):
                     share = (py - ya) / (yb - ya)
-                    crossing[hits] = corners[i, 0] + share * (corners[j, 0] - corners[i, 0])
+                    x = corners[i, 0] + share * (corners[j, 0] - corners[i, 0])
+                    at = hits
+                    while at > 0 and crossing[at - 1] > x:
+                        crossing[at] = crossing[at - 1]
+                        at -= 1
+                    crossing[at] = x
                     hits += 1
-            crossing[:hits].sort()
             for h in range(0, hits - 1, 2):
                 a = max(crossing[h] - x0, 0.0)
                 b = min(crossing[h + 1] - x0, float(width))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from likeness.media.color import display_view
 from likeness.media.image import Image, Pixels, rgb
+from likeness.render.simd import between
 
 Array = NDArray[np.floating[Any]]
 Codes = NDArray[np.unsignedinteger[Any]]
@@ -78,9 +79,7 @@ class Look(ABC):
         out = np.empty((3, rows, size), np.float32)
         _interpolate(cells, np.array(inner, np.float32), out)
         if any(low < 0 or high > n for (low, high), n in zip(ends, self.shape, strict=True)):
-            across, down = np.arange(size) + 0.5, np.arange(rows)[:, None] + 0.5
-            x, y = (m[0] * across + m[1] * down + m[2] for m in matrix)
-            out *= (x >= 0) & (y >= 0) & (x <= self.shape[1]) & (y <= self.shape[0])
+            _clear_beyond(matrix, *self.shape, out)
         return out
 
     def _spread(self, rows: int, columns: int) -> tuple[Any, Any]:
@@ -350,23 +349,39 @@ def _decode(
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _interpolate(cells: Pixels, matrix: Pixels, out: Pixels) -> None:
     """Bilinear between the cells' centers, which lie at whole numbers; beyond the last as the last."""
-    zero, one = np.float32(0), np.float32(1)
+    zero = np.float32(0)
     right, low = np.float32(cells.shape[1] - 1) - _HAIR, np.float32(cells.shape[0] - 1) - _HAIR
-    flat, stride = cells.reshape(-1), np.uint32(cells.shape[1] * 4)
+    # Unsigned, or numba asks of each place whether it counts from the end.
+    four, flat, stride = np.uint64(4), cells.reshape(-1), np.uint64(cells.shape[1] * 4)
+    size = np.uint64(out.shape[2])
+    first, line = np.empty(size, np.uint32), np.empty(four * size, np.float32)
+    across, down = np.empty(size, np.float32), np.empty(size, np.float32)
     for row in range(out.shape[1]):
         ax = matrix[0, 1] * np.float32(row) + matrix[0, 2]
         ay = matrix[1, 1] * np.float32(row) + matrix[1, 2]
-        for column in range(out.shape[2]):
+        for column in range(size):
             x = min(max(ax + matrix[0, 0] * np.float32(column), zero), right)
             y = min(max(ay + matrix[1, 0] * np.float32(column), zero), low)
             j, i = np.int32(x), np.int32(y)
-            u, v = x - np.float32(j), y - np.float32(i)
-            d, e = v * (one - u), v * u
-            a, b = (one - u) - d, u - e
-            # Unsigned, or numba asks of each whether it counts from the end.
-            first = np.uint32(i) * stride + np.uint32(j) * np.uint32(4)
-            for c in range(3):
-                k = first + np.uint32(c)
-                far = k + stride
-                top = a * flat[k] + b * flat[k + np.uint32(4)]
-                out[c, row, column] = top + d * flat[far] + e * flat[far + np.uint32(4)]
+            across[column], down[column] = x - np.float32(j), y - np.float32(i)
+            first[column] = np.uint32(i) * np.uint32(stride) + np.uint32(j) * np.uint32(4)
+        for column in range(size):
+            at = np.uint64(first[column])
+            between(flat, at, stride, across[column], down[column], line, column * four)
+        red, green, blue = out[0, row], out[1, row], out[2, row]
+        for column in range(size):
+            red[column] = line[column * four]
+            green[column] = line[column * four + np.uint64(1)]
+            blue[column] = line[column * four + np.uint64(2)]
+
+
+@njit(cache=True, nogil=True)
+def _clear_beyond(matrix: Array, height: int, width: int, out: Pixels) -> None:
+    """Make a crop (3, rows, columns) by `matrix` (2, 3) black where it shows what is outside its frame."""
+    (a, b, left), (c, d, top) = matrix
+    for row in range(out.shape[1]):
+        for column in range(out.shape[2]):
+            x = a * (column + 0.5) + b * (row + 0.5) + left
+            y = c * (column + 0.5) + d * (row + 0.5) + top
+            if x < 0 or y < 0 or x > width or y > height:
+                out[0, row, column] = out[1, row, column] = out[2, row, column] = 0

@@ -129,7 +129,7 @@ class SoftArgmax(nn.Module):
     @torch.autocast("cpu", enabled=False)
     def forward(self, heat: Tensor) -> Tensor:
         # One product for both axes: sums over rows and columns take three times as long.
-        weight = torch.softmax(heat.float().flatten(2), -1)
+        weight = torch.softmax(heat.float().reshape(-1, heat.shape[1], self.place.shape[0]), -1)
         found: Tensor = weight @ self.place
         return found
 
@@ -174,12 +174,12 @@ def _trust() -> Tensor:
 def patch_frames(center: Tensor, axis: Tensor, side: Tensor) -> Tensor:
     """Affine matrices (N, P, 2, 3) from patch coordinates (-1..1) to crop coordinates (-1..1).
 
-    `center` (N, P, 2) in crop coordinates 0..1; `axis` (N, P, 2) the patch's right-hand axis; `side` (P, 2)
-    its size along it and across, in lengths of the axis; a negative one mirrors.
+    `center` (N, P, 2) in crop coordinates 0..1; `axis` (N, P or 1, 2) the patch's right-hand axis; `side`
+    (P, 2) its size along it and across, in lengths of the axis; a negative one mirrors.
     """
     turned = axis @ axis.new_tensor([[1.0, 0.0, 0.0, 1.0], [0.0, -1.0, 1.0, 0.0]])
-    turned = turned * side.repeat(1, 2)
-    return torch.cat([turned.unflatten(2, (2, 2)), (2.0 * center - 1.0)[..., None]], 3)
+    turned = (turned * side.repeat(1, 2)).reshape(-1, side.shape[0], 2, 2)
+    return torch.cat([turned, (2.0 * center - 1.0)[..., None]], 3)
 
 
 @torch.autocast("cpu", enabled=False)
@@ -191,7 +191,7 @@ def sample(picture: Tensor, frames: Tensor, size: int) -> Tensor:
     # One grid holds all patches of a picture, one below the other.
     grid = (plane @ frames.transpose(2, 3)).reshape(-1, count * size, size, 2)
     found = functional.grid_sample(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return found.unflatten(2, (count, size)).transpose(1, 2).reshape(-1, 3, size, size)
+    return found.reshape(-1, 3, count, size, size).transpose(1, 2).reshape(-1, 3, size, size)
 
 
 @torch.autocast("cpu", enabled=False)
@@ -239,17 +239,15 @@ class FacePoints(nn.Module):
         """
         looks = self.looks @ found
         ways = looks[:, :2].norm(dim=2, keepdim=True)
-        scale = ways.amax(1).clamp_min(0.02)
-        down = looks[:, 1] / ways[:, 1].clamp_min(1e-4) * scale
-        axis = torch.stack([down[:, 1], -down[:, 0]], 1)[:, None]
-        center = looks[:, 2:] - down[:, None] * self.rise
+        scale = ways.amax(1, keepdim=True).clamp_min(0.02)
+        down = looks[:, 1:2] / ways[:, 1:].clamp_min(1e-4) * scale
+        axis = down @ down.new_tensor([[0.0, -1.0], [1.0, 0.0]])
+        center = looks[:, 2:] - down * self.rise
         if jitter > 0:
-            reach = 0.5 * jitter * scale[:, None] * self.side[:, 1:]
+            reach = 0.5 * jitter * scale * self.side[:, 1:]
             center = center + reach * (2 * torch.rand_like(center) - 1)
             axis = axis * (1 + jitter * (2 * torch.rand_like(center[..., :1]) - 1))
-            axis = axis + scale[:, None] * jitter * (2 * torch.rand_like(center) - 1)
-        else:
-            axis = axis.expand(-1, 3, -1)
+            axis = axis + scale * jitter * (2 * torch.rand_like(center) - 1)
         return patch_frames(center, axis, self.side)
 
     def heads(self, picture: Tensor, deep: Tensor, grid: Tensor, jitter: float = 0.0) -> dict[str, Tensor]:
@@ -258,14 +256,14 @@ class FacePoints(nn.Module):
         facts = self.facts(self.squeeze(deep)).float()
         with torch.autocast("cpu", enabled=False):
             frames = self.frames(coarse.detach(), jitter)
-        count = picture.shape[0]
         eyes = self.eye(sample(picture, frames[:, :2], self.eye_px) - 0.5)
         mouth = self.mouth(sample(picture, frames[:, 2:], self.mouth_px) - 0.5)
+        count = len(EYE_LEFT)
         fine = [
-            unsample(eyes.unflatten(0, (count, 2)), frames[:, :2]).flatten(1, 2),
+            unsample(eyes.reshape(-1, 2, count, 2), frames[:, :2]).reshape(-1, 2 * count, 2),
             unsample(mouth, frames[:, 2]),
         ]
-        depth, spread, visible = facts[:, :-1].reshape(count, 3, points.COUNT).unbind(1)
+        depth, spread, visible = facts[:, :-1].reshape(-1, 3, points.COUNT).unbind(1)
         depth = 0.1 * (depth - depth[:, :68].mean(1, keepdim=True))
         near = torch.cat([coarse, *fine], 1)[:, self.order]
         return {
