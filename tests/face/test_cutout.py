@@ -12,6 +12,7 @@ from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
 from likeness.face.reenact import redraw
+from likeness.face.regions import REGIONS
 from likeness.face.rig import build_rig
 from likeness.face.taken import take
 from likeness.head.model import load_head
@@ -107,6 +108,17 @@ def test_a_microphone_stays_before_the_face(shown: np.ndarray, found: dict[str, 
     np.testing.assert_allclose(redrawn[deep], plate[deep], atol=1e-6)
     assert matte[deep].max() == 0
     assert matte[int(points[30, 1]), int(points[30, 0])] == 1  # the nose is free
+
+
+def test_a_wall_that_looks_like_skin_is_no_face(
+    plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
+) -> None:
+    points = found["points"][0]
+    regions = regions_of(shown, points)
+    alpha = regions.alpha.copy()
+    alpha[40:60, :48] = np.eye(len(REGIONS), dtype=np.float32)[REGIONS.index("skin")]  # beside the cheek
+    taken_in = cut(plate, shown, points, replace(regions, alpha=alpha))
+    assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
 
 def test_hair_is_told_from_the_face(shown: np.ndarray, found: dict[str, np.ndarray]) -> None:

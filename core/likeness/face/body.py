@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face import fill
-from likeness.face.cutout import TRACE, Cutout
+from likeness.face.cutout import TRACE, Cutout, usual
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -33,7 +33,6 @@ CELLS = 32  # of the grid in which labels spread, a face is as wide
 ROUNDS, SWEEPS, RELAXATION = 3, 40, 1.6
 ALIKE = 0.05  # difference of colors (cube roots) over which a label hardly spreads
 OWN = 0.15  # how much a place's own color tells, against each of its four sides
-BINS = 20  # of each channel, in which colors are counted
 UNSURE = 0.02  # of what is usual: colors that are seen as seldom tell nothing
 GRAIN = 0.012  # of the face's width: finer is texture
 HALO = 0.03  # of it: so far about the body the background is not trusted to be without
@@ -96,7 +95,7 @@ def _alpha(shown: Float, head: Float, chin: Float, way: Float, wide: float) -> F
     label = np.where(body, 1, np.where(back, 0, guess)).astype(np.float32)
     for _ in range(ROUNDS):
         back_color, body_color = (
-            _shares(small, near & seeds) for seeds in (label < 1 - LIKELY, label > LIKELY)
+            usual(small, near & seeds) for seeds in (label < 1 - LIKELY, label > LIKELY)
         )
         told = guess * (body_color + UNSURE) / (body_color + back_color + 2 * UNSURE)
         label[~(body | back)] = guess[~(body | back)]
@@ -105,15 +104,6 @@ def _alpha(shown: Float, head: Float, chin: Float, way: Float, wide: float) -> F
     at = [(np.arange(n, dtype=np.float32) + 0.5) / cell - 0.5 for n in head.shape]
     out = ndimage.map_coordinates(label, np.stack(np.meshgrid(*at, indexing="ij")), order=1, mode="nearest")
     return np.clip(4 * (out - 0.5) + 0.5, 0, 1).astype(np.float32)
-
-
-def _shares(picture: Float, seeds: Mask) -> Float:
-    """How usual (h, w) a picture's colors are among its `seeds` (h, w): 1 there on average."""
-    bins = tuple(np.clip(np.moveaxis(picture, 2, 0) * BINS, 0, BINS - 1).astype(int))
-    count = np.zeros((BINS,) * 3, np.float32)
-    np.add.at(count, tuple(each[seeds] for each in bins), 1)
-    count = ndimage.gaussian_filter(count, 1.0)
-    return count[bins] / max(float(count[bins][seeds].mean()) if seeds.any() else 1.0, 1e-6)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -14,12 +14,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 from likeness.face import fill
 from likeness.face.landmarks import Crop, crop_from_points, down_face
 from likeness.face.part import Spot, window
 from likeness.face.regions import REGIONS, Regions, segment
 from likeness.face.warp import border_ramp, polygon
+from likeness.head import points as dense
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -42,6 +44,9 @@ HAT = (0.75, 0.95)  # half width and height above the brows, in their distance f
 LOOSE = 0.65  # of the way from the brows to the chin: what is all below and looks like hair is a collar
 BODY = 1.2  # of that way: from here on down are clothes
 SCRAP = 7  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
+BINS = 20  # of each channel, in which colors are counted
+SEEN = 0.02  # of what is usual: colors that are seen as seldom tell nothing
+BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 TRACE_LEAST = 0.35  # of that most, where alpha is next to nothing
@@ -149,7 +154,7 @@ def cut(
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
     face = _inside(points_px, FACE_SHRINK, box)
     down, across = (border_ramp(box[k], box[k + 2], plate.shape[1 - k], SIDE * wide.size) for k in (1, 0))
-    guess, bare = (part * (down[:, None] * across) for part in _guess(regions, points_px, box))
+    guess, bare = (part * (down[:, None] * across) for part in _guess(regions, shown, points_px, box))
     alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size, bare)
     own = plate[spot][..., :3]
     grain_px = max(TEXTURE * wide.size, 2.0)
@@ -279,7 +284,7 @@ def _box(crop: Crop, points_px: Float, shape: tuple[int, ...]) -> Box:
     return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
 
 
-def _guess(regions: Regions, points_px: Float, box: Box) -> tuple[Float, Float]:
+def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[Float, Float]:
     """The network's alpha (h, w) of the head, and of the skin about its jaw alone.
 
     Beyond its crop they are the value at its border, but nothing below. A hat is found as an occluder; what
@@ -297,6 +302,12 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> tuple[Float, Float]:
     down = down_face(points_px, x, y)
     head = head - _loose(regions.alpha[..., HAIR], down)
     head = np.where(down > BODY, ndimage.grey_opening(head, SCRAP), head)
+    away = _beside_face(points_px, regions.crop, cells) / tall
+    beside = np.clip(away / BESIDE_FACE - 1, 0, 1) * (down > 0) * (down < 1) * regions.alpha[..., SKIN[0]]
+    row, column = (
+        np.clip(part, 0, size - 1).astype(int) for part, size in zip((y, x), shown.shape, strict=False)
+    )
+    head = head - beside * _like_wall(shown[row, column], head, beside)
     labels, _ = ndimage.label(head > 0.4)
     middle = labels[cells // 2, cells // 2]
     if middle:
@@ -316,6 +327,37 @@ def _guess(regions: Regions, points_px: Float, box: Box) -> tuple[Float, Float]:
         for part in (head, skin)
     )
     return found, bare
+
+
+def _beside_face(points_px: Float, crop: Crop, cells: int) -> Float:
+    """How far (cells, cells) places of the crop lie beside the face, px."""
+    skin = points_px[: dense.SKIN_COUNT]
+    outline = skin[ConvexHull(skin).vertices] - crop.matrix[:, 2]
+    corners = outline @ np.linalg.inv(crop.matrix[:, :2]).T * cells
+    face = polygon(corners.astype(np.float32), 0, 0, cells, cells) > 0.5
+    out: Float = (ndimage.distance_transform_edt(~face) * (crop.size / cells)).astype(np.float32)
+    return out
+
+
+def _like_wall(picture: Float, head: Float, beside: Float) -> Float:
+    """How surely (h, w) what looks like skin `beside` the face (h, w) is not `head` (h, w), by its colors.
+
+    Those of a wall are seen in the background; those of hair that was taken for skin, elsewhere on the head.
+    """
+    picture = np.nan_to_num(picture[..., :3])
+    own, back = (usual(picture, seeds) for seeds in ((head > SURE) & (beside <= 0), head < 1 - SURE))
+    out: Float = back / (own + back + SEEN)
+    return np.clip(4 * out - 2, 0, 1)
+
+
+def usual(picture: Float, seeds: NDArray[np.bool_]) -> Float:
+    """How usual (h, w) a picture's colors (h, w, 3), 0 to 1, are among its `seeds`: 1 there on average."""
+    bins = tuple(np.clip(np.moveaxis(picture, 2, 0) * BINS, 0, BINS - 1).astype(int))
+    count = np.zeros((BINS,) * 3, np.float32)
+    np.add.at(count, tuple(each[seeds] for each in bins), 1)
+    count = ndimage.gaussian_filter(count, 1.0)
+    out: Float = count[bins] / max(float(count[bins][seeds].mean()) if seeds.any() else 1.0, 1e-6)
+    return out
 
 
 def _loose(hair: Float, down: Float) -> Float:
