@@ -187,7 +187,7 @@ def read_csv(path: str | Path, fps: float | None = None) -> Performance:
     ]
     if not kept:
         raise BadInput(f"{path} has a header but 0 rows of animation.", "Record or export the take again.")
-    values = np.array([_numbers(path, line, row, header, wanted) for line, row in kept])
+    values = _values(path, kept, header, wanted)
     start_s, time_s, rate = _times(path, kept, columns.get("timecode", -1), fps)
     order = np.argsort(time_s, kind="stable")
     fresh = order[np.concatenate([[True], np.diff(time_s[order]) > 0])]
@@ -236,20 +236,24 @@ def _is_lost(row: list[str], wanted: list[int], count: int) -> bool:
     return not any(0 <= i < len(row) and row[i].strip() for i in wanted)
 
 
-def _numbers(path: Path, line: int, row: list[str], header: list[str], wanted: list[int]) -> list[float]:
-    out = []
-    for i in wanted:
-        cell = row[i].strip() if 0 <= i < len(row) else ""
-        try:
-            number = float(cell) if i >= 0 else 0.0
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or abs(number) > 3e38:
-            raise BadInput(
-                f"{path}, line {line}: column {header[i].strip()} holds {cell!r}, not a number.",
-                "Mend the row or leave it out.",
-            )
-        out.append(number)
+def _values(path: Path, rows: list[tuple[int, list[str]]], header: list[str], wanted: list[int]) -> Doubles:
+    """The numbers of the `wanted` columns (rows, columns); of those that are not there (-1), zeros."""
+    out = np.zeros((len(rows), len(wanted)))
+    for n, (line, row) in enumerate(rows):
+        for k, i in enumerate(wanted):
+            if i < 0:
+                continue
+            cell = row[i] if i < len(row) else ""
+            try:
+                out[n, k] = float(cell)
+            except ValueError:
+                out[n, k] = math.nan
+            if not -3e38 < out[n, k] < 3e38:
+                name = header[i].strip()
+                raise BadInput(
+                    f"{path}, line {line}: column {name} holds {cell.strip()!r}, not a number.",
+                    "Mend the row or leave it out.",
+                )
     return out
 
 

@@ -35,6 +35,7 @@ LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full
 TURNED_IN_RAD, TURNED_IN_SHARE = np.radians(2.8), 0.25  # eyes converge; how much of what is found is believed
 
 CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement
+ROUNDS = 8  # of expressions and identity, in turns
 TOGETHER = 3.0  # root of how much better than either point is known what lies between two that err together
 EYES = ((dense.IRIS_LEFT, dense.RIM_LEFT), (dense.IRIS_RIGHT, dense.RIM_RIGHT))
 EYEBALL_SHARE, EYEBALL_CM = 0.8, 0.3  # how far eyeballs follow the gaze that is seen, and at most
@@ -149,9 +150,11 @@ def fit_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, list
         lens, np.zeros(len(head.point_identity)), np.zeros((dense.COUNT, 3)), head.point_mean.astype(float)
     )
     fits = [start_pose(shot, key) for key in keys]
-    for round_ in range(8):
-        fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
-        shot = solve_identity(head, shot, keys, fits, identity_std=0.6 if round_ < 4 else 1.0)
+    for round_ in range(ROUNDS):
+        # Only of the last round it is asked where eyes look.
+        look = refine if round_ == ROUNDS - 1 else posed
+        fits = [look(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
+        shot = solve_identity(head, shot, keys, fits, identity_std=0.6 if round_ < ROUNDS / 2 else 1.0)
     return shot, fits
 
 
@@ -176,13 +179,18 @@ def start_pose(shot: Shot, found: Points) -> Fit:
 
 def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) -> Fit:
     """Gauss-Newton for pose and expression of one frame, then gaze from the irises."""
-    fit = start
-    weight = _weights(found)
+    fit = posed(head, shot, found, start, steps)
+    fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
+    return replace(fit, residual=residual(head, shot, found, fit))
+
+
+def posed(head: Head, shot: Shot, found: Points, start: Fit, steps: int) -> Fit:
+    """Gauss-Newton for pose and expression of one frame; gaze and residual stay those of `start`."""
+    fit, weight = start, _weights(found)
     for _ in range(steps):
         matrix, right = normal_equations(head, shot, found, fit, weight)
         fit = apply_step(fit, solve_bounded(matrix, right, fit.expression))
-    fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
-    return replace(fit, residual=residual(head, shot, found, fit))
+    return fit
 
 
 def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Array) -> tuple[Array, Array]:

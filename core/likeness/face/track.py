@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.errors import BadInput
-from likeness.face.detect import Faces, detect
+from likeness.face.detect import LARGEST_LEVEL_PX, Faces, detect
 from likeness.face.fit import interocular
 from likeness.face.landmarks import (
     INNER,
@@ -23,7 +23,7 @@ from likeness.face.landmarks import (
     find_points,
     find_points_many,
 )
-from likeness.media.look import Look
+from likeness.media.look import Look, Shown
 
 Array = NDArray[np.float64]
 
@@ -181,6 +181,8 @@ def follow_all(
     for i, frame in enumerate(frames):
         tell(i, len(frames))
         look = source.look(frame)
+        if len(frames) == 1 and max(look.shape) <= LARGEST_LEVEL_PX:
+            look = Shown(look.whole())  # a still is looked at many times
         if watch.sees_cut(look):
             cuts.append(i)
             chosen.append(Piece(i))

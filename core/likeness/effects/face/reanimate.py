@@ -225,7 +225,7 @@ def _stand(
 def _performance(job: Job) -> Performance:
     path = job.path("driver")
     assert path is not None
-    performance = read_csv(path)
+    performance = job.keep("performance", lambda: read_csv(path), inputs=["driver"])
     plate = job.source("plate")
     if plate.fps and not plate.is_still:
         performance = resample(performance, float(plate.fps))
