@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numba
 import numpy as np
@@ -156,7 +157,6 @@ def build_person(head: Head, shot: Shot) -> Person:
     )
     plain = np.concatenate([mesh, points]).astype(np.float32)
     rest = plain + bias
-    basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
     height = np.concatenate([head.mean, head.point_mean])[:, 1]
     ramp = np.clip((height - NECK_STILL_CM) / (NECK_FREE_CM - NECK_STILL_CM), 0, 1)
     stiffness = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
@@ -164,10 +164,18 @@ def build_person(head: Head, shot: Shot) -> Person:
     lid_bias = np.stack([lid_part(plain, bias, len(mesh), side) for side in (0, 1)])
     gap = np.array([_lid_height(plain, len(mesh), side) for side in (0, 1)], np.float32)
     lips = np.maximum(_lip_height(plain, len(mesh)), 0)
-    jaw = np.zeros_like(rest)
+    shapes, jaw = _moving(head)
+    return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw)
+
+
+@cache
+def _moving(head: Head) -> tuple[Shapes, Float]:
+    """`Person.shapes` and `Person.jaw`, which are the same for everybody."""
+    basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
+    jaw = np.zeros_like(basis[JAW])
     behind = np.unique(np.concatenate([head.part(name) for name in BEHIND_LIPS]))
     jaw[behind] = basis[JAW, behind]
-    return Person(head, rest, Shapes.of(basis), eyes, stiffness, slide, lid_bias, gap, lips, jaw)
+    return Shapes.of(basis), jaw
 
 
 def with_meeting(person: Person, expressions: Array) -> Person:
