@@ -103,7 +103,7 @@ class Job:
         """The name of the first picture input that was given: the one the results belong to."""
         return next((i.name for i in self.effect.inputs if self.kind(i.name) == "picture"), None)
 
-    @property
+    @functools.cached_property
     def layers(self) -> tuple[str, ...]:
         """The names of the layers to make: the comp alone if that is all that is asked for or can be kept."""
         names = tuple(layer.name for layer in self.effect.layers)
@@ -228,7 +228,7 @@ class Job:
         return digest(
             {
                 "of": of,
-                "code": code_hash(self.effect),
+                "code": self._code,
                 "params": dict(params),
                 "inputs": {name: self._fingerprint(name) for name in inputs},
                 "colorspace": self.request.colorspace,
@@ -270,6 +270,10 @@ class Job:
             # The first piece also compiles and loads: it says nothing of the time that the others take.
             self._stage, self._warm, left = (stage, now, done), True, None
         self._on_event(Event(stage, done, total, left, preview))
+
+    @functools.cached_property
+    def _code(self) -> str:
+        return code_hash(self.effect)
 
     def _fingerprint(self, name: str) -> str:
         if self._kinds[name] in PICTURES:

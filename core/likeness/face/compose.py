@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from likeness.face.body import Body
 from likeness.face.cutout import NOWHERE, Cutout
-from likeness.face.data_layers import NO_DATA, Data, clear, describe
+from likeness.face.data_layers import NO_DATA, Data, describe
 from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folds_at
 from likeness.face.warp import EVERYWHERE, Field, displacements, sample
 from likeness.render.bands import in_bands
@@ -166,7 +166,6 @@ def _draw(
                 begin, stop_at = (0, width) if everywhere else (np.int64(low), np.int64(high))
                 folds_at(near[row], carried[row], begin, stop_at, folds, folded)
             if data.depth.size > 0:
-                clear(y, data)
                 describe(y, near[row], carried[row], folded, data)
             if low < high:
                 _draw_row(

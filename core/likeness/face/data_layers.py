@@ -42,7 +42,7 @@ class Data(NamedTuple):
 
 
 def room(box: Box, lens: Lens, origin: tuple[int, int]) -> Data:
-    """Layers for a `box` (x0, y0, width, height) of the region at `origin`, their rows not yet cleared."""
+    """Layers for a `box` (x0, y0, width, height) of the region at `origin`, their rows not yet described."""
     left, top, width, height = box
     uv, normal, position, depth = (np.empty((height, width, n), np.float32) for n in (2, 3, 3, 1))
     x, y = (np.float32(center - first) for center, first in zip(lens.center_px, origin, strict=True))
@@ -62,9 +62,8 @@ def box_of(local: Float, used: Int, shape: tuple[int, int]) -> Box:
 
 def normals_with_openings(rig: Rig, camera: Float, normals: Float) -> Float:
     """The normals with those of `rig.behind`; along an outline, where skin rolls in, the mean of them all."""
-    out = normals.copy()
-    bare = ~normals.any(axis=1)
-    out[bare] = vertex_normals(camera, rig.behind)[bare]
+    out = vertex_normals(camera, rig.behind)
+    _cover(out, normals)
     for name in OPENINGS:
         outline = outline_points(rig.person, name)
         mean = normals[outline].mean(axis=0)
@@ -73,19 +72,19 @@ def normals_with_openings(rig: Rig, camera: Float, normals: Float) -> Float:
 
 
 @numba.njit(cache=True, nogil=True)
-def clear(y: int, data: Data) -> None:
-    """Empty what the layers have of a row of the region."""
-    row = y - data.top
-    if 0 <= row < data.depth.shape[0]:
-        data.uv[row], data.normal[row], data.position[row], data.depth[row] = 0, 0, 0, 0
+def _cover(out: Float, normals: Float) -> None:
+    for v in range(len(normals)):
+        if normals[v].any():
+            out[v] = normals[v]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def describe(y: int, near: Float, carried: Float, folds: Float, data: Data) -> None:
     """Fill a row of the layers from what the mesh carries in that row of the region.
 
-    `near` (w,): the inverse of the depth; `carried` (w, 12) holds from the fifth on u and v, from the ninth
-    on the normal, which the first three of `folds` (w, 4) bend.
+    `near` (w,): the inverse of the depth, 0 where there is nothing, below 0 where what is there stays.
+    `carried` (w, 12) holds from the fifth on u and v, from the ninth on the normal, which the first three of
+    `folds` (w, 4) bend.
     """
     row = y - data.top
     if not 0 <= row < data.depth.shape[0]:
@@ -95,6 +94,10 @@ def describe(y: int, near: Float, carried: Float, folds: Float, data: Data) -> N
     for column in range(np.uint64(data.depth.shape[1])):
         x = column + np.uint64(data.left)
         if near[x] <= 0:
+            if near[x] == 0:
+                depth[column, 0] = uv[column, 0] = uv[column, 1] = 0
+                for n in range(np.uint64(3)):
+                    position[column, n] = normal[column, n] = 0
             continue
         z = np.float32(1) / near[x]
         px = (np.float32(x) + np.float32(0.5) - data.x) / data.focal
@@ -161,10 +164,10 @@ def _look(
     between them and the lids and lips there is a thread's width.
     """
     width = data.left + data.depth.shape[1]
-    near, row = np.zeros(width, np.float32), np.zeros((width, carried.shape[1]), np.float32)
+    near, row = np.empty(width, np.float32), np.zeros((width, carried.shape[1]), np.float32)
     flat = np.zeros((width, 4), np.float32)
     for y in range(index.shape[0]):
-        near[:] = 0
+        near[:] = -1
         for x in range(index.shape[1]):
             t = index[y, x]
             seen = data.depth[top + y - data.top, left + x - data.left, 0]

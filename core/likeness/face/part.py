@@ -8,8 +8,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.render.bands import copied
+
 Float = NDArray[np.float32]
-Int = NDArray[np.int32]
 Spot = tuple[slice, slice]
 
 
@@ -33,7 +34,7 @@ class Part:
     @staticmethod
     def cut(values: Float, spot: Spot) -> Part:
         """A copy of that part of the `values` (H, W, C) of a region."""
-        return Part(spot, np.ascontiguousarray(values[spot]))
+        return Part(spot, copied(values[spot]))
 
     def keep(self, share: Float, spot: Spot) -> None:
         """Multiply by a `share` (h, w) of the region's part at `spot`, in place."""
@@ -53,31 +54,19 @@ class Part:
 
 def window(matte: Float) -> Spot:
     """The rows and columns of a `matte` (h, w) between which it is not 0; one pixel where it is nowhere."""
-    low, high = _extent(matte)
-    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+    rows, columns = (np.flatnonzero(most) for most in _most(matte))
+    if not len(rows):
+        return slice(0, 1), slice(0, 1)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-@numba.njit(cache=True, nogil=True)
-def _extent(matte: Float) -> tuple[Int, Int]:
-    height, width = matte.shape
-    low, high = np.array([height, width], np.int32), np.zeros(2, np.int32)
-    for y in range(height):
-        row = matte[y]
-        left, right = 0, width
-        # only what lies beyond the columns that are known can widen them
-        while left < low[1] and row[left] <= 0:
-            left += 1
-        known = max(high[1], left)
-        while right > known and row[right - 1] <= 0:
-            right -= 1
-        if left < low[1] or right > known:
-            low[1], high[1] = min(low[1], left), max(high[1], right)
-        else:
-            while left < right and row[left] <= 0:
-                left += 1
-            if left == right:
-                continue
-        low[0], high[0] = min(low[0], y), y + 1
-    if high[0] == 0:
-        low[:], high[:] = 0, 1
-    return low, high
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _most(matte: Float) -> tuple[Float, Float]:
+    """The most of each row (h,) and of each column (w,)."""
+    rows, columns = np.zeros(matte.shape[0], np.float32), np.zeros(matte.shape[1], np.float32)
+    for y in range(len(rows)):
+        most = np.float32(0)
+        for x in range(len(columns)):
+            most, columns[x] = max(most, matte[y, x]), max(columns[x], matte[y, x])
+        rows[y] = most
+    return rows, columns

@@ -7,6 +7,7 @@ around the face; outside that region, and wherever nothing moves, the plate is l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,7 @@ def redraw(
     inks = aside(_draw_openings, rig, taken, moved, lens, box)
     color = canvas[y0 : y0 + height, x0 : x0 + width, :3]
     own = _uncover(taken, color, (x0, y0))
-    matte, shown = _lay_head(rig, taken, moved, lens, box, canvas, layers, wrinkles)
+    matte, shown, looked = _lay_head(rig, taken, moved, lens, box, canvas, layers, wrinkles)
     eyes, mouth = inks.result()
     shown["eyes"] = lay_eyes(eyes, rig, taken, target, moved.outlines, lens, (x0, y0), color, matte)
     shown["mouth"] = lay_mouth(mouth, moved.outlines["mouth"], (x0, y0), color, matte)
@@ -89,6 +90,8 @@ def redraw(
     taken.cutout.lay_front(color, matte, (x0, y0))
     if own is not None:
         color[matte == 0] = own[matte == 0]
+    if looked is not None:
+        looked.result()
     return Drawn((x0, y0), matte, shown if layers else {})
 
 
@@ -128,8 +131,11 @@ def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
 
 def _lay_head(
     rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box, canvas: Float, layers: bool, wrinkles: float
-) -> tuple[Float, dict[str, Part]]:
-    """Draw head and body, without what lies in their openings; the matte of the region and its layers."""
+) -> tuple[Float, dict[str, Part], Future[None] | None]:
+    """Draw head and body, without what lies in their openings; the matte of the region and its layers.
+
+    These are whole when the future is done.
+    """
     x0, y0, width, height = box
     relief = _relief(taken, moved.target, lens, wrinkles)
     local = moved.pixels - np.array([x0, y0, 0], np.float32)
@@ -146,12 +152,10 @@ def _lay_head(
     head = (taken.plate, taken.cutout, field, (x0, y0), canvas, body, taken.light.tint)
     matte, motion = compose(*head, layers, bends, data)
     if not layers or more is None:
-        return matte, {}
+        return matte, {}, None
     outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
     looked = aside(data_layers.look_in, rig, local, outlines, field.moved, data)
-    went = Part.cut(motion, window(matte))
-    looked.result()
-    return matte, data_layers.parts(data) | {"motion": went}
+    return matte, data_layers.parts(data) | {"motion": Part.cut(motion, window(matte))}, looked
 
 
 def _draw_openings(

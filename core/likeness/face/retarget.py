@@ -215,26 +215,27 @@ def target(
     if driver is None:
         return replace(plate, expression=np.clip(plate.expression + extra, LEAST_WEIGHT, MOST_WEIGHT))
     gains = region_gains(params)
-    weights = driver.performance.weights.astype(np.float64)
-    head = driver.performance.head.astype(np.float64)
-    eyes = driver.performance.eyes[:, :, :2].astype(np.float64) * [1.0, -1.0]
+    still = 0 if neutral is None else neutral
+    weights, head, eyes = (
+        each[[frame, still]].astype(np.float64)
+        for each in (driver.performance.weights, driver.performance.head, driver.performance.eyes[..., :2])
+    )
+    eyes *= [1.0, -1.0]
     gaze_gain = params["strength"] * params["strength_gaze"]
     if neutral is None:
-        expression = weights[frame] * gains + plate.expression * (1 - np.clip(gains, 0, 1))
-        gaze = eyes[frame] * gaze_gain + plate.gaze * (1 - np.clip(gaze_gain, 0, 1))
-        turn = rotations(head[frame] * params["strength_head"])
+        expression = weights[0] * gains + plate.expression * (1 - np.clip(gains, 0, 1))
+        gaze = eyes[0] * gaze_gain + plate.gaze * (1 - np.clip(gaze_gain, 0, 1))
+        turn = rotations(head[0] * params["strength_head"])
         rotation = HEAD_TO_CAMERA @ turn if params["strength_head"] > 0 else plate.rotation
-        still = 0
         least, most = np.zeros(len(ARKIT)), 1.0
     else:
-        calm = weights[neutral].copy()
+        calm = weights[1]
         calm[BLINKS] = np.minimum(calm[BLINKS], RESTING_LIDS)
-        expression = plate.expression + (weights[frame] - calm) * gains
-        gaze = plate.gaze + (eyes[frame] - eyes[neutral]) * gaze_gain
-        change = rotations(head[neutral]).T @ rotations(head[frame])
+        expression = plate.expression + (weights[0] - calm) * gains
+        gaze = plate.gaze + (eyes[0] - eyes[1]) * gaze_gain
+        change = rotations(head[1]).T @ rotations(head[0])
         turn = rotations(angles(change) * params["strength_head"])
         rotation = plate.rotation @ turn
-        still = neutral
         least, most = LEAST_WEIGHT, MOST_WEIGHT
     size, arm = build(rest)
     way = params["head_position"] * size * (driver.position[frame] - driver.position[still])

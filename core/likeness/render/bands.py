@@ -22,7 +22,7 @@ Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
 LEAST_ROWS = 32  # fewer are not worth a thread's waking
-BANDS_EACH = 3  # for each thread, since rows differ in what they cost
+BANDS_EACH = 6  # for each thread, since rows differ in what they cost
 
 
 def in_bands(kernel: Callable[..., None], rows: int, *args: Any) -> None:
@@ -32,11 +32,18 @@ def in_bands(kernel: Callable[..., None], rows: int, *args: Any) -> None:
     if bands < 2:
         kernel(0, rows, *args)
         return
-    edges = [rows * i // bands for i in range(bands + 1)]
-    pool = _pool(threads, os.getpid(), "bands")
-    running = [pool.submit(kernel, first, end, *args) for first, end in pairwise(edges)]
-    for band in running:
-        band.result()
+    left = iter(list(pairwise(rows * i // bands for i in range(bands + 1))))
+
+    def take() -> None:
+        for first, end in left:
+            kernel(first, end, *args)
+
+    pool = _pool(threads - 1, os.getpid(), "bands")
+    helpers = [pool.submit(take) for _ in range(threads - 1)]
+    take()  # whoever asks does not wait for a thread to wake, nor for what others ask of the pool
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
 
 
 def aside(function: Callable[Given, Made], *args: Given.args, **more: Given.kwargs) -> Future[Made]:

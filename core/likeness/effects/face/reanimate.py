@@ -330,6 +330,8 @@ def _layers(job: Job, image: Image, canvas: Any, drawn: reenact.Drawn, frame: in
             raise BadRequest("The holdout matte has another size than the plate.", "Give one of its size.")
         matte = compose.hold_out(rgb(_cut(image, spot)), matte, canvas[spot][..., :3], in_front)
     layers: Layers = {"comp": _with_color(image, canvas, matte, spot)}
+    if len(job.layers) == 1:
+        return layers
     shown = window(matte)
     parts = drawn.layers | {"matte": Part(shown, matte[shown][..., None])}
     if "face" in job.layers:
