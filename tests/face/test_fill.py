@@ -60,3 +60,12 @@ def test_all_or_nothing_known_is_left_alone() -> None:
     picture, known = _noisy()
     for mask in (np.ones_like(known), np.zeros_like(known)):
         assert textured(picture, mask, 3.0).tobytes() == picture.tobytes()
+
+
+def test_a_hole_takes_the_tone_of_what_borders_on_it_not_of_what_is_beyond() -> None:
+    picture = np.full((120, 160, 3), 0.8, np.float32)
+    picture[50:60] = 0.2  # a narrow strip of wall between a bright one and the hole
+    known = np.zeros((120, 160), bool)
+    known[:60] = True
+    near, mean = (textured(picture, known, 3.0, nearest=nearest)[62:72, 60:100] for nearest in (True, False))
+    assert np.abs(near - 0.2).max() < 0.1 < np.abs(mean - 0.2).max()

@@ -68,7 +68,7 @@ def cut_body(plate: Float, cutout: Cutout, points_px: Float) -> Body:
     clean = clean[top - first :]
     known = ~ndimage.binary_dilation(alpha > 0.02, iterations=max(1, round(HALO * wide)))
     alpha = np.where(known, 0, np.maximum(alpha, TRACE))
-    bare = fill.textured(clean, known, max(GRAIN * wide, 2.0), lines=True)
+    bare = fill.textured(clean, known, max(GRAIN * wide, 2.0), lines=True, nearest=True)
     return Body(top, np.dstack([clean * alpha[..., None], alpha]).astype(np.float32), bare)
 
 

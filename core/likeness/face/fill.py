@@ -17,6 +17,8 @@ FINER = 3.0  # lines that go on into a hole are told apart so many times as fine
 DEEP = 10.0  # grains into a hole, lines have mostly faded into its tone
 REACH = 5  # cells about a place that say what comes to it
 SHARP = 12.0  # how much less those count that lie across a line
+SOFTER = 1.2  # of the way into a hole: over so much what lies nearest is made even
+SOFTEST = 6  # doublings of it, at most
 LINES = 4.0  # cells: the directions of lines are the mean over so many
 
 
@@ -98,13 +100,18 @@ def toned(picture: Float, known: Mask, tone_px: float) -> Float:
 
 
 def textured(
-    picture: Float, known: Mask, grain_px: float, apart: Mask | None = None, lines: bool = False
+    picture: Float,
+    known: Mask,
+    grain_px: float,
+    apart: Mask | None = None,
+    lines: bool = False,
+    nearest: bool = False,
 ) -> Float:
     """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
 
-    The tone is that of the surroundings, into which `lines` may go on (see `lined`); what is finer than
-    `grain_px` is mirrored into the hole across its border, so that brushwork, weave and noise go on. What
-    lies `apart` (H, W) gives its tone to nothing that does not.
+    The tone is that of the surroundings, or of what lies `nearest` alone (see `_nearest`), into which `lines`
+    may go on (see `lined`); what is finer than `grain_px` is mirrored into the hole across its border, so
+    that brushwork, weave and noise go on. What lies `apart` (H, W) gives its tone to nothing that does not.
     """
     if known.all() or not known.any():
         return picture
@@ -114,7 +121,7 @@ def textured(
     share = ndimage.gaussian_filter(known.astype(np.float32), fine_px, truncate=2.5)
     base = ndimage.gaussian_filter(clean, (fine_px, fine_px, 0), truncate=2.5)
     base /= np.maximum(share, 1e-4)[..., None]
-    tone = smooth(base, known)
+    tone = _nearest(base, known, grain_px) if nearest else smooth(base, known)
     if apart is not None and (near := known & ~apart).any():
         np.copyto(tone, smooth(base, near), where=~apart[..., None])
     if lines:
@@ -125,9 +132,37 @@ def textured(
     limit = COARSE * 1.4826 * np.median(np.abs(far, out=far), axis=0, overwrite_input=True)
     del far
     np.clip(detail, -limit, limit, out=detail, casting="same_kind")
-    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    border = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     out = picture.copy()
-    _mirror(detail, tone, known, nearest.astype(np.int32), out)
+    _mirror(detail, tone, known, border.astype(np.int32), out)
+    return out
+
+
+def _nearest(picture: Float, known: Mask, grain_px: float) -> Float:
+    """A soft `picture` (H, W, C) in which what lies nearest goes on where it is not known, softer the deeper.
+
+    Of two things beside a hole, neither tinges what only the other borders on.
+    """
+    cell = max(1, round(grain_px / FINER))
+    small, seen = picture[::cell, ::cell], known[::cell, ::cell]
+    if not seen.any():
+        return smooth(picture, known)
+    depth, (rows, columns) = ndimage.distance_transform_edt(~seen, return_indices=True)
+    tone = even = small[rows, columns]
+    for level in range(1, SOFTEST + 1):
+        even = ndimage.gaussian_filter(even, (1, 1, 0))[::2, ::2]
+        share = np.clip(np.log2(np.maximum(SOFTER * depth, 1e-3)) - level + 1, 0, 1)[..., None]
+        tone = tone + share.astype(np.float32) * (_enlarged(even, 2**level, seen.shape) - tone)
+    return np.where(known[..., None], picture, _enlarged(tone, cell, known.shape))
+
+
+def _enlarged(picture: Float, times: int, shape: tuple[int, ...]) -> Float:
+    """A picture (h, w, C) of which every pixel was one of `times` in a row, in that `shape` (H, W)."""
+    out = np.empty((*shape, picture.shape[2]), np.float32)
+    for k in range(picture.shape[2]):
+        ndimage.affine_transform(
+            picture[..., k], [1 / times] * 2, output=out[..., k], order=1, mode="nearest"
+        )
     return out
 
 
@@ -146,10 +181,7 @@ def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> None:
     _transport(flown, seen.copy(), *_lines(small, seen), order.astype(np.int64))
     flown -= tone[::cell, ::cell]
     flown *= np.exp(-((depth * cell / (DEEP * grain_px)) ** 4))[..., None]
-    for k in range(tone.shape[2]):
-        tone[..., k] += ndimage.affine_transform(
-            flown[..., k], [1 / cell] * 2, output_shape=known.shape, order=1, mode="nearest"
-        )
+    tone += _enlarged(flown, cell, known.shape)
 
 
 def _lines(picture: Float, known: Mask) -> tuple[Float, Float]:
