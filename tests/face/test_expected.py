@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.expected import JAW, expected_expression, off_average
-from likeness.face.fit import default_lens, fit_still
+from likeness.face.expected import JAW, expected_expression, expected_turn, off_average, toward_camera
+from likeness.face.fit import default_lens, direction, fit_still, rotation_vector
+from likeness.face.frame import in_head, straight_at
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.performance import ARKIT
@@ -21,7 +22,8 @@ FAR = default_lens(640, 480, focal_mm=2000.0)  # hardly any perspective
 def test_points_of_the_average_head_are_not_off_it_however_it_is_turned(head: Head) -> None:
     for turn in ((0.0, 0.0, 0.0), (10.0, -40.0, 25.0)):
         at = scene(head, turn_deg=turn, gaze_deg=(0.0, 0.0), identity=NOBODY, lens=FAR)
-        assert np.abs(off_average(head, at.points)[: dense.SKIN_COUNT]).max() < 0.05
+        found = in_head(head, at.points.xy, at.points.z, at.points.visible)
+        assert np.abs(off_average(head, found)[: dense.SKIN_COUNT]).max() < 0.05
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,18 @@ def test_weights_are_possible_and_none_is_certain(head: Head) -> None:
     assert mean.shape == std.shape == (len(ARKIT),)
     assert mean.min() >= 0 and mean.max() <= 1
     assert std.min() > 0 and std.max() < 1
+
+
+@pytest.mark.parametrize("turn_deg", [(0.0, 0.0, 0.0), (8.0, -25.0, 10.0), (-5.0, 30.0, 0.0)])
+def test_the_turn_of_a_head_is_about_what_it_is(head: Head, turn_deg: tuple[float, float, float]) -> None:
+    at = scene(head, seed=5, turn_deg=turn_deg, gaze_deg=(0.0, 0.0))
+    pose = at.fit.head_pose
+    eyes = pose @ np.append(head.points(at.identity, at.fit.expression, at.fit.gaze)[36:48].mean(axis=0), 1)
+    true = straight_at(eyes[:3]).T @ at.fit.rotation
+    found = expected_turn(head, at.points.xy, at.points.z, at.points.visible)
+    assert np.degrees(np.linalg.norm(rotation_vector(found @ true.T))) < 6
+    meets = at.fit.rotation @ direction(toward_camera(true))
+    assert meets @ -eyes[:3] / np.linalg.norm(eyes[:3]) == pytest.approx(1)
 
 
 def test_size_and_place_in_the_picture_do_not_matter(head: Head) -> None:

@@ -36,7 +36,7 @@ def test_a_strip_can_be_wider_and_turned_about_its_middle(head: Head) -> None:
 def test_only_lids_are_moved(head: Head) -> None:
     xy = scene(head, seed=2).points.xy
     noise = np.random.default_rng(0).random((SIZE[1], SIZE[0], 3), np.float32)
-    moved, looks = seen_gaze(Shown(noise), xy)
+    moved, looks = seen_gaze(Shown(noise), xy, np.radians([20.0, -5.0]))
     rest = np.setdiff1d(np.arange(len(xy)), LIDS)
     assert np.array_equal(moved[rest], xy[rest]) and (moved[LIDS] != xy[LIDS]).any()
     assert looks.shape == (2, 2) and np.isfinite(looks).all()

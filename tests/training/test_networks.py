@@ -139,14 +139,16 @@ def test_training_goes_on_from_the_points_whatever_backbone_the_regions_have(pic
 
 def test_a_strip_and_its_truth_are_mirrored_alike(pictures: Path) -> None:
     data = dataset.open_dataset(pictures)
-    _, _, _, looks, _ = face_eyes.example(data, 0, None)
+    camera = np.radians([30.0, 5.0])
+    _, _, _, looks, _, _ = face_eyes.example(data, 0, camera, None)
     kinds = set()
     for seed in range(8):
-        _, place, _, seen, _ = face_eyes.example(data, 0, np.random.default_rng(seed))
+        _, place, _, seen, _, about = face_eyes.example(data, 0, camera, np.random.default_rng(seed))
         mirrored = seen[0, 0] == pytest.approx(-looks[1, 0])
         assert mirrored or seen == pytest.approx(looks)
         first_of_right = len(points.GROUPS["lid_left_upper"]) + len(points.GROUPS["lid_left_lower"])
         assert place[0, 0] > place[first_of_right, 0], "what looks like the left eye is named so"
+        assert (about[0] < 0) == mirrored, "the camera stands on the other side"
         kinds.add(bool(mirrored))
     assert kinds == {True, False}
 
@@ -158,9 +160,30 @@ def test_training_eyes_goes_on_and_exports(pictures: Path, tmp_path: Path) -> No
     face_eyes.train([pictures], pictures, tmp_path, first["spent_s"] / 60 + 0.02)
     assert torch.load(tmp_path / "face_eyes.pt", weights_only=True)["step"] > first["step"] >= 1
     place, looks, spread = runtime.session(tmp_path / "face_eyes.onnx", "cpu")(
-        np.random.default_rng(0).random((3, 3, 40, 96), np.float32)
+        np.random.default_rng(0).random((3, 3, 40, 96), np.float32), np.zeros((3, 2), np.float32)
     )
     assert place.shape == (3, 72, 2) and looks.shape == spread.shape == (3, 2, 2) and spread.min() > 0
+
+
+def test_those_who_look_into_the_camera_are_shown_as_often_as_they_are_met(pictures: Path) -> None:
+    data = dataset.open_dataset(pictures)
+    stand = face_eyes.cameras(data, np.arange(data.count))
+    assert np.abs(stand).max() < np.radians(15), "heads that face the camera see it before them"
+    data.labels["gaze"] = np.repeat(stand[:, None], 2, axis=1).astype(np.float32)
+    data.labels["gaze"][1:] += 0.5
+    assert face_eyes.frequencies(data)[0] == pytest.approx(face_eyes.MET_SHARE, abs=1e-6)
+
+
+def test_eyes_are_taken_up_where_their_training_ended(pictures: Path, tmp_path: Path) -> None:
+    face_eyes.train([pictures], pictures, tmp_path, 0.02, start=catalog.HOUSE)
+    data = dataset.open_dataset(pictures)
+    picture, *_, camera = face_eyes.make_batch(data, np.arange(2), None)
+    known = runtime.session(tmp_path / "face_eyes.onnx", "cpu")(picture.numpy(), camera.numpy())
+    again = networks.FaceEyes()
+    face_eyes.take_up(again, tmp_path, data)
+    with torch.no_grad():
+        for one, other in zip(again.eval()(picture, camera), known, strict=True):
+            assert one.numpy() == pytest.approx(other, abs=2e-3)
 
 
 def test_training_regions_alone_leaves_the_points(pictures: Path, tmp_path: Path) -> None:

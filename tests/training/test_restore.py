@@ -30,12 +30,12 @@ def test_a_restored_network_computes_what_the_file_computes(tmp_path: Path) -> N
     old = _lived_in(FaceRegions())
     export(old, tmp_path / "regions.onnx", ("regions",), 192)
     new = FaceRegions()
-    load_folded(new, tmp_path / "regions.onnx", 192)
+    load_folded(new, tmp_path / "regions.onnx", torch.zeros(1, 3, 192, 192))
     picture = torch.rand(2, 3, 192, 192)
     with torch.no_grad():
         want = old(picture)
         assert torch.allclose(new.eval()(picture), want, atol=1e-4)
-        calibrate(new, [torch.rand(4, 3, 192, 192) for _ in range(2)])
+        calibrate(new, [(torch.rand(4, 3, 192, 192),) for _ in range(2)])
         assert torch.allclose(new.eval()(picture), want, atol=1e-4)
         trained = new.train()(torch.rand(8, 3, 192, 192))
     assert torch.allclose(trained.mean((0, 2, 3)), want.mean((0, 2, 3)), atol=0.05)
@@ -52,7 +52,7 @@ def test_an_output_that_was_added_leaves_the_old_ones(tmp_path: Path) -> None:
 
     old, new = Net(2).eval(), Net(5).eval()
     export(old, tmp_path / "net.onnx", ("y",), 8)
-    load_folded(new, tmp_path / "net.onnx", 8)
+    load_folded(new, tmp_path / "net.onnx", torch.zeros(1, 3, 8, 8))
     picture = torch.rand(1, 3, 8, 8)
     assert torch.allclose(new(picture)[:, :2], old(picture), atol=1e-6)
 
@@ -60,4 +60,4 @@ def test_an_output_that_was_added_leaves_the_old_ones(tmp_path: Path) -> None:
 def test_another_networks_file_is_refused(tmp_path: Path) -> None:
     export(_lived_in(FaceRegions()), tmp_path / "regions.onnx", ("regions",), 192)
     with pytest.raises(ValueError, match=r"regions\.onnx has \d+ convolutions, the network \d+"):
-        load_folded(FaceDetector(), tmp_path / "regions.onnx", 192)
+        load_folded(FaceDetector(), tmp_path / "regions.onnx", torch.zeros(1, 3, 192, 192))

@@ -1,34 +1,37 @@
-"""What expression found points most likely show: the prior of every fit.
+"""What expression found points most likely show, and how the head is turned: the prior of every fit.
 
 Points that a network finds err together: where it is unsure it shows the average face, a face's own shape
-looks like an expression, and some shapes hardly move a point. What of all that is expression was learned on
-renders, from the points found in them and the weights they were rendered with: the best linear estimate
-(Wiener) of the weights from the points in the head's own frame, and how far it is off.
+looks like an expression, some shapes hardly move a point, and a face that is near looks turned up. What of
+all that is expression, and what turn, was learned on renders, from the points found in them and the truth
+they were rendered with: the best linear estimate (Wiener) of weights and turn from the points in the head's
+own frame, and how far it is off.
 `likeness.training.expected_expression` makes the table.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from likeness import runtime
-from likeness.face.landmarks import Points
-from likeness.head import points as dense
+from likeness.face.frame import InHead, in_head
 from likeness.head.model import Head
 from likeness.performance import ARKIT
+
+if TYPE_CHECKING:
+    from likeness.face.landmarks import Points
 
 Array = NDArray[np.float64]
 
 OWN = 2.0  # what a fit sees by itself counts more: the estimate is taken for less sure by this factor
 LEAST_STD = 0.02
+SHAPES = len(ARKIT)
 JAW = ARKIT.index("jawOpen")
 CLENCHED, CLENCHED_STD = 0.05, 0.03  # the jaw's weight while teeth are closed
-# How much a point tells of where the head is: lips and jaw move with expression, irises with gaze.
-RIGID: Array = np.ones(dense.COUNT)
-RIGID[:17], RIGID[48:68], RIGID[dense.SKIN_COUNT :] = 0.5, 0.3, 0.0
 
 
 def expected_expression(head: Head, found: Points) -> tuple[Array, Array]:
@@ -36,36 +39,43 @@ def expected_expression(head: Head, found: Points) -> tuple[Array, Array]:
 
     Where teeth are seen closed behind parted lips, the jaw is.
     """
-    matrix, offset, spread = _table()
-    mean = offset + off_average(head, found).reshape(-1) @ matrix
-    mean, std = np.clip(mean, 0.0, 1.0), np.maximum(OWN * spread, LEAST_STD)
+    _, estimate = _estimate(head, found.xy, found.z, found.visible)
+    mean, std = np.clip(estimate[:SHAPES], 0.0, 1.0), np.maximum(OWN * _table()[2][:SHAPES], LEAST_STD)
     if found.clenched > 0:
         mean[JAW] += found.clenched * (CLENCHED - mean[JAW])
         std[JAW] *= (CLENCHED_STD / std[JAW]) ** found.clenched
     return mean, std
 
 
-def off_average(head: Head, found: Points) -> Array:
-    """How far the found points lie from the average head's (POINTS, 3), head space, cm.
-
-    The points are brought there by the similarity that lays the still parts of the face best (Umeyama 1991).
-    """
-    seen = np.c_[found.xy, found.z] * [1.0, -1.0, -1.0]
-    model = head.point_mean.astype(np.float64)
-    weight = RIGID * (0.3 + 0.7 * found.visible)
-    weight = weight / weight.sum()
-    middle, model_middle = weight @ seen, weight @ model
-    seen, model = seen - middle, model - model_middle
-    u, s, vt = np.linalg.svd((weight[:, None] * seen).T @ model)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    scale = float(s @ sign) / float(weight @ (model**2).sum(axis=1))
-    out: Array = seen @ ((u * sign) @ vt) / max(scale, 1e-9) - model
+def expected_turn(head: Head, xy: Array, z: Array, visible: Array) -> Array:
+    """The turn (3, 3) from the head to a camera that looks straight at its eyes, given found points alone."""
+    at, estimate = _estimate(head, xy, z, visible)
+    out: Array = at.turn @ Rotation.from_rotvec(estimate[SHAPES:]).as_matrix().T
     return out
+
+
+def toward_camera(turn: Array) -> Array:
+    """Yaw and pitch (2,) in radians at which a gaze meets a camera that sees the head turned by `turn`."""
+    x, y, z = -turn[2]
+    return np.array([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))])
+
+
+def off_average(head: Head, at: InHead) -> Array:
+    """How far points lie from the average head's (POINTS, 3), head space, cm."""
+    out: Array = at.points - head.point_mean
+    return out
+
+
+def _estimate(head: Head, xy: Array, z: Array, visible: Array) -> tuple[InHead, Array]:
+    """The points in the head's frame, and what they tell (55,): weights, then by how much it is turned."""
+    matrix, offset, _ = _table()
+    at = in_head(head, xy, z, visible)
+    return at, offset + off_average(head, at).reshape(-1) @ matrix
 
 
 @lru_cache(maxsize=1)
 def _table() -> tuple[Array, Array, Array]:
-    """The linear map (3 POINTS, 52), its offset and its errors' standard deviation (52,)."""
+    """The linear map (3 POINTS, 55), its offset and its errors' standard deviation (55,)."""
     data = runtime.house_tables("expected_expression")
     matrix, offset, spread = (data[name].astype(np.float64) for name in ("matrix", "offset", "spread"))
     return matrix, offset, spread

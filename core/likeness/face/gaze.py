@@ -1,9 +1,10 @@
 """Looks at both eyes of a still once more, by a network of their own, for where they look.
 
 The place of an iris in a picture tells a gaze only as well as the eyeball behind it is known, and even true
-irises leave 5 degrees of doubt. `face_eyes` sees both eyes with the bridge of the nose in one strip and says
-the gaze itself, beside the lids. What it says goes into the person: the fit lays the eyeballs so that irises
-seen there look that way (`likeness.face.fit.eyeball_bias`).
+irises leave 5 degrees of doubt. `face_eyes` sees both eyes with the bridge of the nose in one strip, is told
+where the camera stands, into which people often look, and says the gaze itself, beside the lids. What it says
+goes into the person: the fit lays the eyeballs so that irises seen there look that way
+(`likeness.face.fit.eyeball_bias`).
 """
 
 from __future__ import annotations
@@ -46,15 +47,18 @@ def strip(xy: Array, width: float = 1.0, roll: float = 0.0) -> Array:
     return np.concatenate([turn, (middle - turn @ [WIDTH_PX / 2, HEIGHT_PX / 2])[:, None]], axis=1)
 
 
-def seen_gaze(look: Look, xy: Array, device: str = "auto") -> tuple[Array, Array]:
+def seen_gaze(look: Look, xy: Array, camera: Array, device: str = "auto") -> tuple[Array, Array]:
     """The points (450, 2) with lids seen again, and yaw and pitch of the left and right eye (2, 2).
 
-    Radians in the head's frame, as `fit.Fit.gaze`.
+    `camera` (2,) is where a gaze would meet the camera (`frame.InHead`). Radians in the head's frame, as
+    `fit.Fit.gaze`.
     """
     strips = [strip(xy, width, roll) for width, roll, _ in LOOKS]
     blob = np.stack([look.crop(matrix, WIDTH_PX, HEIGHT_PX) for matrix in strips])
     blob[MIRRORED] = blob[MIRRORED, ..., ::-1]
-    places, looks, _ = session("face_eyes", device)(blob)
+    cameras = np.repeat(camera[None].astype(np.float32), len(LOOKS), axis=0)
+    cameras[MIRRORED, 0] *= -1
+    places, looks, _ = session("face_eyes", device)(blob, cameras)
     looks[MIRRORED] = looks[MIRRORED, ::-1] * [-1.0, 1.0]
     places[MIRRORED, :, 0] = WIDTH_PX - places[MIRRORED, :, 0]
     seen = np.repeat(xy[None], len(LOOKS), axis=0)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face.clench import clenched
+from likeness.face.expected import expected_turn, toward_camera
 from likeness.face.gaze import seen_gaze
 from likeness.face.irises import moved_irises
 from likeness.head import points as dense
+from likeness.head.model import load_head
 from likeness.media.look import Look, as_look
 from likeness.runtime import session
 
@@ -172,7 +174,8 @@ def find_points(
         found = find_points_many(look, [crop_from_points(found.xy)], device, looks=looks)[0]
     xy, gaze = moved_irises(look, found.xy, found.sigma_px, found.visible), None
     if looks > 1:
-        xy, gaze = seen_gaze(look, xy, device)
+        camera = toward_camera(expected_turn(load_head(), found.xy, found.z, found.visible))
+        xy, gaze = seen_gaze(look, xy, camera, device)
     return replace(found, xy=xy, clenched=clenched(look, found.xy), gaze=gaze)
 
 

@@ -1,4 +1,4 @@
-"""Learns what expression found points most likely show, on renders whose truth is known.
+"""Learns what expression and turn found points most likely show, on renders whose truth is known.
 
 `python -m likeness.training.expected_expression --pictures FOLDER [FOLDER …] --count N` takes the first N
 pictures of each rendered dataset (`likeness.training.dataset`; not the held-out one), finds their points and
@@ -18,8 +18,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from likeness.face.expected import off_average
+from likeness.face.expected import SHAPES, off_average
+from likeness.face.frame import in_head, straight_at
 from likeness.face.landmarks import Crop, crop_from_points, find_points
 from likeness.head.model import load_head
 from likeness.training.dataset import Dataset, open_dataset
@@ -29,32 +31,44 @@ Array = NDArray[np.float64]
 COMPONENTS, RIDGE = 300, 100.0
 TESTED = 20
 ASTRAY = 0.03  # of a crop's side, of its size and in radians: how far crops of faces in motion are off
-TASK = "found points to the expression that they most likely show"
+EYES = slice(36, 48)
+TASK = "found points to the expression and turn that they most likely show"
 log = logging.getLogger(__name__)
 
 
 def observe(pictures: Dataset, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Of the first pictures: what was found (N, 3 POINTS), and the weights (N, 52) they show."""
+    """Of the first pictures: what was found (N, 3 POINTS), and the weights and turn (N, 55) they show."""
     head = load_head()
-    rows = []
+    rows, turns = [], []
     for i in range(count):
         crop = crop_from_points(pictures.labels["points_px"][i])
         x, y, grow, roll = rng.normal(0, ASTRAY, 4)
         center = (crop.center[0] + x * crop.size, crop.center[1] + y * crop.size)
         near = Crop(center, crop.size * float(np.exp(grow)), crop.roll + float(roll))
         found = find_points(pictures.images[i].astype(np.float32) / 255, near)
-        rows.append(off_average(head, found).reshape(-1))
-    return np.stack(rows), np.asarray(pictures.labels["arkit"][:count], np.float64)
+        at = in_head(head, found.xy, found.z, found.visible)
+        rows.append(off_average(head, at).reshape(-1))
+        turns.append(Rotation.from_matrix(true_turn(pictures, i).T @ at.turn).as_rotvec())
+    weights = np.asarray(pictures.labels["arkit"][:count], np.float64)
+    return np.stack(rows), np.concatenate([weights, np.stack(turns)], axis=1)
 
 
-def learn(seen: Array, weights: Array) -> tuple[Array, Array]:
-    """The linear map (D, 52) from what was found (N, D) to the weights (N, 52), and its offset (52,)."""
-    mean, middle = seen.mean(axis=0), weights.mean(axis=0)
+def true_turn(pictures: Dataset, i: int) -> Array:
+    """The turn (3, 3) of picture `i` from the head to a camera that looks straight at its eyes."""
+    pose = pictures.labels["head_pose"][i, :3, :3].astype(np.float64)
+    eyes = pictures.labels["points_cam"][i, EYES].mean(axis=0).astype(np.float64)
+    out: Array = straight_at(eyes).T @ pose
+    return out
+
+
+def learn(seen: Array, truth: Array) -> tuple[Array, Array]:
+    """The linear map (D, 55) from what was found (N, D) to the truth (N, 55), and its offset (55,)."""
+    mean, middle = seen.mean(axis=0), truth.mean(axis=0)
     values, axes = np.linalg.eigh(np.cov(seen.T))
     axes = axes[:, -COMPONENTS:] / np.sqrt(np.maximum(values[-COMPONENTS:], 1e-9))
     short = (seen - mean) @ axes
     normal = short.T @ short + RIDGE * np.eye(short.shape[1])
-    matrix = axes @ np.linalg.solve(normal, short.T @ (weights - middle))
+    matrix = axes @ np.linalg.solve(normal, short.T @ (truth - middle))
     return matrix, middle - mean @ matrix
 
 
@@ -71,15 +85,19 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     rng = np.random.default_rng(1)
     folders = [open_dataset(folder) for folder in given.pictures]
-    seen, weights = (
+    seen, truth = (
         np.concatenate(parts)
         for parts in zip(*(observe(d, min(given.count, d.count), rng) for d in folders), strict=True)
     )
     tested = np.arange(len(seen)) % TESTED == 0
-    matrix, offset = learn(seen[~tested], weights[~tested])
-    off = np.clip(seen[tested] @ matrix + offset, 0, 1) - weights[tested]
-    active = weights[tested] > 0.05
-    log.info("mean error: active %.3f, at rest %.3f", np.abs(off)[active].mean(), np.abs(off)[~active].mean())
+    matrix, offset = learn(seen[~tested], truth[~tested])
+    told = seen[tested] @ matrix + offset
+    told[:, :SHAPES] = np.clip(told[:, :SHAPES], 0, 1)
+    off = told - truth[tested]
+    active, turn = truth[tested, :SHAPES] > 0.05, np.degrees(np.linalg.norm(off[:, SHAPES:], axis=1))
+    wrong = np.abs(off[:, :SHAPES])
+    log.info("mean error: active %.3f, at rest %.3f", wrong[active].mean(), wrong[~active].mean())
+    log.info("median error of the turn: %.2f degrees", np.median(turn))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "expected_expression.npz"
         np.savez_compressed(

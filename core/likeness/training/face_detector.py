@@ -272,8 +272,8 @@ def evaluate(network: FaceDetector, data: Dataset, count: int, size: int = 256) 
 
 def take_up(network: FaceDetector, models: Path, crowds: Crowds) -> None:
     """Begin with the house model in the folder `models`."""
-    load_folded(network, models / "face_detector.onnx", SIZE)
-    calibrate(network, [batch(crowds, BATCH)[0] for _ in range(8)])
+    load_folded(network, models / "face_detector.onnx", torch.zeros(1, 3, SIZE, SIZE))
+    calibrate(network, [batch(crowds, BATCH)[:1] for _ in range(8)])
     network.train()
 
 

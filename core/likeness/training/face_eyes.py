@@ -5,8 +5,8 @@ again, it goes on from its checkpoint. Writes `face_eyes.onnx` and the held-out 
 `face_points` has learned of eyes (`--start`). Strips are cut about true points and shaken, so it does not
 depend on which `face_points` finds the eyes.
 
-Renders look anywhere; people mostly look where the camera is, also out of a turned head. So pictures that
-look far aside, or out of a turned head into the camera, are shown more often.
+People mostly look where the camera is, also out of a turned head, and the network is told where that is, as
+well as it can be known. Pictures of those who do, and of those who look far aside, are shown more often.
 """
 
 from __future__ import annotations
@@ -34,35 +34,57 @@ from likeness.training.schedule import Trainer, made_ahead
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 Random = np.random.Generator
-Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 BATCH = 64
 NAMES = ("points", "gaze", "spread")
-ASIDE_RAD, NEAR_RAD = np.radians(20.0), np.radians(9.0)
+BESIDE = {"camera": 2}
+ASIDE_RAD, NEAR_RAD = np.radians(20.0), np.radians(6.0)
+MET_SHARE = 0.45  # of what is shown
+UNSURE_RAD = np.radians(2.2)  # standard deviation of where the camera is found to stand; of some the double
 LIDS = len(gaze.LIDS)
 CENTERS = [LIDS, LIDS + 1 + points.RIM_COUNT]  # of the irises, among the network's points
 log = logging.getLogger("likeness.training.face_eyes")
 
 
+def cameras(data: Dataset, indices: NDArray[np.integer]) -> Array:
+    """Yaw and pitch (N, 2) in radians at which gazes from between the eyes meet the cameras of pictures."""
+    irises = [points.IRIS_LEFT, points.IRIS_RIGHT]
+    eyes = data.labels["points_cam"][indices][:, irises].mean(axis=1).astype(np.float64)
+    turns = data.labels["head_pose"][indices, :3, :3].astype(np.float64)
+    x, y, z = np.einsum("nji,nj->in", turns, -eyes)
+    return np.stack([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))], axis=1)
+
+
 def frequencies(data: Dataset) -> Array:
     """How often each picture is shown, cumulated to 1."""
     looks = data.labels["gaze"].mean(axis=1).astype(np.float64)
-    eyes = data.labels["points_cam"][:, [points.IRIS_LEFT, points.IRIS_RIGHT]].mean(axis=1).astype(np.float64)
-    toward = np.einsum("nji,nj->ni", data.labels["head_pose"][:, :3, :3].astype(np.float64), -eyes)
-    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
-    aside = np.hypot(*looks.T) / ASIDE_RAD
-    met = np.einsum("ni,ni->n", direction(looks), toward) > np.cos(NEAR_RAD)
-    often = 1 + 2 * np.minimum(aside, 1.5) + 2.5 * (met & (aside > 0.35))
+    often = 1 + 2 * np.minimum(np.hypot(*looks.T) / ASIDE_RAD, 1.5)
+    met = np.einsum("ni,ni->n", direction(looks), direction(cameras(data, np.arange(data.count)))) > np.cos(
+        NEAR_RAD
+    )
+    for some, share in ((met, MET_SHARE), (~met, 1 - MET_SHARE)):
+        often[some] *= share / max(often[some].sum(), 1e-9)
     out: Array = np.cumsum(often) / often.sum()
     return out
 
 
-def example(data: Dataset, index: int, rng: Random | None) -> tuple[Float, Float, Float, Float, float]:
-    """A strip (40, 96, 3), its points (72, 2) px, their visibility, the gaze (2, 2), and the distance of the
-    eyes' outer corners as if seen frontally, px; without `rng` exactly cut and unchanged."""
+def found_about(rng: Random, camera: Array) -> Array:
+    """Where the camera at `camera` (2,) might be found to stand."""
+    out: Array = camera + rng.normal(0, UNSURE_RAD * (2.0 if rng.random() < 0.2 else 1.0), 2)
+    return out
+
+
+def example(
+    data: Dataset, index: int, camera: Array, rng: Random | None
+) -> tuple[Float, Float, Float, Float, float, Float]:
+    """A strip (40, 96, 3), its points (72, 2) px, their visibility, the gaze (2, 2), the distance of the
+    eyes' outer corners as if seen frontally, px, and about where the camera at `camera` (2,) would be found
+    (2,); without `rng` exactly cut and unchanged."""
     label = {name: data.labels[name][index] for name in ("points_px", "points_cam", "visible", "gaze")}
     xy, in_camera = label["points_px"].astype(np.float64), label["points_cam"].astype(np.float64)
     ids, looks = gaze.POINTS, label["gaze"]
+    camera = found_about(np.random.default_rng(index) if rng is None else rng, camera)
     matrix = gaze.strip(xy)
     if rng is not None:
         spread = 1.0 if rng.random() < 0.4 else 0.4
@@ -72,6 +94,7 @@ def example(data: Dataset, index: int, rng: Random | None) -> tuple[Float, Float
             matrix[:, 2] += matrix[:, 0] * gaze.WIDTH_PX
             matrix[:, 0] *= -1
             ids, looks = points.TWIN[gaze.POINTS], looks[::-1] * [-1, 1]
+            camera = camera * [-1, 1]
     cut = matrix.astype(np.float32)
     picture = augment.warp(data.images[index], cut, gaze.WIDTH_PX, np.zeros(3, np.float32), gaze.HEIGHT_PX)
     place = augment.into_crop(xy[ids], cut).astype(np.float32)
@@ -84,22 +107,23 @@ def example(data: Dataset, index: int, rng: Random | None) -> tuple[Float, Float
             visible[(place[:, 0] > first) & (place[:, 0] < first + width)] = 0
     zoom = float(data.labels["focal_px"][index]) / in_camera[:, 2].mean()
     scale = np.linalg.norm(in_camera[36] - in_camera[45]) * zoom / np.linalg.norm(matrix[:, 0])
-    return picture, place, visible, looks.astype(np.float32), float(scale)
+    return picture, place, visible, looks.astype(np.float32), float(scale), camera.astype(np.float32)
 
 
 def make_batch(data: Dataset, indices: NDArray[np.integer], rng: Random | None) -> Batch:
     """The examples at `indices`, as tensors."""
-    columns = zip(*(example(data, int(i), rng) for i in indices), strict=True)
-    picture, place, visible, looks, scale = (torch.from_numpy(np.stack(c)) for c in columns)
+    stand = cameras(data, indices)
+    columns = zip(*(example(data, int(i), c, rng) for i, c in zip(indices, stand, strict=True)), strict=True)
+    picture, place, visible, looks, scale, camera = (torch.from_numpy(np.stack(c)) for c in columns)
     picture = picture.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-    return picture, place, visible, looks, scale.float()
+    return picture, place, visible, looks, scale.float(), camera
 
 
 def loss(network: FaceEyes, batch: Batch) -> Tensor:
     """Places in units of the eyes' distance and gaze in radians; the spread is learned but steers nothing."""
-    picture, place, visible, looks, scale = batch
+    picture, place, visible, looks, scale, camera = batch
     with torch.autocast("cpu", torch.bfloat16):
-        found, told, spread = network(picture)
+        found, told, spread = network(picture, camera)
     counts = 0.2 + 0.8 * visible
     counts = counts * torch.cat([torch.ones(LIDS), torch.full((len(gaze.POINTS) - LIDS,), 2.0)])
     far = ((found - place).square().sum(-1) + 1e-3).sqrt() / scale[:, None]
@@ -118,7 +142,7 @@ def evaluate(network: FaceEyes, data: Dataset) -> dict[str, float]:
     gazes, lids, irises = [], [], []
     for start in range(0, data.count, 50):
         batch = make_batch(data, np.arange(start, min(start + 50, data.count)), None)
-        found, told, _ = network(batch[0])
+        found, told, _ = network(batch[0], batch[5])
         far = ((found - batch[1]).norm(dim=2) / batch[4][:, None] * 100).numpy()
         seen = batch[2].numpy() > 0.5
         cosine = (direction(told.double().numpy()) * direction(batch[3].double().numpy())).sum(axis=-1)
@@ -142,13 +166,17 @@ def feed(folders: Sequence[Dataset], seed: int) -> Iterator[Batch]:
 
 
 def take_up(network: FaceEyes, models: Path, data: Dataset) -> None:
-    """Begin with what the house model `face_points` in the folder `models` has learned of eyes."""
-    whole = FacePoints()
-    load_folded(whole, models / "face_points.onnx", CROP_PX)
-    network.begin_with(whole.eye)
+    """Begin with `face_eyes` of the folder `models`, else with what its `face_points` knows of eyes."""
+    if (models / "face_eyes.onnx").is_file():
+        view = torch.zeros(1, 3, gaze.HEIGHT_PX, gaze.WIDTH_PX), torch.zeros(1, 2)
+        load_folded(network, models / "face_eyes.onnx", *view)
+    else:
+        whole = FacePoints()
+        load_folded(whole, models / "face_points.onnx", torch.zeros(1, 3, CROP_PX, CROP_PX))
+        network.begin_with(whole.eye)
     rng = np.random.default_rng(0)
-    batches = [make_batch(data, rng.integers(0, data.count, BATCH), rng)[0] for _ in range(4)]
-    calibrate(network, batches)
+    some = [make_batch(data, rng.integers(0, data.count, BATCH), rng) for _ in range(4)]
+    calibrate(network, [(batch[0], batch[5]) for batch in some])
     network.train()
 
 
@@ -180,7 +208,7 @@ def train(
         while trainer.goes_on():
             trainer.update(loss(network, next(batches)))
     final = averaged(trainer)
-    export(final, out / "face_eyes.onnx", NAMES, gaze.WIDTH_PX, rows=gaze.HEIGHT_PX)
+    export(final, out / "face_eyes.onnx", NAMES, gaze.WIDTH_PX, rows=gaze.HEIGHT_PX, beside=BESIDE)
     numbers = evaluate(final, open_dataset(heldout))
     log.info("face_eyes after %d steps: %s", trainer.step, json.dumps(numbers))
     return numbers

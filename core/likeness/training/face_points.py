@@ -279,10 +279,11 @@ def take_up(network: Joint, models: Path, data: Dataset, regions: bool = True) -
     Where points were trained on alone, that of `face_regions` is an older one.
     """
     rng = np.random.default_rng(0)
-    batches = [make_batch(data, rng.integers(0, data.count, BATCH), rng).picture for _ in range(8)]
+    batches = [(make_batch(data, rng.integers(0, data.count, BATCH), rng).picture,) for _ in range(8)]
+    view = torch.zeros(1, 3, CROP_PX, CROP_PX)
     if regions:
-        load_folded(network.regions, models / "face_regions.onnx", CROP_PX)
-    load_folded(network.points, models / "face_points.onnx", CROP_PX)
+        load_folded(network.regions, models / "face_regions.onnx", view)
+    load_folded(network.points, models / "face_points.onnx", view)
     for part in (network.points, network.regions) if regions else (network.points,):
         calibrate(part, batches)
     network.train()

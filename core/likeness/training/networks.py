@@ -285,9 +285,10 @@ class FacePoints(nn.Module):
 class FaceEyes(nn.Module):
     """Both eyes in one strip, and where they look.
 
-    Input (N, 3, 40, 96), sRGB-like, 0..1, as `gaze.strip` cuts it. Outputs: `points` (N, 72, 2) px of the
-    strip, those of `gaze.POINTS`; `gaze` (N, 2, 2) yaw and pitch of the left and right eye in the head's
-    frame, radians; `spread` (N, 2, 2) their mean deviations.
+    Inputs: `picture` (N, 3, 40, 96), sRGB-like, 0..1, as `gaze.strip` cuts it; `camera` (N, 2) yaw and pitch
+    in radians at which a gaze meets the camera, as the head is found to be turned. Outputs: `points`
+    (N, 72, 2) px of the strip, those of `gaze.POINTS`; `gaze` (N, 2, 2) yaw and pitch of the left and right
+    eye in the head's frame, radians; `spread` (N, 2, 2) their mean deviations.
     """
 
     def __init__(self) -> None:
@@ -310,6 +311,7 @@ class FaceEyes(nn.Module):
             nn.ReLU(),
         )
         self.facts = nn.Linear(160, 2 * self.count + 8)
+        self.meeting = nn.Sequential(nn.Linear(160 + 2, 64), nn.ReLU(), nn.Linear(64, 8))
 
     def begin_with(self, eye: PatchNet) -> None:
         """Take over what `face_points` has learned of eyes."""
@@ -319,15 +321,17 @@ class FaceEyes(nn.Module):
             own.load_state_dict(theirs.state_dict())
         self.merge[1].load_state_dict(eye.merge[1].state_dict())
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, picture: Tensor, camera: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         fine = self.fine(picture - 0.5)
         deep = self.down(fine)
         heat = self.merge(fine + double(self.lateral(deep)))
-        facts = self.facts(self.squeeze(deep)).float()
+        known = self.squeeze(deep)
+        facts = self.facts(known).float()
+        met = self.meeting(torch.cat([known, 2 * camera], dim=1)).float()
         with torch.autocast("cpu", enabled=False):
             place = torch.softmax(heat.float().flatten(2), -1) @ self.place
         place = place + facts[:, : 2 * self.count].unflatten(1, (self.count, 2))
-        looks, spread = facts[:, 2 * self.count :].unflatten(1, (2, 2, 2)).unbind(1)
+        looks, spread = (facts[:, 2 * self.count :] + met).unflatten(1, (2, 2, 2)).unbind(1)
         return place, 0.3 * looks, 0.1 * torch.exp(spread.clamp(-4.0, 4.0))
 
 
@@ -406,32 +410,40 @@ def export(
     *,
     rows: int | None = None,
     any_size: bool = False,
+    beside: dict[str, int] | None = None,
 ) -> dict[str, float]:
     """Write `network` as ONNX and compare with torch on noise; returns the largest difference per output.
 
-    Pictures are `size` pixels across and `rows` or as many down.
+    Pictures are `size` pixels across and `rows` or as many down; `beside` them the network takes these inputs
+    of so many numbers each.
     Raises `ValueError` where an output differs by more than 1e-3.
     """
     network.eval()
-    picture = torch.rand(2, 3, rows or size, size, generator=torch.Generator().manual_seed(0))
+    random = torch.Generator().manual_seed(0)
+    given = {"picture": torch.rand(2, 3, rows or size, size, generator=random)}
+    given |= {name: torch.rand(2, count, generator=random) for name, count in (beside or {}).items()}
     axes = {0: "n"} | ({2: "height", 3: "width"} if any_size else {})
     out_axes = {0: "n"} | ({2: "rows", 3: "columns"} if any_size else {})
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
         network,
-        (picture,),
+        tuple(given.values()),
         str(path),
-        input_names=["picture"],
+        input_names=list(given),
         output_names=list(names),
         opset_version=OPSET,
-        dynamic_axes={"picture": axes} | {name: out_axes for name in names},
+        dynamic_axes={"picture": axes}
+        | {name: {0: "n"} for name in beside or ()}
+        | {name: out_axes for name in names},
         dynamo=False,
     )
     with torch.no_grad():
-        expected = network(picture)
+        expected = network(*given.values())
     expected = expected if isinstance(expected, tuple) else (expected,)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found: list[NDArray[np.float32]] = session.run(list(names), {"picture": picture.numpy()})
+    found: list[NDArray[np.float32]] = session.run(
+        list(names), {name: value.numpy() for name, value in given.items()}
+    )
     pairs = zip(names, expected, found, strict=True)
     difference = {name: float(np.abs(want.numpy() - got).max()) for name, want, got in pairs}
     if max(difference.values()) > 1e-3:

@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 
-def _in_order(network: nn.Module, size: int) -> list[nn.Module]:
+def _in_order(network: nn.Module, view: tuple[Tensor, ...]) -> list[nn.Module]:
     """The convolutions and normalizations of `network` in the order in which a forward pass uses them."""
     used: list[nn.Module] = []
     kinds = (nn.Conv2d, nn.BatchNorm2d)
@@ -29,23 +29,23 @@ def _in_order(network: nn.Module, size: int) -> list[nn.Module]:
     ]
     network.eval()
     with torch.no_grad():
-        network(torch.zeros(1, 3, size, size))
+        network(*view)
     for hook in hooks:
         hook.remove()
     return used
 
 
 @torch.no_grad()
-def load_folded(network: nn.Module, path: Path, size: int) -> None:
+def load_folded(network: nn.Module, path: Path, *view: Tensor) -> None:
     """Load the weights of the ONNX file `path` into `network`, whose export it is.
 
-    `size` is the side of a picture in pixels. A convolution that has more outputs than it had keeps its first
-    ones, and begins with the others. Raises `ValueError` where the file belongs to another network.
+    `view` is anything that the network can look at. A convolution that has more outputs than it had keeps its
+    first ones, and begins with the others. Raises `ValueError` where the file belongs to another network.
     """
     model = onnx.load(str(path))
     values = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in model.graph.initializer}
     folded = [node.input for node in model.graph.node if node.op_type == "Conv"]
-    used = _in_order(network, size)
+    used = _in_order(network, view)
     convolutions = [module for module in used if isinstance(module, nn.Conv2d)]
     if len(folded) != len(convolutions):
         raise ValueError(f"{path.name} has {len(folded)} convolutions, the network {len(convolutions)}")
@@ -71,8 +71,8 @@ def load_folded(network: nn.Module, path: Path, size: int) -> None:
 
 
 @torch.no_grad()
-def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Measure what each normalization sees in `batches` of pictures; the network's output stays the same."""
+def calibrate(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Measure what each normalization sees in `batches` of inputs; the network's output stays the same."""
     seen: dict[nn.BatchNorm2d, list[Tensor]] = {}
 
     def look(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
@@ -83,8 +83,8 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
 
     hooks = [m.register_forward_hook(look) for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     network.eval()
-    for pictures in batches:
-        network(pictures)
+    for inputs in batches:
+        network(*inputs)
     for hook in hooks:
         hook.remove()
     for module, moments in seen.items():
