@@ -152,10 +152,7 @@ def cut(
     wide = regions.crop
     x0, y0, width, height = box = _box(wide, points_px, plate.shape)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
-    face = _inside(points_px, FACE_SHRINK, box)
-    down, across = (border_ramp(box[k], box[k + 2], plate.shape[1 - k], SIDE * wide.size) for k in (1, 0))
-    guess, bare = (part * (down[:, None] * across) for part in _guess(regions, shown, points_px, box))
-    alpha = _refine(np.ascontiguousarray(shown[spot], np.float32), guess, face, EDGE * wide.size, bare)
+    alpha = _alpha(regions, shown, points_px, box)
     own = plate[spot][..., :3]
     grain_px = max(TEXTURE * wide.size, 2.0)
     hidden = _front(regions, shown, points_px, box)
@@ -187,6 +184,17 @@ def cut(
         layer[rows, :, 3] = cover[..., 0]
     first = (x0 + part[1].start, y0 + part[0].start)
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
+
+
+def _alpha(regions: Regions, shown: Float, points_px: Float, box: Box) -> Float:
+    """The matte (h, w) of the head in a `box` of the picture `shown`."""
+    side = regions.crop.size
+    face = _inside(points_px, FACE_SHRINK, box)
+    down, across = (border_ramp(box[k], box[k + 2], shown.shape[1 - k], SIDE * side) for k in (1, 0))
+    guess, bare = (part * (down[:, None] * across) for part in _guess(regions, shown, points_px, box))
+    x0, y0, width, height = box
+    own = np.ascontiguousarray(shown[y0 : y0 + height, x0 : x0 + width], np.float32)
+    return _refine(own, guess, face, EDGE * side, bare)
 
 
 def _wider(spot: Spot, shape: tuple[int, ...]) -> Spot:
