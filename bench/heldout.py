@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 from bench.pictures import ROOT
 from bench.table import Row
 from likeness.face.detect import detect
-from likeness.face.fit import Lens, conjugate, direction, fit_still, rotation_vector
+from likeness.face.fit import Lens, conjugate, fit_still, rotation_vector
+from likeness.face.frame import direction
 from likeness.face.landmarks import INNER, Points, crop_from_points, find_points
 from likeness.face.track import STILL_LOOKS
 from likeness.head import points as dense

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.expected import JAW, expected_expression, expected_turn, off_average, toward_camera
-from likeness.face.fit import default_lens, direction, fit_still, rotation_vector
-from likeness.face.frame import in_head, straight_at
+from likeness.face.expected import JAW, expected_expression, expected_turn, toward_camera
+from likeness.face.fit import default_lens, fit_still, rotation_vector
+from likeness.face.frame import direction, in_head, straight_at
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.performance import ARKIT
@@ -23,7 +23,7 @@ def test_points_of_the_average_head_are_not_off_it_however_it_is_turned(head: He
     for turn in ((0.0, 0.0, 0.0), (10.0, -40.0, 25.0)):
         at = scene(head, turn_deg=turn, gaze_deg=(0.0, 0.0), identity=NOBODY, lens=FAR)
         found = in_head(head, at.points.xy, at.points.z, at.points.visible)
-        assert np.abs(off_average(head, found)[: dense.SKIN_COUNT]).max() < 0.05
+        assert np.abs(found.off[: dense.SKIN_COUNT]).max() < 0.05
 
 
 @pytest.mark.parametrize(

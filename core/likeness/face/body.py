@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face import fill
-from likeness.face.cutout import TRACE, Cutout, usual
+from likeness.face.cutout import SEEN, TRACE, Cutout, usual
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -33,7 +33,6 @@ CELLS = 32  # of the grid in which labels spread, a face is as wide
 ROUNDS, SWEEPS, RELAXATION = 3, 40, 1.6
 ALIKE = 0.05  # difference of colors (cube roots) over which a label hardly spreads
 OWN = 0.15  # how much a place's own color tells, against each of its four sides
-UNSURE = 0.02  # of what is usual: colors that are seen as seldom tell nothing
 GRAIN = 0.012  # of the face's width: finer is texture
 HALO = 0.03  # of it: so far about the body the background is not trusted to be without
 
@@ -97,9 +96,9 @@ def _alpha(shown: Float, head: Float, chin: Float, way: Float, wide: float) -> F
         back_color, body_color = (
             usual(small, near & seeds) for seeds in (label < 1 - LIKELY, label > LIKELY)
         )
-        told = guess * (body_color + UNSURE) / (body_color + back_color + 2 * UNSURE)
+        told = guess * (body_color + SEEN) / (body_color + back_color + 2 * SEEN)
         label[~(body | back)] = guess[~(body | back)]
-        told /= told + (1 - guess) * (back_color + UNSURE) / (body_color + back_color + 2 * UNSURE)
+        told /= told + (1 - guess) * (back_color + SEEN) / (body_color + back_color + 2 * SEEN)
         _spread(label, back | body, small.astype(np.float32), told.astype(np.float32))
     at = [(np.arange(n, dtype=np.float32) + 0.5) / cell - 0.5 for n in head.shape]
     out = ndimage.map_coordinates(label, np.stack(np.meshgrid(*at, indexing="ij")), order=1, mode="nearest")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from likeness import runtime
-from likeness.face.frame import InHead, in_head
+from likeness.face.frame import InHead, in_head, yaw_pitch
 from likeness.head.model import Head
 from likeness.performance import ARKIT
 
@@ -56,21 +56,14 @@ def expected_turn(head: Head, xy: Array, z: Array, visible: Array) -> Array:
 
 def toward_camera(turn: Array) -> Array:
     """Yaw and pitch (2,) in radians at which a gaze meets a camera that sees the head turned by `turn`."""
-    x, y, z = -turn[2]
-    return np.array([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))])
-
-
-def off_average(head: Head, at: InHead) -> Array:
-    """How far points lie from the average head's (POINTS, 3), head space, cm."""
-    out: Array = at.points - head.point_mean
-    return out
+    return yaw_pitch(-turn[2])
 
 
 def _estimate(head: Head, xy: Array, z: Array, visible: Array) -> tuple[InHead, Array]:
     """The points in the head's frame, and what they tell (55,): weights, then by how much it is turned."""
     matrix, offset, _ = _table()
     at = in_head(head, xy, z, visible)
-    return at, offset + off_average(head, at).reshape(-1) @ matrix
+    return at, offset + at.off.reshape(-1) @ matrix
 
 
 @lru_cache(maxsize=1)

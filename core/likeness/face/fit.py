@@ -18,6 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from likeness.face.expected import expected_expression
+from likeness.face.frame import UPWARD, direction
 from likeness.face.landmarks import Points
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -26,7 +27,7 @@ from likeness.performance import ARKIT
 Array = NDArray[np.float64]
 
 DEFAULT_MM = 50.0  # of a lens that nobody knows, on a 36 mm wide film back
-HEAD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
+HEAD_TO_CAMERA = np.diag(UPWARD)
 PIVOT = np.array([0.0, -7.0, 0.0])  # where the head turns on the neck, head space, cm
 POSE = 6
 SKIN = slice(0, dense.SKIN_COUNT)
@@ -415,12 +416,6 @@ def eyeball_bias(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], si
 def _ball_radius(head: Head, side: int) -> float:
     """From an eyeball's center to its iris, cm."""
     return float(np.linalg.norm(head.point_mean[EYES[side][0]] - head.eye_centers[side]))
-
-
-def direction(gaze: Array) -> Array:
-    """Unit vectors (..., 3) in head space of yaws and pitches (..., 2) in radians."""
-    yaw, pitch = gaze[..., 0], gaze[..., 1]
-    return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=-1)
 
 
 def with_person(head: Head, shot: Shot, identity: Array, bias: Array) -> Shot:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -21,10 +20,10 @@ RIGID[:17], RIGID[48:68], RIGID[dense.SKIN_COUNT :] = 0.5, 0.3, 0.0
 
 @dataclass(frozen=True)
 class InHead:
-    """`points` (450, 3) cm in head space; `turn` (3, 3) from head axes to those of a camera that looks
-    straight at the face (x right, y down, z forward)."""
+    """`off` (450, 3): how far points lie from the average head's, head space, cm; `turn` (3, 3) from head
+    axes to those of a camera that looks straight at the face (x right, y down, z forward)."""
 
-    points: Array
+    off: Array
     turn: Array
 
 
@@ -44,13 +43,29 @@ def in_head(head: Head, xy: Array, z: Array, visible: Array) -> InHead:
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     scale = float(s @ sign) / float(weight @ (model**2).sum(axis=1))
     turn = (u * sign) @ vt
-    return InHead(seen @ turn / max(scale, 1e-9) + model_middle, UPWARD[:, None] * turn)
+    return InHead(seen @ turn / max(scale, 1e-9) - model, UPWARD[:, None] * turn)
+
+
+def between(a: NDArray[np.floating], b: NDArray[np.floating]) -> Array:
+    """The shortest rotation (3, 3) that brings the direction of `a` to that of `b`."""
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    x, y, z = np.cross(a, b)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1 + a @ b))
 
 
 def straight_at(ray: Array) -> Array:
     """The turn (3, 3) of a camera that takes its axis to the direction `ray` (3,) by the shortest way."""
-    axis = np.cross([0.0, 0.0, 1.0], ray)
-    aside = float(np.linalg.norm(axis))
-    angle = np.arctan2(aside, ray[2])
-    out: Array = Rotation.from_rotvec(axis * (angle / aside if aside > 1e-12 else 0.0)).as_matrix()
-    return out
+    return between(np.array([0.0, 0.0, 1.0]), ray)
+
+
+def direction(gaze: Array) -> Array:
+    """Unit vectors (..., 3) in head space of yaws and pitches (..., 2) in radians."""
+    yaw, pitch = gaze[..., 0], gaze[..., 1]
+    return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=-1)
+
+
+def yaw_pitch(way: Array) -> Array:
+    """Yaws and pitches (..., 2) in radians of ways (..., 3) in head space: the inverse of `direction`."""
+    x, y, z = np.moveaxis(way, -1, 0)
+    return np.stack([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))], axis=-1)

@@ -50,8 +50,8 @@ def strip(xy: Array, width: float = 1.0, roll: float = 0.0) -> Array:
 def seen_gaze(look: Look, xy: Array, camera: Array, device: str = "auto") -> tuple[Array, Array]:
     """The points (450, 2) with lids seen again, and yaw and pitch of the left and right eye (2, 2).
 
-    `camera` (2,) is where a gaze would meet the camera (`frame.InHead`). Radians in the head's frame, as
-    `fit.Fit.gaze`.
+    `camera` (2,) is where a gaze would meet the camera (`expected.toward_camera`). Radians in the head's
+    frame, as `fit.Fit.gaze`.
     """
     strips = [strip(xy, width, roll) for width, roll, _ in LOOKS]
     blob = np.stack([look.crop(matrix, WIDTH_PX, HEIGHT_PX) for matrix in strips])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from likeness.face.frame import between
 from likeness.human.body import Body
 from likeness.human.character import Float, Naming, Pose, Skeleton
 
@@ -63,16 +64,8 @@ def rest_rotations(skeleton: Skeleton, pose: Pose) -> Float:
             along = turns[i] @ (skeleton.positions[end] - skeleton.positions[i]).astype(float)
             out = 1.0 if side == "l" else -1.0
             wanted = np.array([out * np.cos(drop), -np.sin(drop), 0.0])
-            turns[i] = _between(along, wanted) @ turns[i]
+            turns[i] = between(along, wanted) @ turns[i]
     return np.asarray(turns, np.float32)
-
-
-def _between(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The shortest rotation (3, 3) that brings the direction of `a` to that of `b`."""
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    x, y, z = np.cross(a, b)
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.asarray(np.eye(3) + cross + cross @ cross / (1 + a @ b))
 
 
 def moved(skeleton: Skeleton, turns: Float) -> Skeleton:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from likeness.face.expected import SHAPES, off_average
+from likeness.face.expected import SHAPES
 from likeness.face.frame import in_head, straight_at
 from likeness.face.landmarks import Crop, crop_from_points, find_points
 from likeness.head.model import load_head
@@ -47,7 +47,7 @@ def observe(pictures: Dataset, count: int, rng: np.random.Generator) -> tuple[Ar
         near = Crop(center, crop.size * float(np.exp(grow)), crop.roll + float(roll))
         found = find_points(pictures.images[i].astype(np.float32) / 255, near)
         at = in_head(head, found.xy, found.z, found.visible)
-        rows.append(off_average(head, at).reshape(-1))
+        rows.append(at.off.reshape(-1))
         turns.append(Rotation.from_matrix(true_turn(pictures, i).T @ at.turn).as_rotvec())
     weights = np.asarray(pictures.labels["arkit"][:count], np.float64)
     return np.stack(rows), np.concatenate([weights, np.stack(turns)], axis=1)

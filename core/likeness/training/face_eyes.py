@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from likeness.face import gaze
-from likeness.face.fit import direction
+from likeness.face.frame import direction, yaw_pitch
 from likeness.head import points
 from likeness.training import augment
 from likeness.training.dataset import Dataset, open_dataset
@@ -52,8 +52,7 @@ def cameras(data: Dataset, indices: NDArray[np.integer]) -> Array:
     irises = [points.IRIS_LEFT, points.IRIS_RIGHT]
     eyes = data.labels["points_cam"][indices][:, irises].mean(axis=1).astype(np.float64)
     turns = data.labels["head_pose"][indices, :3, :3].astype(np.float64)
-    x, y, z = np.einsum("nji,nj->in", turns, -eyes)
-    return np.stack([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))], axis=1)
+    return yaw_pitch(np.einsum("nji,nj->ni", turns, -eyes))
 
 
 def frequencies(data: Dataset) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from likeness.face.frame import yaw_pitch
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
 from likeness.performance import ARKIT
@@ -110,8 +111,8 @@ def _on_brows(head: Head, anatomy: Anatomy, lift: float) -> Float:
 def _toward_camera(pose: Pose) -> tuple[float, float]:
     """Yaw and pitch in degrees at which somebody in this pose looks into the camera."""
     between = np.append(facekit.EYE_CENTER * np.array([0, 1, 1], np.float32), np.float32(1))
-    x, y, z = -(pose.matrix @ between)[:3] @ pose.matrix[:3, :3]
-    return float(np.degrees(np.arctan2(x, z))), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
+    yaw, pitch = np.degrees(yaw_pitch(-(pose.matrix @ between)[:3] @ pose.matrix[:3, :3]))
+    return float(yaw), float(pitch)
 
 
 def make_head(rng: Random, anatomy: Anatomy, pose: Pose) -> Head:
