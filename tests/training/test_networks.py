@@ -92,6 +92,20 @@ def test_a_crop_and_its_points_use_the_same_matrix() -> None:
     ) == pytest.approx([16, 48])
 
 
+def test_a_face_and_its_points_are_mirrored_alike(pictures: Path) -> None:
+    data = dataset.open_dataset(pictures)
+    eyes, kinds = slice(36, 48), set()
+    sides = np.sign(data.labels["points_px"][0, eyes, 0] - data.labels["points_px"][0, eyes, 0].mean())
+    for seed in range(12):
+        _, place, known, *_ = face_points.example(data, 0, np.random.default_rng(seed))
+        mirrored = not known.all()
+        assert not mirrored or (known == ~points.ALONE).all()
+        assert (np.sign(place[eyes, 0] - place[eyes, 0].mean()) == sides).all(), "a left eye is left in both"
+        kinds.add(mirrored)
+    assert kinds == {True, False}
+    assert face_points.example(data, 0, None)[2].all()
+
+
 def test_thin_frames_of_glasses_outlive_a_coarser_map() -> None:
     labels = np.ones((224, 224), np.uint8)
     labels[100] = REGIONS.index("glasses")

@@ -45,12 +45,13 @@ log = logging.getLogger("likeness.training.face_points")
 
 @dataclass(frozen=True)
 class Batch:
-    """`picture` (N, 3, 192, 192); `place` (N, 450, 3) in crop units; `visible` (N, 450); `present` (N,);
-    `regions` (N, 96, 96); `scale` (N,) the distance of the outer corners of the eyes, as if seen frontally,
-    in crop units."""
+    """`picture` (N, 3, 192, 192); `place` (N, 450, 3) in crop units; `known` (N, 450) whether it is;
+    `visible` (N, 450); `present` (N,); `regions` (N, 96, 96); `scale` (N,) the distance of the outer corners
+    of the eyes, as if seen frontally, in crop units."""
 
     picture: Tensor
     place: Tensor
+    known: Tensor
     visible: Tensor
     present: Tensor
     regions: Tensor
@@ -96,8 +97,11 @@ def scrambled(rng: Random, picture: Float) -> Float:
 
 def example(
     data: Dataset, index: int, rng: Random | None
-) -> tuple[Float, Float, Float, float, NDArray[np.uint8], float]:
-    """One picture and its truth in the order of `Batch`; without `rng` exactly cropped and unchanged."""
+) -> tuple[Float, Float, Float, Float, float, NDArray[np.uint8], float]:
+    """One picture and its truth in the order of `Batch`; without `rng` exactly cropped and unchanged.
+
+    Half of the pictures are mirrored; points without a twin are not known there.
+    """
     xy = data.labels["points_px"][index].astype(np.float64)
     in_camera = data.labels["points_cam"][index].astype(np.float64)
     visible = data.labels["visible"][index].astype(np.float32)
@@ -107,12 +111,16 @@ def example(
         present = float(rng.random() > 0.07)
         off = not present and rng.random() < 0.7
         crop = elsewhere(rng, crop) if off else jitter(rng, crop)
+    mirrored = rng is not None and bool(rng.random() < 0.5)
+    if mirrored:
+        xy, in_camera, visible = (label[points.TWIN] for label in (xy, in_camera, visible))
+    known = 1 - (points.ALONE & mirrored).astype(np.float32)
     fill = np.full(3, -1, np.float32)
     if rng is not None and rng.random() < 0.25:
         fill = np.zeros(3, np.float32) if rng.random() < 0.5 else rng.random(3, dtype=np.float32)
-    matrix = augment.similarity(np.array(crop.center), crop.size, crop.roll, CROP_PX)
+    matrix = augment.similarity(np.array(crop.center), crop.size, crop.roll, CROP_PX, mirrored)
     picture = augment.warp(data.images[index], matrix, CROP_PX, fill)
-    coarse = augment.similarity(np.array(crop.center), crop.size, crop.roll, MAP_PX)
+    coarse = augment.similarity(np.array(crop.center), crop.size, crop.roll, MAP_PX, mirrored)
     regions = augment.warp_labels(data.regions[index], coarse, MAP_PX)
     near = in_camera[:68, 2].mean()
     zoom = float(data.labels["focal_px"][index]) / near / crop.size
@@ -129,16 +137,17 @@ def example(
             i, j = (np.clip((place[:, k] * CROP_PX).astype(int), 0, CROP_PX - 1) for k in (1, 0))
             visible[covered[i, j]] = 0
         picture = augment.light(rng, picture)
-    return picture, place, visible, present, regions, scale
+    return picture, place, known, visible, present, regions, scale
 
 
 def make_batch(data: Dataset, indices: NDArray[np.integer], rng: Random | None) -> Batch:
     """The examples at `indices`, as tensors."""
     columns = zip(*(example(data, int(i), rng) for i in indices), strict=True)
-    picture, place, visible, present, regions, scale = (np.stack(c) for c in columns)
+    picture, place, known, visible, present, regions, scale = (np.stack(c) for c in columns)
     return Batch(
         torch.from_numpy(picture.transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last),
         torch.from_numpy(place),
+        torch.from_numpy(known),
         torch.from_numpy(visible),
         torch.from_numpy(present.astype(np.float32)),
         torch.from_numpy(regions.astype(np.int64)),
@@ -167,7 +176,7 @@ class Joint(nn.Module):
             some = len(grid) // 2 if rare is not None else 0
             seen = (half[:some], quarter[:some], eighth[:some], grid[:some])
             scores = self.regions.decoder(*seen).float() if some else grid.new_zeros(0)
-        there = batch.present[:, None]
+        there = batch.present[:, None] * batch.known
         counts = weight * (0.35 + 0.65 * batch.visible) * there
         scale = batch.scale[:, None]
 
