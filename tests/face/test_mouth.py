@@ -16,17 +16,17 @@ from tests.face.conftest import SIZE, Scene, expression, scene
 class Mouth:
     """A person whose jaw is open, seen from the front."""
 
-    def __init__(self, head: Head, jaw: float, **more: float) -> None:
+    def __init__(self, head: Head, jaw: float, cuts: int = 0, **more: float) -> None:
         truth: Scene = scene(head, 21, turn_deg=(0, 0, 0), jawOpen=jaw, **more)
         shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
         self.person: Person = build_person(head, with_person(head, shot, truth.identity, shot.bias))
-        self.inside: Inside = inside_of(head)
+        self.inside: Inside = inside_of(head, cuts)
         camera = to_camera(
             self.person, self.person.posed(expression(jawOpen=jaw, **more)), truth.fit, truth.fit
         )
         pixels = to_pixels(camera, truth.lens)
-        self.pixels = pixels[self.inside.used]
-        self.between = light_between(self.inside, camera[self.inside.used])
+        self.pixels = self.inside.at(pixels)
+        self.between = light_between(self.inside, self.inside.at(camera))
         self.outline = opening(self.person, pixels, "mouth")
         self.shade = np.ones_like(self.pixels)
         self.lips_cm = float(camera[self.person.vertex_count + 62, 2])
@@ -60,6 +60,17 @@ def test_it_fills_the_opening_and_nothing_else(mouth: Mouth) -> None:
     assert cover.sum() > 300
     assert (color[cover == 0] == 0).all()
     assert (color[cover > 0] > 0).all()
+
+
+def test_finer_facets_change_edges_alone(head: Head, mouth: Mouth) -> None:
+    finer = Mouth(head, 0.5, cuts=1)
+    assert len(finer.inside.triangles) == 4 * len(mouth.inside.triangles)
+    assert finer.between == pytest.approx(mouth.between, abs=0.02)
+    plate = plate_of((np.nan, np.nan, np.nan))
+    (one, cover), (two, same) = mouth.draw(plate), finer.draw(plate)
+    assert (cover == same).all()
+    apart = np.abs(one - two).max(axis=2)[cover > 0.99]
+    assert np.median(apart) < 0.002 and 0.005 < apart.max() < 0.1
 
 
 def test_twice_the_light_is_twice_as_bright(head: Head) -> None:

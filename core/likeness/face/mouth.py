@@ -6,15 +6,17 @@ lie on; the rest is shaded from the house head. The lips cover it: its outline i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from likeness.face.light import LUMA, Light
 from likeness.face.warp import polygon
+from likeness.head.finer import finer
 from likeness.head.model import Head, vertex_normals
 from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
@@ -60,8 +62,9 @@ OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 class Inside:
     """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
 
-    `used` (V,) are the head's vertices that belong to it; all others count among these: `teeth` and `lower`
-    are those of upper and lower teeth, `behind` what lies behind them. `part` (T,) is the index of each
+    `used` are the head's vertices that belong to it; what it is made of (V,) comes from these (see `at`), and
+    all others count among it: `teeth` and `lower` are those of upper and lower teeth, `behind` what lies
+    behind them. `part` (T,) is the index of each
     triangle into `ALBEDO`, `gloss` (T,) how bright its highlight is. `glow` (V, 3): how much light comes to a
     vertex. `closed_cm`: the distance of the middles of upper and lower teeth that meet.
     """
@@ -71,35 +74,47 @@ class Inside:
     part: Int
     gloss: Float
     used: Int
+    shares: csr_matrix | None
     teeth: Int
     lower: Int
     behind: Int
     glow: Float
     closed_cm: float
 
+    def at(self, values: Float) -> Float:
+        """What the head's vertices have (N, K), at those of the inside (V, K)."""
+        own = values[self.used]
+        return own if self.shares is None else np.asarray(self.shares @ own)
 
-def inside_of(head: Head) -> Inside:
-    """Collect the parts of the head that lie behind the lips."""
+
+def inside_of(head: Head, cuts: int = 0) -> Inside:
+    """Collect the parts of the head that lie behind the lips; each facet is cut into four, `cuts` times."""
     parts = [head.part(name) for name in ALBEDO]
-    counts = [len(p) for p in parts]
-    albedo = np.repeat(np.array(list(ALBEDO.values()), np.float32), counts, axis=0)
-    gloss = np.repeat([GLOSS.get(name, 0.0) for name in ALBEDO], counts).astype(np.float32)
-    part = np.repeat(np.arange(len(parts)), counts).astype(np.int32)
-    used, triangles = np.unique(np.concatenate(parts), return_inverse=True)
+    part = np.repeat(np.arange(len(parts)), [len(p) * 4**cuts for p in parts]).astype(np.int32)
+    albedo = np.array(list(ALBEDO.values()), np.float32)
+    gloss = np.array([GLOSS.get(name, 0.0) for name in ALBEDO], np.float32)
+    used, coarse = np.unique(np.concatenate(parts), return_inverse=True)
+    shares, triangles = finer(coarse.reshape(-1, 3).astype(np.int32), len(used), cuts)
+
+    def of(*names: str) -> Int:
+        kinds = [list(ALBEDO).index(name) for name in names]
+        return np.unique(triangles[np.isin(part, kinds)]).astype(np.int32)
+
     teeth, lower = (np.unique(head.part(name)) for name in ("teeth_upper", "teeth_lower"))
-    behind = np.unique(np.concatenate([head.part(name) for name in BEHIND_TEETH]))
-    return Inside(
-        triangles.reshape(-1, 3).astype(np.int32),
-        albedo,
+    inside = Inside(
+        triangles,
+        albedo[part],
         part,
-        gloss,
+        gloss[part],
         used,
-        np.searchsorted(used, teeth).astype(np.int32),
-        np.searchsorted(used, lower).astype(np.int32),
-        np.searchsorted(used, behind).astype(np.int32),
-        _glow(head)[used],
+        shares if cuts else None,
+        of("teeth_upper"),
+        of("teeth_lower"),
+        of(*BEHIND_TEETH),
+        _glow(head),
         _between(head.mean[teeth], head.mean[lower]),
     )
+    return replace(inside, glow=inside.at(inside.glow))
 
 
 def _between(upper: Float, lower: Float) -> float:

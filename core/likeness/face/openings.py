@@ -121,7 +121,7 @@ def draw_mouth(
     if box is None:
         return None
     x, y, width, height = box
-    inside, behind = rig.inside, camera[rig.inside.used]
+    inside, behind = rig.inside, rig.inside.at(camera)
     normals = vertex_normals(behind, inside.triangles)
     lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
     lip_depth = float(camera[lips + rig.person.vertex_count, 2].mean())
@@ -129,7 +129,7 @@ def draw_mouth(
         taken.plate,
         taken.mouth,
         inside,
-        pixels[inside.used],
+        inside.at(pixels),
         taken.light.at(normals),
         mouth.highlight(taken.light, normals),
         outline,

@@ -35,6 +35,7 @@ HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 BEHIND = (*mouth.ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
+FACETS_PX_PER_CM, FINER = 60.0, 2  # so large, facets of teeth and tongue would show; how often they are cut
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Rig:
     uv: Float
 
 
-def build_rig(person: Person) -> Rig:
-    """Collect the triangles that are drawn."""
+def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
+    """Collect the triangles that are drawn; `px_per_cm`: how large the face is seen."""
     surface = person.head.part("skin")
     vertices = np.unique(surface)
     points = person.rest[person.vertex_count :][: dense.SKIN_COUNT]
@@ -75,7 +76,7 @@ def build_rig(person: Person) -> Rig:
         person,
         skin,
         surface,
-        mouth.inside_of(person.head),
+        mouth.inside_of(person.head, cuts=FINER if px_per_cm > FACETS_PX_PER_CM else 0),
         np.concatenate([person.head.part(name) for name in BEHIND]),
         (person.rest[skin, 2] < 0).all(axis=1),
         nearest,

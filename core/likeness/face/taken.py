@@ -128,10 +128,10 @@ def take(
         eyes.take_eye(plate, outline, axis, fallback) for outline, axis in zip(lids, axes, strict=True)
     )
     inside = rig.inside
-    shade = light.at(vertex_normals(camera[inside.used], inside.triangles))
+    shade = light.at(vertex_normals(inside.at(camera), inside.triangles))
     lip = lips.color(plate, person, pixels)
     plate_mouth = mouth.take_mouth(
-        plate, inside, pixels[inside.used], outlines["mouth"], shade, lip, light.skin
+        plate, inside, inside.at(pixels), outlines["mouth"], shade, lip, light.skin
     )
     level = np.log(np.maximum(light.level(normals), 0.2))
     facing = facing_of(camera, normals) * visible(rig, pixels)

@@ -120,8 +120,10 @@ def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
     def build() -> Rig:
         person = build_person(load_head(), faces.shot_of(found, index))
         seen = found["found"] & faces.same_shot(found, index)
-        return build_rig(with_meeting(person, found["expression"][seen]))
+        away = float(np.median(found["translation"][seen][:, 2]))
+        return build_rig(with_meeting(person, found["expression"][seen]), lens.focal_px / away)
 
+    lens = faces.shot_of(found, index).lens
     shot = faces.shot_number(found, index)
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
 
