@@ -467,11 +467,18 @@ class _Mirror:
         picture[wet] += strength * np.minimum(fresnel, 0.12)[:, None] * seen
 
     def _reached(self, place: Float, normal: Float, shadow: tuple[Float, Float]) -> Float:
-        """Which places (N, 3) a lamp reaches, 0 or 1."""
+        """What share of a lamp's light comes to places (N, 3): cells of its shadow map blend into each other.
+
+        Quadratic B-spline weights of three by three comparisons (percentage-closer filtering, Reeves 1987).
+        """
         frame, depth = shadow
         local = (place + BIAS_CM * normal - self.center) @ frame.T
-        x, y = (
-            np.clip(local[:, k] * (SHADOW_PX / SPAN_CM) + SHADOW_PX / 2, 0, SHADOW_PX - 1).astype(int)
-            for k in (0, 1)
-        )
-        return np.asarray(local[:, 2] + 1000 < depth[y, x] + 0.1, np.float32)
+        at = local[:, :2] * (SHADOW_PX / SPAN_CM) + (SHADOW_PX - 1) / 2
+        nearest = np.rint(at)
+        off = at - nearest
+        shares = np.stack([(0.5 - off) ** 2 / 2, 0.75 - off**2, (0.5 + off) ** 2 / 2])
+        out = np.zeros(len(place), np.float32)
+        for j, i in np.ndindex(3, 3):
+            x, y = (np.clip(nearest + np.array([i - 1, j - 1]), 0, SHADOW_PX - 1)).astype(int).T
+            out += shares[i, :, 0] * shares[j, :, 1] * (local[:, 2] + 1000 < depth[y, x] + 0.1)
+        return out
