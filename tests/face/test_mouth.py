@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from likeness.face.fit import Shot, with_person
-from likeness.face.mouth import Inside, draw_mouth, inside_of, light_between, soften, take_mouth
+from likeness.face.mouth import (
+    ALBEDO,
+    Inside,
+    draw_mouth,
+    inside_of,
+    light_between,
+    light_in,
+    soften,
+    take_mouth,
+    wide_of,
+)
 from likeness.face.person import Person, build_person, opening, to_camera, to_pixels
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -29,7 +39,8 @@ class Mouth:
         self.between = light_between(self.inside, self.inside.at(camera))
         self.outline = opening(self.person, pixels, "mouth")
         self.shade = np.ones_like(self.pixels)
-        self.lips_cm = float(camera[self.person.vertex_count + 62, 2])
+        loop = np.r_[dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]]
+        self.lips = camera[loop + self.person.vertex_count]
 
     def draw(
         self, plate: np.ndarray, light: float = 1.0, lip: np.ndarray | None = None, skin: float = np.inf
@@ -37,7 +48,7 @@ class Mouth:
         source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light, lip, skin)
         box = (0, 0, *SIZE)
         shine = np.zeros_like(self.shade)
-        args = (self.pixels, self.shade * light, shine, self.outline, self.lips_cm, box)
+        args = (self.pixels, self.shade * light, shine, self.outline, self.lips, box)
         return draw_mouth(plate, source, self.inside, *args, between=self.between)
 
 
@@ -70,7 +81,7 @@ def test_finer_facets_change_edges_alone(head: Head, mouth: Mouth) -> None:
     (one, cover), (two, same) = mouth.draw(plate), finer.draw(plate)
     assert (cover == same).all()
     apart = np.abs(one - two).max(axis=2)[cover > 0.99]
-    assert np.median(apart) < 0.002 and 0.005 < apart.max() < 0.1
+    assert np.median(apart) < 0.002 and 0.005 < apart.max() < 0.15
 
 
 def test_twice_the_light_is_twice_as_bright(head: Head) -> None:
@@ -169,7 +180,37 @@ def test_lips_that_stay_show_the_plate_to_their_edges(mouth: Mouth) -> None:
     for grown in (1.0, 1.15):
         outline = mouth.outline.mean(axis=0) + grown * (mouth.outline - mouth.outline.mean(axis=0))
         args = (mouth.pixels, mouth.shade, np.zeros_like(mouth.shade), outline.astype(np.float32))
-        color, cover = draw_mouth(plate_of(green), source, mouth.inside, *args, mouth.lips_cm, (0, 0, *SIZE))
+        color, cover = draw_mouth(plate_of(green), source, mouth.inside, *args, mouth.lips, (0, 0, *SIZE))
         shares.append((np.abs(color - green).max(axis=2) < 0.02)[cover > 0.99].mean())
     assert shares[0] > 0.88
     assert shares[1] < 0.8
+
+
+def test_a_mouth_wide_open_is_lit_to_its_tongue(head: Head) -> None:
+    color, cover = Mouth(head, 0.9).draw(plate_of((np.nan, np.nan, np.nan)))
+    rows, columns = np.nonzero(cover > 0.99)
+    middle = columns[np.abs(columns - columns.mean()) < 0.15 * np.ptp(columns)]
+    lower = slice(int(np.quantile(rows, 0.55)), int(np.quantile(rows, 0.75)))
+    red, green, _ = np.median(color[lower, middle.min() : middle.max()], axis=(0, 1))
+    assert 0.25 < red < 0.8  # of a white wall before the lips: as flesh is, not a dark hole
+    assert red > 1.8 * green
+
+
+def test_an_opening_is_as_wide_as_a_disk_of_its_area_however_it_is_turned() -> None:
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    ellipse = np.stack([3.0 * np.cos(angle), 0.75 * np.sin(angle), 0 * angle], axis=1)
+    turned = ellipse @ np.array([[0.6, 0, 0.8], [0, 1, 0], [-0.8, 0, 0.6]])
+    assert wide_of(ellipse) == pytest.approx(1.5, rel=0.01)
+    assert wide_of(turned + 40.0) == pytest.approx(1.5, rel=0.01)
+
+
+def test_teeth_in_the_shade_are_warm_not_gray(mouth: Mouth) -> None:
+    upper, lower = (
+        np.unique(mouth.inside.triangles[mouth.inside.part == list(ALBEDO).index(f"teeth_{row}")])
+        for row in ("upper", "lower")
+    )
+    light = light_in(mouth.inside, mouth.pixels[:, 2], mouth.lips, mouth.between)
+    front, shaded = light[upper].max(axis=0), light[lower][light[lower][:, 0] < 0.5]
+    assert np.allclose(front, front[0], rtol=0.1)
+    assert len(shaded) > 20
+    assert (shaded[:, 0] > 1.3 * shaded[:, 1]).all()

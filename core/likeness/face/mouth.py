@@ -27,11 +27,11 @@ Int = NDArray[np.int32]
 
 # Diffuse reflectance, scene-linear, as parts of a white wall.
 ALBEDO = {
-    "socket": (0.30, 0.10, 0.085),
-    "gums": (0.56, 0.25, 0.22),
-    "tongue": (0.60, 0.25, 0.22),
+    "socket": (0.20, 0.065, 0.055),
+    "gums": (0.66, 0.32, 0.28),
+    "tongue": (0.70, 0.38, 0.38),
     "teeth_upper": (0.97, 0.96, 0.90),
-    "teeth_lower": (0.86, 0.84, 0.77),
+    "teeth_lower": (0.86, 0.78, 0.70),
 }
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
@@ -39,16 +39,18 @@ CHEEK_SEEN, CHEEK_WIDE = 0.3, 0.12  # how bright it is there, and how wide in mo
 SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
-FADE_CM = 3.0  # light falls to a third this far behind the lips
 GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
-DEEP_CM, DEEP_LIGHT = (0.0, 1.5, 4.5), (1.0, 0.75, 0.15)  # behind the teeth's front, less light comes in
-MOLARS_CM, MOLARS_LIGHT = (0.5, 2.2), (1.0, 0.1)  # the same of lower teeth, over which lip and cheek stand
-INWARD_LIGHT, ARCH_CM = 0.22, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
+MOLARS_CM, MOLARS_LIGHT = (
+    (0.5, 2.2),
+    (1.0, 0.35),
+)  # of light comes to lower teeth: lip and cheek stand over them
+INWARD_LIGHT, ARCH_CM = 0.4, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
 BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
-TEETH_TO_SKIN = 1.15  # times the face's lights: teeth are at most so bright where the plate shows none
-REDDER = np.array([1.0, 1.3, 1.35], np.float32)  # what comes deep has met the mouth's red walls on its way
-GROOVE, GROOVE_CM = 0.25, 0.25  # how much darker the tongue's middle is, and how wide
+TEETH_TO_SKIN = 1.25  # times the face's lights: teeth are at most so bright where the plate shows none
+BRIGHTER = 1.2  # than skin tells may teeth be: it gives but a lower bound of the light
+REDDER = np.array([1.0, 1.5, 1.75], np.float32)  # what comes deep has met the mouth's red walls on its way
+GROOVE, GROOVE_CM = 0.1, 0.25  # how much darker the tongue's middle is, and how wide
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3  # of the opening: so far from a lip teeth and gums are taken to reach up to it
 GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
@@ -64,9 +66,9 @@ class Inside:
 
     `used` are the head's vertices that belong to it; what it is made of (V,) comes from these (see `at`), and
     all others count among it: `teeth` and `lower` are those of upper and lower teeth, `behind` what lies
-    behind them. `part` (T,) is the index of each
-    triangle into `ALBEDO`, `gloss` (T,) how bright its highlight is. `glow` (V, 3): how much light comes to a
-    vertex. `closed_cm`: the distance of the middles of upper and lower teeth that meet.
+    behind them. `part` (T,) is the index of each triangle into `ALBEDO`, `gloss` (T,) how bright it shines.
+    `glow` (V,): how much of the light that comes in meets a vertex. `closed_cm`: the distance of the middles
+    of upper and lower teeth that meet.
     """
 
     triangles: Int
@@ -114,7 +116,7 @@ def inside_of(head: Head, cuts: int = 0) -> Inside:
         _glow(head),
         _between(head.mean[teeth], head.mean[lower]),
     )
-    return replace(inside, glow=inside.at(inside.glow))
+    return replace(inside, glow=np.clip(inside.at(inside.glow), 0, 1))  # what is cut finer overshoots
 
 
 def _between(upper: Float, lower: Float) -> float:
@@ -127,22 +129,36 @@ def light_between(inside: Inside, camera: Float) -> float:
     return float(np.clip(apart / BETWEEN_CM, BETWEEN_LIGHT, 1))
 
 
-def _glow(head: Head) -> Float:
-    """How much of the light before the lips comes to each vertex (V, 3) of the mouth.
+def wide_of(lips: Float) -> float:
+    """The radius of the disk, cm, that lets in as much light as the opening of the `lips` (N, 3), a loop."""
+    area = np.cross(lips, np.roll(lips, -1, axis=0)).sum(axis=0) / 2
+    return max(float(np.sqrt(np.linalg.norm(area) / np.pi)), 1e-3)
 
-    Less to the throat, and less to the inner sides of teeth."""
-    front = float(head.mean[np.unique(head.part("teeth_upper")), 2].max())
-    out = np.interp(front - head.mean[:, 2], DEEP_CM, DEEP_LIGHT).astype(np.float32)
+
+def _glow(head: Head) -> Float:
+    """How much of the light that comes in meets each vertex (V,): less of it the inner sides of teeth."""
     rows = [head.part("teeth_upper"), head.part("teeth_lower")]
-    lower = np.unique(rows[1])
-    out[lower] = np.interp(front - head.mean[lower, 2], MOLARS_CM, MOLARS_LIGHT)
+    front = float(head.mean[rows[0], 2].max())
     outward = head.mean[:, [0, 2]] - np.array([0, front - ARCH_CM], np.float32)
     outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
     facing = (vertex_normals(head.mean, np.concatenate(rows))[:, [0, 2]] * outward).sum(axis=1)
-    out *= np.where(facing < 0, INWARD_LIGHT + (1 - INWARD_LIGHT) * (1 + facing), 1)
+    out = np.where(facing < 0, INWARD_LIGHT + (1 - INWARD_LIGHT) * (1 + facing), 1).astype(np.float32)
+    lower = np.unique(rows[1])
+    out[lower] *= np.interp(front - head.mean[lower, 2], MOLARS_CM, MOLARS_LIGHT)
     tongue = np.unique(head.part("tongue"))
     out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
-    return out[:, None] ** REDDER
+    return out
+
+
+def light_in(inside: Inside, depth_cm: Float, lips: Float, between: float) -> Float:
+    """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3) at that depth (V,).
+
+    The sine of half the angle under which it sees the opening, taken for a disk; then as `Inside.glow` says.
+    """
+    wide_cm = wide_of(lips)
+    reach = wide_cm / np.hypot(wide_cm, np.maximum(depth_cm - lips[:, 2].mean(), 0))
+    reach[inside.behind] *= between
+    return ((reach * inside.glow)[:, None] ** REDDER).astype(np.float32)
 
 
 def highlight(light: Light, normals: Float) -> Float:
@@ -217,7 +233,7 @@ def take_mouth(
         gain = np.clip(seen / np.maximum(np.median(model, axis=0), 1e-6), 0.4, 1.8).astype(np.float32)
     else:
         white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
-        gain *= np.float32(min(1.0, TEETH_TO_SKIN * skin / max(white, 1e-6)))
+        gain *= np.float32(min(BRIGHTER, TEETH_TO_SKIN * skin / max(white, 1e-6)))
     gain = np.tile(gain, (len(ALBEDO), 1))
     if lip is not None:
         gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
@@ -242,7 +258,7 @@ def draw_mouth(
     shade: Float,
     shine: Float,
     outline: Float,
-    lip_depth_cm: float,
+    lips: Float,
     box: tuple[int, int, int, int],
     blur_px: float = 0.0,
     between: float = 1.0,
@@ -251,7 +267,7 @@ def draw_mouth(
 
     `pixels` (V, 3): its projected vertices. `shade` and `shine` (V, 3): radiance of white and of a wet
     highlight at each. `blur_px`: standard deviation of the plate's own blur, under which all that is drawn is
-    put. `between`: see `light_between`.
+    put. `lips` (N, 3): their inner edge before the camera, a loop, cm. `between`: see `light_between`.
     """
     x0, y0, width, height = box
     cover = polygon(outline, x0, y0, width, height)
@@ -259,21 +275,20 @@ def draw_mouth(
     if cover.max() <= 0:
         return color, cover
     fine = (pixels - np.array([x0, y0, 0], np.float32)) * np.array([FINE, FINE, 1], np.float32)
-    index, bary, depth = rasterize(fine, inside.triangles, FINE * width, FINE * height)
+    index, bary, _ = rasterize(fine, inside.triangles, FINE * width, FINE * height)
     taken = np.zeros((height, width), np.float32)
-    _reach_lips(cover, index, bary, depth, inside.part)
+    _reach_lips(cover, index, bary, inside.part)
     cavity = (between * shade.mean(axis=0) * CAVITY).astype(np.float32)
-    lit = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0)
-    cheek = (lit * CHEEK * source.gain[0]).astype(np.float32)
-    shade = shade * inside.glow
-    shade[inside.behind] *= np.float32(between)
+    cheek = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0) * CHEEK
+    cheek = (cheek * source.gain[0]).astype(np.float32)
+    lit = light_in(inside, pixels[:, 2], lips, between)
+    shade, shine = shade * lit, shine * lit
     jaw = _jaw(source, inside, pixels, origin=(x0, y0))
     own = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2])
     in_bands(
-        _shade, height, cover, _ends(cover), index, bary, depth, inside.triangles, inside.albedo,
-        inside.part, inside.gloss, shade, shine, source.pixels, own, np.array(source.origin, np.int32),
-        source.gain, plate, np.float32(lip_depth_cm), cavity, cheek,
-        jaw, source.shallow, color, taken,
+        _shade, height, cover, _ends(cover), index, bary, inside.triangles, inside.albedo, inside.part,
+        inside.gloss, shade, shine, source.pixels, own, np.array(source.origin, np.int32),
+        source.gain, plate, cavity, cheek, jaw, source.shallow, color, taken,
     )  # fmt: skip
     return soften(color, cover, taken, blur_px), cover
 
@@ -358,7 +373,7 @@ def _blur_down(
 
 
 @numba.njit(cache=True, nogil=True)
-def _reach_lips(cover: Float, index: Int, bary: Float, depth: Float, part: Int) -> None:
+def _reach_lips(cover: Float, index: Int, bary: Float, part: Int) -> None:
     """Teeth and gums go on up to the lip that lies on them: no gap is seen between, in place."""
     height, width = cover.shape
     for x in range(FINE * width):
@@ -387,7 +402,6 @@ def _reach_lips(cover: Float, index: Int, bary: Float, depth: Float, part: Int) 
                     row = first + step * m
                     index[row, x] = t
                     bary[row, x] = bary[y, x]
-                    depth[row, x] = depth[y, x]
                 break
 
 
@@ -423,7 +437,6 @@ def _shade(
     ends: tuple[Float, Float, Any],
     index: Int,
     bary: Float,
-    depth: Float,
     triangles: Int,
     albedo: Float,
     part: Int,
@@ -435,7 +448,6 @@ def _shade(
     origin: Int,
     gain: Float,
     plate: Float,
-    lip_depth: Any,
     cavity: Float,
     cheek: Float,
     jaw: Float,
@@ -445,12 +457,11 @@ def _shade(
 ) -> None:
     """Shade the rows from `first` to before `end`."""
     zero, half, one, cell = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1 / FINE)
-    near, falls = lip_depth + np.float32(0.35), np.float32(-0.25 / FADE_CM)
     rows, columns, widest = ends
     deep, aside = np.float32(1 / LIP_SHADOW) / widest, np.float32(1 / CHEEK_WIDE) / widest
     hides = np.float32(1 / (SLIT[1] - SLIT[0])) / widest
     closed = np.float32(SLIT[1] / (SLIT[1] - SLIT[0]))
-    ink, wet, fade = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
+    ink, wet = np.empty(3, np.float32), np.empty(3, np.float32)
     for y in range(first, end):
         for x in range(cover.shape[1]):
             if cover[y, x] <= 0:
@@ -461,8 +472,9 @@ def _shade(
                 below = min(max((fy - top) * deep, zero), one)
                 above = min(max((bottom - fy) * np.float32(2) * deep, zero), one)
                 corner = min(span / (np.float32(0.3) * widest), one)
-                shadow = np.float32(0.66) + np.float32(0.34) * below
-                shadow *= (np.float32(0.8) + np.float32(0.2) * above) * (half + half * corner)
+                shadow = np.float32(0.85) + np.float32(0.15) * below
+                shadow *= np.float32(0.9) + np.float32(0.1) * above
+                shadow *= np.float32(0.65) + np.float32(0.35) * corner
             edge = min(fx + half - rows[y, 0], rows[y, 1] - fx - half) * aside
             lit, slit = np.exp(-edge * edge), min(max(closed - span * hides, zero), one)
             for sub in range(FINE * FINE):
@@ -476,18 +488,13 @@ def _shade(
                     for k in range(3):
                         ink[k] = cavity[k]
                 else:
-                    quarter = np.exp(max(depth[sy, sx] - near, zero) * falls)
-                    # light deep in a mouth has met more red walls on its way
-                    fade[0] = quarter * quarter * quarter * quarter
-                    fade[1] = fade[0] * quarter
-                    fade[2] = fade[1] * quarter
                     i, j, m = triangles[t, 0], triangles[t, 1], triangles[t, 2]
                     a, b, c = bary[sy, sx, 0], bary[sy, sx, 1], bary[sy, sx, 2]
                     for k in range(3):
                         ink[k] = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
                         wet[k] = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
-                        ink[k] *= albedo[t, k] * shadow * fade[k] * gain[part[t], k]
-                        ink[k] += gloss[t] * wet[k] * shadow * fade[0]
+                        ink[k] *= albedo[t, k] * shadow * gain[part[t], k]
+                        ink[k] += gloss[t] * wet[k] * shadow
                     if not shallow:
                         px = a * place[i, 0] + b * place[j, 0] + c * place[m, 0]
                         py = a * place[i, 1] + b * place[j, 1] + c * place[m, 1]

@@ -123,8 +123,7 @@ def draw_mouth(
     x, y, width, height = box
     inside, behind = rig.inside, rig.inside.at(camera)
     normals = vertex_normals(behind, inside.triangles)
-    lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
-    lip_depth = float(camera[lips + rig.person.vertex_count, 2].mean())
+    loop = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]])
     color, cover = mouth.draw_mouth(
         taken.plate,
         taken.mouth,
@@ -133,7 +132,7 @@ def draw_mouth(
         taken.light.at(normals),
         mouth.highlight(taken.light, normals),
         outline,
-        lip_depth,
+        camera[loop + rig.person.vertex_count],
         (x + origin[0], y + origin[1], width, height),
         taken.blur_px,
         mouth.light_between(inside, behind),
