@@ -335,7 +335,7 @@ def _power(x: Any) -> Any:
 
 def isolated(plate: Float, color: Float, matte: Float, channels: tuple[int, ...]) -> Float:
     """What was drawn, alone and premultiplied (h, w, 4): over those `channels` of `plate` it is `color`."""
-    out = np.zeros((*matte.shape, 4), np.float32)
+    out = np.empty((*matte.shape, 4), np.float32)
     in_bands(_isolate, len(out), plate, color, matte, channels, out)
     return out
 
@@ -356,7 +356,8 @@ def _isolate(
         behind, drawn, shown, row = plate[y], color[y], matte[y], out[y]
         for x in range(np.uint64(len(shown))):
             alpha = shown[x]
-            if alpha <= zero:  # memory that is never written is never taken
+            if alpha <= zero:
+                row[x, 0] = row[x, 1] = row[x, 2] = row[x, 3] = zero
                 continue
             row[x, 0], row[x, 1], row[x, 2], row[x, 3] = drawn[x, 0], drawn[x, 1], drawn[x, 2], alpha
             if alpha < one:

@@ -8,9 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.render.bands import copied
+from likeness.render.bands import in_bands
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 Spot = tuple[slice, slice]
 
 
@@ -31,11 +32,6 @@ class Part:
         """All of a region, from its first pixel on."""
         return Part((slice(0, values.shape[0]), slice(0, values.shape[1])), values)
 
-    @staticmethod
-    def cut(values: Float, spot: Spot) -> Part:
-        """A copy of that part of the `values` (H, W, C) of a region."""
-        return Part(spot, copied(values[spot]))
-
     def keep(self, share: Float, spot: Spot) -> None:
         """Multiply by a `share` (h, w) of the region's part at `spot`, in place."""
         rows, columns = (
@@ -54,19 +50,22 @@ class Part:
 
 def window(matte: Float) -> Spot:
     """The rows and columns of a `matte` (h, w) between which it is not 0; one pixel where it is nowhere."""
-    rows, columns = (np.flatnonzero(most) for most in _most(matte))
+    ends = np.empty((len(matte), 2), np.int32)
+    in_bands(_ends, len(matte), matte, ends)
+    rows = np.flatnonzero(ends[:, 1])
     if not len(rows):
         return slice(0, 1), slice(0, 1)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    left, right = ends[rows, 0].min(), ends[rows, 1].max()
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(left), int(right))
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _most(matte: Float) -> tuple[Float, Float]:
-    """The most of each row (h,) and of each column (w,)."""
-    rows, columns = np.zeros(matte.shape[0], np.float32), np.zeros(matte.shape[1], np.float32)
-    for y in range(len(rows)):
-        most = np.float32(0)
-        for x in range(len(columns)):
-            most, columns[x] = max(most, matte[y, x]), max(columns[x], matte[y, x])
-        rows[y] = most
-    return rows, columns
+@numba.njit(cache=True, nogil=True)
+def _ends(first: int, end: int, matte: Float, out: Int) -> None:
+    """The first column that is not 0 and the one after the last, of each row (h, 2); 0 if there is none."""
+    for y in range(first, end):
+        row, left, right = matte[y], 0, matte.shape[1]
+        while right > 0 and row[right - 1] <= 0:
+            right -= 1
+        while left < right and row[left] <= 0:
+            left += 1
+        out[y, 0], out[y, 1] = left, right

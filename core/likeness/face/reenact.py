@@ -155,7 +155,8 @@ def _lay_head(
         return matte, {}, None
     outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
     looked = aside(data_layers.look_in, rig, local, outlines, field.moved, data)
-    return matte, data_layers.parts(data) | {"motion": Part.cut(motion, window(matte))}, looked
+    drawn = window(matte)
+    return matte, data_layers.parts(data) | {"motion": Part(drawn, motion[drawn])}, looked
 
 
 def _draw_openings(

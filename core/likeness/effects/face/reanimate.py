@@ -369,7 +369,6 @@ def _with_color(image: Image, canvas: Any, matte: Any, spot: tuple[slice, slice]
 
 
 def _image(values: Any, layer: Layer, image: Image, corner: tuple[int, int]) -> Image:
-    values = np.ascontiguousarray(values, np.float32)
     kind = "float" if layer.name in ("uv", "depth", "position", "motion") else "half"
     return Image(
         values,
