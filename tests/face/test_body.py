@@ -10,7 +10,7 @@ import pytest
 from likeness.face.body import Body
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.person import build_person
-from likeness.face.reenact import redraw
+from likeness.face.reenact import Retake, redraw
 from likeness.face.rig import Rig, build_rig
 from likeness.face.taken import Taken, take
 from likeness.head.model import load_head
@@ -45,31 +45,31 @@ def test_behind_the_body_the_background_goes_on(body: Body, stage: tuple[Rig, Ta
 
 def test_the_body_travels_with_the_head(stage: tuple[Rig, Taken], found: dict[str, np.ndarray]) -> None:
     rig, taken = stage
-    lens, picture = lens_of(found), taken.plate.copy()
+    lens = lens_of(found)
     right_px = 20
     right = right_px * taken.fit.translation[2] / lens.focal_px
     moved = replace(taken.fit, translation=taken.fit.translation + np.array([right, 0, 0]))
-    drawn = redraw(rig, taken, moved, lens, picture, layers=False)
+    drawn = redraw(Retake(rig, taken, moved, lens, taken.plate, layers=False))
     assert drawn is not None
     chest = (slice(260, 290), slice(200, 280))
     there = (chest[0], slice(200 + right_px, 280 + right_px))
-    still = np.abs(picture[there] - taken.plate[there]).mean()
-    assert np.abs(picture[there] - taken.plate[chest]).mean() < 0.5 * still
+    still = np.abs(drawn.picture[there] - taken.plate[there]).mean()
+    assert np.abs(drawn.picture[there] - taken.plate[chest]).mean() < 0.5 * still
 
 
 def test_a_body_that_rises_is_drawn_above_where_it_began(
     stage: tuple[Rig, Taken], found: dict[str, np.ndarray], body: Body
 ) -> None:
     rig, taken = stage
-    lens, picture = lens_of(found), taken.plate.copy()
+    lens = lens_of(found)
     up_px = 40
     up = np.array([0, -up_px * taken.fit.translation[2] / lens.focal_px, 0])
     moved = replace(taken.fit, translation=taken.fit.translation + up, body=up[:2])
-    drawn = redraw(rig, taken, moved, lens, picture, layers=False)
+    drawn = redraw(Retake(rig, taken, moved, lens, taken.plate, layers=False))
     assert drawn is not None
     was = (slice(body.top + 10, body.top + up_px), slice(110, 190))
     came = (slice(was[0].start - up_px, was[0].stop - up_px), was[1])
     clothes = body.layer[was[0].start - body.top : was[0].stop - body.top, was[1], 3] > 0.95
     assert clothes.sum() > 100
-    off = np.abs(picture[came] - taken.plate[was])[clothes].mean()
+    off = np.abs(drawn.picture[came] - taken.plate[was])[clothes].mean()
     assert off < 0.3 * np.abs(taken.plate[came] - taken.plate[was])[clothes].mean()

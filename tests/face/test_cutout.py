@@ -11,7 +11,7 @@ from likeness.face.cutout import BESIDE, Cutout, _apart, _covering, _joined, _re
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
-from likeness.face.reenact import redraw
+from likeness.face.reenact import Retake, redraw
 from likeness.face.regions import REGIONS
 from likeness.face.rig import build_rig
 from likeness.face.taken import take
@@ -67,13 +67,12 @@ def test_the_background_stands_still_when_the_head_turns(
     rig = build_rig(build_person(load_head(), shot_of(found)))
     taken = take(rig, plate, fit, lens, shown)
     turned = replace(fit, rotation=fit.rotation @ rotation_matrix(np.radians([0.0, 12.0, 0.0])))
-    picture = plate.copy()
-    drawn = redraw(rig, taken, turned, lens, picture)
+    drawn = redraw(Retake(rig, taken, turned, lens, plate))
     assert drawn is not None
     assert taken.cutout is not None
     x, y = drawn.origin
     height, width = drawn.matte.shape
-    own, color = (each[y : y + height, x : x + width] for each in (plate, picture))
+    own, color = (each[y : y + height, x : x + width] for each in (plate, drawn.picture))
     still = drawn.matte == 0
     assert color[still].tobytes() == own[still].tobytes()
     matte = np.zeros(plate.shape[:2], np.float32)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face import folds, reenact
+from likeness.face import folds
 from likeness.face.light import Light
 from likeness.face.person import to_camera
 from likeness.face.rig import normals_of
@@ -78,11 +78,7 @@ def test_hair_before_the_face_is_not_folded(stage: Stage) -> None:
 
 def test_the_normal_layer_shows_them(stage: Stage) -> None:
     target = replace(stage.fit, expression=expression(**SMILE))
-    smooth, folded = (
-        reenact.redraw(stage.rig, stage.taken, target, stage.lens, stage.plate.copy(), wrinkles=much)
-        for much in (0.0, 1.0)
-    )
-    assert smooth is not None and folded is not None
+    smooth, folded = (stage.redraw(target, wrinkles=much) for much in (0.0, 1.0))
     bent = np.abs(folded.layers["normal"].values - smooth.layers["normal"].values).max(axis=2)
     assert bent.max() > 0.1 and 0.001 < (bent > 0.02).mean() < 0.1
     assert np.linalg.norm(folded.layers["normal"].values, axis=2)[bent > 0] == pytest.approx(1, abs=1e-3)

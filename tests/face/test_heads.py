@@ -14,6 +14,7 @@ from likeness.face.heads import Lent, put, redraw_with
 from likeness.face.landmarks import down_face
 from likeness.face.lending import refer
 from likeness.face.person import build_person
+from likeness.face.reenact import Retake
 from likeness.face.rig import build_rig
 from likeness.face.taken import Taken, take
 from likeness.head.model import load_head
@@ -99,11 +100,11 @@ def test_heads_come_from_where_they_looked_alike(portrait: Scene) -> None:
 
 
 def test_hair_is_the_references_and_the_neck_the_plates(portrait: Scene, stood: Taken) -> None:
-    picture, target = portrait.plate.copy(), turned(portrait.fit, 6)
-    one = [Lent(portrait.stand, stood, 1.0)]
-    drawn = redraw_with(one, portrait.rig, portrait.taken, target, portrait.lens, picture)
+    target = turned(portrait.fit, 6)
+    retake = Retake(portrait.rig, portrait.taken, target, portrait.lens, portrait.plate)
+    drawn = redraw_with([Lent(portrait.stand, stood, 1.0)], retake)
     assert drawn is not None
-    x, y = drawn.origin
+    picture, (x, y) = drawn.picture, drawn.origin
     matte = np.zeros(picture.shape[:2], np.float32)
     matte[y : y + drawn.matte.shape[0], x : x + drawn.matte.shape[1]] = drawn.matte
     assert picture[matte == 0].tobytes() == portrait.plate[matte == 0].tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy import ndimage
 
 from likeness.face.fit import Fit, Shot, with_person
 from likeness.face.person import build_person, opening, to_camera, to_pixels
-from likeness.face.reenact import Drawn, redraw
+from likeness.face.reenact import Drawn, Retake, redraw
 from likeness.face.rig import EYES, build_rig, iris_axes, outside
 from likeness.face.taken import take
 from likeness.face.warp import polygon
@@ -58,11 +59,13 @@ class Stage:
     def _ink(plate: np.ndarray, cover: np.ndarray, color: tuple[float, ...]) -> None:
         plate += cover[..., None] * (np.array(color, np.float32) - plate)
 
-    def redraw(self, target: Fit) -> tuple[np.ndarray, Drawn]:
-        picture = self.plate.copy()
-        drawn = redraw(self.rig, self.taken, target, self.lens, picture)
+    def retake(self, target: Fit, **more: Any) -> Retake:
+        return replace(Retake(self.rig, self.taken, target, self.lens, self.plate), **more)
+
+    def redraw(self, target: Fit, **more: Any) -> Drawn:
+        drawn = redraw(self.retake(target, **more))
         assert drawn is not None
-        return picture, drawn
+        return drawn
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +74,14 @@ def stage(head: Head) -> Stage:
 
 
 def test_no_motion_draws_nothing(stage: Stage) -> None:
-    assert redraw(stage.rig, stage.taken, stage.fit, stage.lens, stage.plate.copy()) is None
+    assert redraw(stage.retake(stage.fit)) is None
 
 
 @pytest.mark.parametrize("weights", [{"jawOpen": 0.4}, {"eyeBlink": 1.0}, {"mouthSmile": 0.8}])
 def test_outside_the_matte_the_plate_keeps_its_bits(stage: Stage, weights: dict[str, float]) -> None:
     target = replace(stage.fit, expression=expression(**weights))
-    picture, drawn = stage.redraw(target)
+    drawn = stage.redraw(target)
+    picture = drawn.picture
     matte = np.zeros(picture.shape[:2], np.float32)
     x, y = drawn.origin
     matte[y : y + drawn.matte.shape[0], x : x + drawn.matte.shape[1]] = drawn.matte
@@ -102,15 +106,15 @@ def test_a_lid_that_looks_down_brings_no_brow_along(stage: Stage) -> None:
         brow = np.concatenate([margin + 0.5 * up, (margin + 1.0 * up)[::-1]])
         stage._ink(plate, polygon(brow.astype(np.float32), 0, 0, *SIZE), (0.0, 0.6, 0.0))
         eyes = np.maximum(eyes, polygon(opening(stage.person, pixels, name), 0, 0, *SIZE))
-    picture = plate.copy()
     target = replace(stage.fit, expression=expression(eyeLookDown=0.9))
-    redraw(stage.rig, take(stage.rig, plate, stage.fit, stage.lens), target, stage.lens, picture)
+    taken = take(stage.rig, plate, stage.fit, stage.lens)
+    picture = stage.redraw(target, taken=taken, picture=plate).picture
     green = picture[..., 1] - picture[..., 0]
     assert green[eyes > 0.9].max() < 0.3
 
 
 def test_an_open_mouth_shows_its_inside(stage: Stage) -> None:
-    _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.6)))
+    drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.6)))
     cover = drawn.layers["mouth"].values[..., 3]
     assert cover.sum() > 300
     inside = drawn.layers["mouth"].values[cover > 0.99][:, :3]
@@ -130,7 +134,7 @@ def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float, pucker: flo
 
     gaze = np.radians([[yaw, 0.0]] * 2)
     target = replace(stage.fit, gaze=gaze, expression=expression(mouthPucker=pucker))
-    moved = darkness(stage.redraw(target)[0]) - darkness(stage.plate)
+    moved = darkness(stage.redraw(target).picture) - darkness(stage.plate)
     wanted = [
         (iris_axes(stage.person, s, target, stage.lens) - iris_axes(stage.person, s, stage.fit, stage.lens))[
             0, 0
@@ -145,18 +149,16 @@ def test_bright_and_negative_values_are_carried(stage: Stage) -> None:
     bright = stage.plate * 100
     bright[:, : SIZE[0] // 2] -= 30
     taken = take(stage.rig, bright, stage.fit, stage.lens)
-    picture = bright.copy()
     smile = replace(stage.fit, expression=expression(mouthSmile=0.5))
-    drawn = redraw(stage.rig, taken, smile, stage.lens, picture)
-    assert drawn is not None
+    drawn = stage.redraw(smile, taken=taken, picture=bright)
     x, y = drawn.origin
-    changed = picture[y : y + drawn.matte.shape[0], x : x + drawn.matte.shape[1]][drawn.matte > 0]
+    changed = drawn.picture[y : y + drawn.matte.shape[0], x : x + drawn.matte.shape[1]][drawn.matte > 0]
     assert changed.max() > 40
     assert changed.min() < 0
 
 
 def test_layers_are_plausible(stage: Stage) -> None:
-    _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.3)))
+    drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.3)))
     there = drawn.layers["depth"].values[..., 0] > 0
     normal = drawn.layers["normal"].values[there]
     assert np.abs(np.linalg.norm(normal, axis=1) - 1).max() < 0.01
@@ -190,7 +192,7 @@ def test_what_faces_away_at_the_back_of_the_head_is_not_drawn(stage: Stage) -> N
 
 
 def test_the_layers_look_into_an_open_mouth(stage: Stage) -> None:
-    _, drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.8)))
+    drawn = stage.redraw(replace(stage.fit, expression=expression(jawOpen=0.8)))
     depth, cover = (_in_region(drawn, name) for name in ("depth", "mouth"))
     depth, cover = depth[..., 0], cover[..., 3]
     lips = depth[(cover == 0) & ndimage.binary_dilation(cover > 0, iterations=3)]
@@ -198,6 +200,6 @@ def test_the_layers_look_into_an_open_mouth(stage: Stage) -> None:
 
 
 def test_the_layers_show_round_eyeballs(stage: Stage) -> None:
-    _, drawn = stage.redraw(replace(stage.fit, expression=expression(eyeWide=0.5)))
+    drawn = stage.redraw(replace(stage.fit, expression=expression(eyeWide=0.5)))
     normal = _in_region(drawn, "normal")[_in_region(drawn, "eyes")[..., 3] > 0.99]
     assert normal[:, 2].mean() < -0.8

@@ -9,7 +9,6 @@ import pytest
 
 from likeness.face import references
 from likeness.face.lending import matched, refer
-from likeness.face.reenact import redraw
 from likeness.face.references import PARTS, Reference
 from likeness.head.model import Head
 from tests.face.conftest import expression
@@ -52,14 +51,12 @@ def test_exposure_and_white_balance_are_taken_out(stage: Stage) -> None:
 
 def test_the_mouth_shows_what_the_reference_has(stage: Stage) -> None:
     target = replace(stage.fit, expression=expression(jawOpen=0.5))
-    green = stage.redraw(target)[0]
+    green = stage.redraw(target).picture
     x, y = stage.pixels(target)[stage.person.vertex_count + np.array([62, 66]), :2].mean(axis=0).astype(int)
     green[y - 3 : y + 4, x - 3 : x + 4] = [0, 9, 0]
     other = reference(stage, green, jawOpen=0.5)
-    picture = stage.plate.copy()
-    drawn = redraw(stage.rig, stage.taken, target, stage.lens, picture, lent=[other])
-    assert drawn is not None
-    assert picture[y, x, 1] > 4
+    drawn = stage.redraw(target, lent=[other])
+    assert drawn.picture[y, x, 1] > 4
     down, right = drawn.layers["mouth"].spot
     mouth = drawn.layers["mouth"].values[y - drawn.origin[1] - down.start, x - drawn.origin[0] - right.start]
     assert mouth[3] < 0.1

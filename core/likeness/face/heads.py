@@ -20,9 +20,8 @@ from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.landmarks import down_face
 from likeness.face.part import Part
 from likeness.face.person import Person, to_camera, to_pixels
-from likeness.face.reenact import Drawn, redraw
+from likeness.face.reenact import Drawn, Retake, redraw
 from likeness.face.references import Reference
-from likeness.face.rig import Rig
 from likeness.face.taken import Taken
 from likeness.head import points as dense
 
@@ -112,46 +111,42 @@ def put(
     return Stand(plate, clean, fit, _union(box, (x, y, columns, rows)))
 
 
-def redraw_with(
-    heads: Sequence[Lent],
-    rig: Rig,
-    taken: Taken,
-    target: Fit,
-    lens: Lens,
-    canvas: Float,
-    layers: bool = True,
-    lent: Sequence[Reference] = (),
-    wrinkles: float = 1.0,
-) -> Drawn | None:
+def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
     """As `reenact.redraw`, but heads that stand in have their shares of the result.
 
     The layers are those of the head with the largest share.
     """
     share = max(head.share for head in heads)
-    picture, most = canvas.copy(), 1 - sum(head.share for head in heads) >= share
-    own = shown = redraw(rig, taken, target, lens, picture, layers and most, lent, wrinkles)
+    most = 1 - sum(head.share for head in heads) >= share
+    own = shown = redraw(replace(retake, layers=retake.layers and most))
     if own is None or shown is None:
         return None
     drawn = []
     for head in heads:
-        there, spot = canvas.copy(), _spot(head.stand.box)
-        there[spot][..., :3] = head.stand.plate[spot]
-        wanted = layers and not most and head.share == share
-        made = redraw(rig, head.taken, target, lens, there, wanted, lent, wrinkles)
+        wanted = retake.layers and not most and head.share == share
+        made = redraw(replace(retake, taken=head.taken, picture=_under(head, retake.picture), layers=wanted))
         if made is not None:
-            drawn.append((head, made, there))
+            drawn.append((head, made))
             shown = made if wanted else shown
-    boxes = [box for head, made, _ in drawn for box in (head.stand.box, _box_of(made))]
+    boxes = [box for head, made in drawn for box in (head.stand.box, _box_of(made))]
+    rig, taken, target = retake.rig, retake.taken, retake.target
     posed = rig.person.posed(target.expression)
-    points = to_pixels(to_camera(rig.person, posed, target, taken.fit), lens)[-dense.COUNT :, :2]
+    points = to_pixels(to_camera(rig.person, posed, target, taken.fit), retake.lens)[-dense.COUNT :, :2]
     mix = _Mix.of(own, _union(_box_of(own), *boxes), points, taken.cutout)
-    for one in drawn:
-        mix.add(*one, picture, taken.plate)
-    spot = _spot(mix.box)
-    color = picture[spot][..., :3] + mix.change
-    np.copyto(canvas[spot][..., :3], color, where=mix.matte[..., None] > 0)
+    for head, made in drawn:
+        mix.add(head, made, own.picture, taken.plate)
+    color = own.picture[_spot(mix.box)][..., :3]
+    np.add(color, mix.change, out=color, where=mix.matte[..., None] > 0)
     x, y = shown.origin[0] - mix.box[0], shown.origin[1] - mix.box[1]
-    return Drawn(mix.box[:2], mix.matte, {name: _moved(part, x, y) for name, part in shown.layers.items()})
+    layers = {name: _moved(part, x, y) for name, part in shown.layers.items()}
+    return Drawn(own.picture, mix.box[:2], mix.matte, layers)
+
+
+def _under(head: Lent, picture: Float) -> Float:
+    """The picture of a plate frame (H, W, 3 or more) with the head that stands in, as it was put there."""
+    out, spot = picture.copy(), _spot(head.stand.box)
+    out[spot][..., :3] = head.stand.plate[spot]
+    return out
 
 
 @dataclass(frozen=True)
@@ -177,11 +172,11 @@ class _Mix:
         cutout.lay_front(change, free, (x0, y0))
         return cls(box, np.zeros_like(change), matte, free)
 
-    def add(self, head: Lent, made: Drawn, there: Float, picture: Float, plate: Float) -> None:
-        """Add the share of a head that was drawn into `there`; `picture` has the plate's own."""
+    def add(self, head: Lent, made: Drawn, picture: Float, plate: Float) -> None:
+        """Add the share of a head that was drawn; `picture` has the plate's own."""
         spot, stand = _spot(self.box), head.stand
         with np.errstate(invalid="ignore"):  # pixels that are not finite stay the plate's
-            off = np.nan_to_num(there[spot][..., :3] - picture[spot][..., :3], posinf=0, neginf=0)
+            off = np.nan_to_num(made.picture[spot][..., :3] - picture[spot][..., :3], posinf=0, neginf=0)
         self.change[...] += np.float32(head.share) * self.free[..., None] * off
         changed = np.zeros_like(self.matte)
         changed[_spot(_box_of(made), self.box)] = made.matte

@@ -35,7 +35,7 @@ from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
-from likeness.render.bands import aside
+from likeness.render.bands import aside, copied
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
@@ -45,54 +45,67 @@ RELIGHT = 0.7  # how much of the computed change of light is applied
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A region at `origin`, drawn into the canvas where its `matte` (h, w) is not 0, and its layers."""
+class Retake:
+    """The `taken` face, to be drawn as `target` into its plate frame.
 
+    `picture` (H, W, 3 or more) is that frame, whose first three channels are its color. What the references
+    in `lent` show better than the plate is taken from them. The folds that the expression lays into the skin
+    are `wrinkles` times as deep as usual. `layers`: whether they are asked for.
+    """
+
+    rig: Rig
+    taken: Taken
+    target: Fit
+    lens: Lens
+    picture: Float
+    layers: bool = True
+    lent: Sequence[Reference] = ()
+    wrinkles: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The `picture` (H, W, 3 or more), and `matte` (h, w) and `layers` of the region of it at `origin`.
+
+    Where the matte is 0, and beyond the region, the picture is the plate frame's.
+    """
+
+    picture: Float
     origin: tuple[int, int]
     matte: Float
     layers: dict[str, Part]
 
 
-def redraw(
-    rig: Rig,
-    taken: Taken,
-    target: Fit,
-    lens: Lens,
-    canvas: Float,
-    layers: bool = True,
-    lent: Sequence[Reference] = (),
-    wrinkles: float = 1.0,
-) -> Drawn | None:
-    """Draw the taken face as `target`; None when nothing moves or the face is out of the picture.
-
-    `canvas` (H, W, 3 or more) is a copy of the plate whose first three channels are drawn into. What the
-    references in `lent` show better than the plate is taken from them. The folds that the expression lays
-    into the skin are `wrinkles` times as deep as usual.
-    """
+def redraw(retake: Retake) -> Drawn | None:
+    """Draw the face of the retake; None when nothing moves or the face is out of the picture."""
+    rig, taken, target, lens = retake.rig, retake.taken, retake.target, retake.lens
     if unmoved(taken.fit, target):
         return None
+    copy = aside(copied, retake.picture)
     moved = _move(rig, taken, target, lens)
     box = region(rig, taken, target, moved.pixels, moved.shift, moved.turned)
     if box is None:
         return None
     x0, y0, width, height = box
     inks = aside(_draw_openings, rig, taken, moved, lens, box)
-    color = canvas[y0 : y0 + height, x0 : x0 + width, :3]
-    own = _uncover(taken, color, (x0, y0))
-    matte, shown, looked = _lay_head(rig, taken, moved, lens, box, canvas, layers, wrinkles)
+    picture = copy.result()
+    color = picture[y0 : y0 + height, x0 : x0 + width, :3]
+    uncovered = _uncover(taken, color, (x0, y0))
+    matte, shown, looked = _lay_head(retake, moved, box, picture)
     eyes, mouth = inks.result()
     shown["eyes"] = lay_eyes(eyes, rig, taken, target, moved.outlines, lens, (x0, y0), color, matte)
     shown["mouth"] = lay_mouth(mouth, moved.outlines["mouth"], (x0, y0), color, matte)
-    if lent:
-        _lend(rig, taken, moved, lent, (x0, y0), color, matte, (shown["eyes"], shown["mouth"]))
+    if retake.lent:
+        _lend(retake, moved, (x0, y0), color, matte, (shown["eyes"], shown["mouth"]))
     if taken.glasses is not None:
         glasses.lay(taken.glasses, turn_back(rig, taken, moved.turn), (x0, y0), color, matte)
     taken.cutout.lay_front(color, matte, (x0, y0))
-    if own is not None:
+    if uncovered:
+        own = retake.picture[y0 : y0 + height, x0 : x0 + width, :3]
         color[matte == 0] = own[matte == 0]
     if looked is not None:
         looked.result()
-    return Drawn((x0, y0), matte, shown if layers else {})
+    return Drawn(picture, (x0, y0), matte, shown if retake.layers else {})
 
 
 @dataclass(frozen=True)
@@ -130,28 +143,29 @@ def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
 
 
 def _lay_head(
-    rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box, canvas: Float, layers: bool, wrinkles: float
+    retake: Retake, moved: _Moved, box: Box, picture: Float
 ) -> tuple[Float, dict[str, Part], Future[None] | None]:
     """Draw head and body, without what lies in their openings; the matte of the region and its layers.
 
     These are whole when the future is done.
     """
+    rig, taken, lens = retake.rig, retake.taken, retake.lens
     x0, y0, width, height = box
-    relief = _relief(taken, moved.target, lens, wrinkles)
+    relief = _relief(taken, moved.target, lens, retake.wrinkles)
     local = moved.pixels - np.array([x0, y0, 0], np.float32)
-    more = _carried(rig, moved, relief, layers)
+    more = _carried(rig, moved, relief, retake.layers)
     field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more)
     shifted = body_shift(rig, taken, moved.target, lens, box)
     body = None if shifted is None else (taken.body, shifted)
     bends, data = folds.NO_FOLDS, data_layers.NO_DATA
     if relief is not None:
         bends = folds.lit(relief, moved.normals, taken.held, moved.target.rotation, taken.light, RELIGHT)
-    if layers:
+    if retake.layers:
         seen = data_layers.box_of(local, rig.used, (height, width))
         data = data_layers.room(seen, lens, (x0, y0))
-    head = (taken.plate, taken.cutout, field, (x0, y0), canvas, body, taken.light.tint)
-    matte, motion = compose(*head, layers, bends, data)
-    if not layers or more is None:
+    head = (taken.plate, taken.cutout, field, (x0, y0), picture, body, taken.light.tint)
+    matte, motion = compose(*head, retake.layers, bends, data)
+    if not retake.layers or more is None:
         return matte, {}, None
     outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
     looked = aside(data_layers.look_in, rig, local, outlines, field.moved, data)
@@ -193,34 +207,34 @@ def _carried(rig: Rig, moved: _Moved, relief: folds.Relief | None, layers: bool)
 
 
 def _lend(
-    rig: Rig,
-    taken: Taken,
+    retake: Retake,
     moved: _Moved,
-    lent: Sequence[Reference],
     origin: tuple[int, int],
     color: Float,
     matte: Float,
     openings: tuple[Part, ...],
 ) -> None:
     """Lay over the region at `origin` what references show better; the `openings` lose as much. In place."""
+    rig, taken = retake.rig, retake.taken
     local = moved.pixels - np.array([*origin, 0], np.float32)
     left, top, width, height = data_layers.box_of(local, rig.used, matte.shape)
     index, bary, _ = rasterize(local - np.array([left, top, 0], np.float32), rig.skin, width, height)
     facing = open_facing(rig, moved.camera, moved.normals)
     spot, first = (slice(top, top + height), slice(left, left + width)), (origin[0] + left, origin[1] + top)
-    theirs = borrow(rig, taken, moved.target, lent, moved.pixels, facing, index, bary, first, color[spot])
+    mesh = (moved.pixels, facing, index, bary, first)
+    theirs = borrow(rig, taken, moved.target, retake.lent, *mesh, color[spot])
     np.maximum(matte[spot], theirs, out=matte[spot])
     for part in openings:
         part.keep(1 - theirs, spot)
 
 
-def _uncover(taken: Taken, color: Float, origin: tuple[int, int]) -> Float | None:
-    """Take what is before the face out of the region's `color` (h, w, 3), in place; returns it as it was."""
+def _uncover(taken: Taken, color: Float, origin: tuple[int, int]) -> bool:
+    """Take what is before the face, if anything is, out of the region's `color` (h, w, 3), in place."""
     if taken.glasses is None and taken.cutout.front is None:
-        return None
-    own, (x, y) = color.copy(), origin
+        return False
+    x, y = origin
     color[:] = taken.plate[y : y + len(color), x : x + color.shape[1], :3]
-    return own
+    return True
 
 
 def _relief(taken: Taken, target: Fit, lens: Lens, wrinkles: float) -> folds.Relief | None:

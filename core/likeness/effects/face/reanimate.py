@@ -25,7 +25,6 @@ from likeness.head.model import load_head
 from likeness.media.color import convert, display_view
 from likeness.media.image import Image, color_channels, rgb
 from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resample, retime, smooth
-from likeness.render.bands import copied
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
@@ -105,13 +104,14 @@ def render(job: Job, frame: int) -> Layers:
     rig, lens = _rig(job, found, index), shot.lens
     image, taken = _taken(job, rig, fit, lens, frame)
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
-    canvas, lent = _canvas(image), _lent(job, rig, taken)
+    lent = _lent(job, rig, taken)
     stands = _heads(job, rig, taken, wanted, lens, lent)
-    drawing = (rig, taken, wanted, lens, canvas, len(job.layers) > 1, lent, wrinkles)
-    drawn = heads.redraw_with(stands, *drawing) if stands else reenact.redraw(*drawing)
+    picture = image.pixels if _three(image) == (0, 1, 2) else rgb(image)
+    retake = reenact.Retake(rig, taken, wanted, lens, picture, len(job.layers) > 1, lent, wrinkles)
+    drawn = heads.redraw_with(stands, retake) if stands else reenact.redraw(retake)
     if drawn is None:
         return _untouched(job, image)
-    return _layers(job, image, canvas, drawn, frame)
+    return _layers(job, image, drawn, frame)
 
 
 def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
@@ -314,30 +314,25 @@ def _untouched(job: Job, image: Image) -> Layers:
     return layers
 
 
-def _canvas(image: Image) -> Any:
-    """A copy of the picture whose first three channels are red, green and blue."""
-    return copied(image.pixels) if _three(image) == (0, 1, 2) else rgb(image)
-
-
-def _layers(job: Job, image: Image, canvas: Any, drawn: reenact.Drawn, frame: int) -> Layers:
+def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
     """The picture with the drawn region, and every layer with its data window."""
     x, y = drawn.origin
     height, width = drawn.matte.shape
     spot = (slice(y, y + height), slice(x, x + width))
-    matte = drawn.matte
+    picture, matte = drawn.picture, drawn.matte
     if job.kind("holdout") is not None:
         holdout = job.source("holdout")
         in_front = rgb(holdout.read(frame))[spot][..., 0]
         if in_front.shape != matte.shape:
             raise BadRequest("The holdout matte has another size than the plate.", "Give one of its size.")
-        matte = compose.hold_out(rgb(_cut(image, spot)), matte, canvas[spot][..., :3], in_front)
-    layers: Layers = {"comp": _with_color(image, canvas, matte, spot)}
+        matte = compose.hold_out(rgb(_cut(image, spot)), matte, picture[spot][..., :3], in_front)
+    layers: Layers = {"comp": _with_color(image, picture, matte, spot)}
     if len(job.layers) == 1:
         return layers
     shown = window(matte)
     parts = drawn.layers | {"matte": Part(shown, matte[shown][..., None])}
     if "face" in job.layers:
-        own, drawn_over = image.pixels[spot][shown], canvas[spot][shown]
+        own, drawn_over = image.pixels[spot][shown], picture[spot][shown]
         parts["face"] = Part(shown, compose.isolated(own, drawn_over, matte[shown], _three(image)))
     for layer in LAYERS[1:]:
         if layer.name in job.layers:
@@ -357,11 +352,11 @@ def _three(image: Image) -> tuple[int, ...]:
     return chosen if len(chosen) == 3 else chosen * 3
 
 
-def _with_color(image: Image, canvas: Any, matte: Any, spot: tuple[slice, slice]) -> Image:
-    """The plate with the canvas's color where the matte is; all other channels stay."""
-    if canvas.shape == image.pixels.shape and _three(image) == (0, 1, 2):
-        return replace(image, pixels=canvas)
-    pixels, color = image.pixels.copy(), canvas[spot]
+def _with_color(image: Image, picture: Any, matte: Any, spot: tuple[slice, slice]) -> Image:
+    """The plate with the picture's color where the matte is; all other channels stay."""
+    if picture.shape == image.pixels.shape and _three(image) == (0, 1, 2):
+        return replace(image, pixels=picture)
+    pixels, color = image.pixels.copy(), picture[spot]
     if len(color_channels(image.channels)) != 3:
         color = np.repeat(color.mean(axis=2, keepdims=True), 3, axis=2)
     compose.paste(pixels[spot], color, matte, _three(image))
