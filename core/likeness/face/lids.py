@@ -214,42 +214,59 @@ def _lay_skin(skin: Float, shift: Float, share: Any, color: Float, matte: Float)
 def _lay_line(
     path: Float, line: Float, down: Float, half: Any, long: Any, share: Any, color: Float, matte: Float
 ) -> None:
-    count, reach = len(path), long + 3 * half
+    reach = long + np.float32(3) * half
+    best, along, aside = np.empty((3, matte.shape[1]), np.float32)
     for y in range(matte.shape[0]):
+        best[:] = np.inf
+        _nearest(np.float32(y) + np.float32(0.5), path, down, reach, best, along, aside)
         for x in range(matte.shape[1]):
-            px, py = x + 0.5, y + 0.5
-            best, along, aside = 1e9, 0.0, 0.0
-            for i in range(count - 1):
-                ax, bx = path[i, 0], path[i + 1, 0]
-                if px < min(ax, bx) - reach or px > max(ax, bx) + reach:
-                    continue
-                ex, ey = bx - ax, path[i + 1, 1] - path[i, 1]
-                t = ((px - path[i, 0]) * ex + (py - path[i, 1]) * ey) / (ex * ex + ey * ey + 1e-9)
-                t = min(max(t, 0.0), 1.0)
-                dx, dy = px - path[i, 0] - t * ex, py - path[i, 1] - t * ey
-                d = dx * dx + dy * dy
-                if d < best:
-                    best, along = d, (i + t) / (count - 1)
-                    aside = dx * down[0] + dy * down[1]
-            away = np.sqrt(best)
-            if away > reach:
+            if best[x] > reach * reach:
                 continue
-            taper = min(1.0, 0.35 + 3.0 * along) * min(1.0, 6.0 * (1.0 - along) + 0.3)
-            alpha = taper * np.exp(-((away / half) ** 2))
-            if aside > 0:  # lashes hang outward, longest in the outer half
-                root = along - 0.10 * (along - 0.35) * aside / long
-                tip = long * (0.35 + 0.65 * np.sin(np.pi * min(0.15 + 0.75 * along, 1.0)))
-                tip *= 0.8 + 0.2 * np.sin(root * LASHES * 2.4)
-                strand = 0.55 + 0.45 * np.sin(root * LASHES * 2 * np.pi)
-                hang = max(0.0, 1.0 - away / tip)
-                bare = min(max((along - 0.12) / 0.2, 0.0), 1.0) * min(1.0, 12.0 * (1.0 - along))
-                alpha = max(alpha, LASH_DARK * bare * strand * hang)
-            alpha *= share
-            if alpha < 4e-3:
+            alpha = share * _dark(np.sqrt(best[x]), along[x], aside[x], half, long)
+            if alpha < np.float32(4e-3):
                 continue
-            at = min(along, 0.9999) * (len(line) - 1)
+            at = min(along[x], np.float32(0.9999)) * np.float32(len(line) - 1)
             n = int(at)
             for k in range(3):
-                ink = line[n, k] + (at - n) * (line[n + 1, k] - line[n, k])
+                ink = line[n, k] + (at - np.float32(n)) * (line[n + 1, k] - line[n, k])
                 color[y, x, k] += alpha * (min(ink, color[y, x, k]) - color[y, x, k])
-            matte[y, x] = max(matte[y, x], min(2.0 * alpha, 1.0))
+            matte[y, x] = max(matte[y, x], min(np.float32(2) * alpha, np.float32(1)))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _nearest(y: Any, path: Float, down: Float, reach: Any, best: Float, along: Float, aside: Float) -> None:
+    """Of a row's pixels (w,) the squared distance to the `path` (N, 2), where `along` it they are nearest,
+    from 0 to 1, and how far `down` of it they lie. What is farther than `reach` may be left out.
+    """
+    half, one, per = np.float32(0.5), np.float32(1), np.float32(1 / (len(path) - 1))
+    for i in range(len(path) - 1):
+        ax, ay, ex, ey = path[i, 0], path[i, 1], path[i + 1, 0] - path[i, 0], path[i + 1, 1] - path[i, 1]
+        if y < min(ay, ay + ey) - reach or y > max(ay, ay + ey) + reach:
+            continue
+        inverse, first = one / (ex * ex + ey * ey + np.float32(1e-9)), np.float32(i)
+        low, high = max(int(min(ax, ax + ex) - reach), 0), min(int(max(ax, ax + ex) + reach) + 1, len(best))
+        for x in range(np.uint64(low), np.uint64(max(high, low))):
+            px, py = np.float32(x) + half - ax, y - ay
+            t = min(max((px * ex + py * ey) * inverse, np.float32(0)), one)
+            dx, dy = px - t * ex, py - t * ey
+            d = dx * dx + dy * dy
+            nearer = d < best[x]
+            along[x] = (first + t) * per if nearer else along[x]
+            aside[x] = dx * down[0] + dy * down[1] if nearer else aside[x]
+            best[x] = d if nearer else best[x]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _dark(away: Any, along: Any, aside: Any, half: Any, long: Any) -> Any:
+    """How much of a pixel so far from a lid's margin its dark line and the lashes cover; see `_nearest`."""
+    taper = min(1.0, 0.35 + 3.0 * along) * min(1.0, 6.0 * (1.0 - along) + 0.3)
+    alpha = taper * np.exp(-((away / half) ** 2))
+    if aside > 0:  # lashes hang outward, longest in the outer half
+        root = along - 0.10 * (along - 0.35) * aside / long
+        tip = long * (0.35 + 0.65 * np.sin(np.pi * min(0.15 + 0.75 * along, 1.0)))
+        tip *= 0.8 + 0.2 * np.sin(root * LASHES * 2.4)
+        strand = 0.55 + 0.45 * np.sin(root * LASHES * 2 * np.pi)
+        hang = max(0.0, 1.0 - away / tip)
+        bare = min(max((along - 0.12) / 0.2, 0.0), 1.0) * min(1.0, 12.0 * (1.0 - along))
+        alpha = max(alpha, LASH_DARK * bare * strand * hang)
+    return np.float32(alpha)
