@@ -29,10 +29,21 @@ def test_grain_is_measured_by_level() -> None:
     sigma = 0.02 * np.sqrt(level)
     plate = level[..., None] + rng.normal(0, 1, (200, 200, 3)) * sigma[..., None]
     found = grain.measure(plate.astype(np.float32), POINTS)
-    asked = np.full((1, 3), 0.2, np.float32), np.full((1, 3), 0.7, np.float32)
-    for color in asked:
-        truth = 0.02 * np.sqrt(color[0, 0])
-        assert found.at(color)[0] == pytest.approx([truth] * 3, rel=0.3)
+    for level in (0.2, 0.7):
+        assert _added(found, level).std(axis=(0, 1)) == pytest.approx([0.02 * np.sqrt(level)] * 3, rel=0.3)
+
+
+def _added(found: grain.Grain, level: float) -> np.ndarray:
+    flat = np.full((80, 80, 3), level, np.float32)
+    return grain.add(flat, np.ones((80, 80), np.float32), found, (1,), (0, 0)) - flat
+
+
+def test_it_stays_where_it_is_when_more_of_the_picture_is_drawn() -> None:
+    measured = grain.Grain(np.array([0.0, 1.0], np.float32), np.full((2, 3), 0.03, np.float32))
+    color, cover = np.full((80, 80, 3), 0.4, np.float32), np.ones((80, 80), np.float32)
+    whole = grain.add(color, cover, measured, (1, 7), (300, 200))
+    part = grain.add(color[10:], cover[10:], measured, (1, 7), (300, 210))
+    assert part.tobytes() == whole[10:].tobytes()
 
 
 def test_what_is_added_has_the_same_deviation_and_returns_with_its_seed() -> None:
@@ -40,13 +51,13 @@ def test_what_is_added_has_the_same_deviation_and_returns_with_its_seed() -> Non
     color = np.full((80, 80, 3), 0.4, np.float32)
     cover = np.zeros((80, 80), np.float32)
     cover[20:60] = 1
-    once = grain.add(color, cover, measured, (1, 7))
+    once = grain.add(color, cover, measured, (1, 7), (0, 0))
     assert (once[cover == 0] == color[cover == 0]).all()
     assert (once - color)[20:60].std() == pytest.approx(0.03, rel=0.1)
-    assert once.tobytes() == grain.add(color, cover, measured, (1, 7)).tobytes()
-    assert once.tobytes() != grain.add(color, cover, measured, (1, 8)).tobytes()
+    assert once.tobytes() == grain.add(color, cover, measured, (1, 7), (0, 0)).tobytes()
+    assert once.tobytes() != grain.add(color, cover, measured, (1, 8), (0, 0)).tobytes()
 
 
 def test_a_tiny_face_has_no_grain_to_measure() -> None:
     none = grain.measure(_steps()[:12, :12], POINTS / 20)
-    assert (none.at(np.ones((3, 3), np.float32)) == 0).all()
+    assert not _added(none, 1.0).any()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -19,6 +21,7 @@ SHARP_SHARE = 0.5  # of the steepest places, the middle one tells
 PATCH_PX = 5
 CALM = 0.25  # so many of all patches, the calmest, show nothing but grain
 LEVELS = 5
+TILE_PX = 256
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,6 @@ class Grain:
 
     level: Float
     sigma: Float
-
-    def at(self, color: Float) -> Float:
-        """The standard deviation (..., 3) at colors (..., 3)."""
-        luma = color @ LUMA
-        each = [np.interp(luma, self.level, self.sigma[:, k]) for k in range(3)]
-        return np.stack(each, axis=-1).astype(np.float32)
 
 
 def blur(plate: Float, points_px: Float) -> float:
@@ -80,11 +77,42 @@ def measure(plate: Float, points_px: Float) -> Grain:
     return Grain(np.maximum.accumulate(level), sigma.astype(np.float32))
 
 
-def add(color: Float, cover: Float, grain: Grain, seed: tuple[int, ...]) -> Float:
-    """`color` (h, w, 3) with grain where `cover` (h, w) is not 0; the same for the same `seed`."""
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal(color.shape, np.float32) * grain.at(color)
-    return np.where(cover[..., None] > 0, color + noise, color).astype(np.float32)
+def add(color: Float, cover: Float, grain: Grain, seed: tuple[int, ...], origin: tuple[int, int]) -> Float:
+    """`color` (h, w, 3), which begins at pixel `origin` of the picture, with grain where `cover` (h, w) is.
+
+    The same `seed` has the same grain at the same place of the picture.
+    """
+    left, top = np.random.default_rng(seed).integers(TILE_PX, size=2) + origin
+    out = color.copy()
+    _add(cover, grain.level, grain.sigma, _tile(), left, top, out)
+    return out
+
+
+@cache
+def _tile() -> Float:
+    """Noise (TILE_PX, TILE_PX, 3) of deviation 1, which is repeated."""
+    return np.random.default_rng(0).standard_normal((TILE_PX, TILE_PX, 3), np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(cover: Float, level: Float, sigma: Float, tile: Float, left: int, top: int, out: Float) -> None:
+    last = len(level) - 1
+    for y in range(out.shape[0]):
+        noise = tile[(top + y) % TILE_PX]
+        for x in range(out.shape[1]):
+            if cover[y, x] <= 0:
+                continue
+            luma = LUMA[0] * out[y, x, 0] + LUMA[1] * out[y, x, 1] + LUMA[2] * out[y, x, 2]
+            n = 0
+            while n < last and level[n + 1] <= luma:
+                n += 1
+            more = min(n + 1, last)
+            share = np.float32(0)
+            if level[more] > level[n]:
+                share = min(max((luma - level[n]) / (level[more] - level[n]), np.float32(0)), np.float32(1))
+            for k in range(3):
+                deviation = sigma[n, k] + share * (sigma[more, k] - sigma[n, k])
+                out[y, x, k] += deviation * noise[(left + x) % TILE_PX, k]
 
 
 def _face(plate: Float, points_px: Float) -> tuple[Float, float]:

@@ -124,6 +124,7 @@ def draw_mouth(
     inside, behind = rig.inside, rig.inside.at(camera)
     normals = vertex_normals(behind, inside.triangles)
     loop = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]])
+    first = (x + origin[0], y + origin[1])
     color, cover = mouth.draw_mouth(
         taken.plate,
         taken.mouth,
@@ -133,11 +134,11 @@ def draw_mouth(
         mouth.highlight(taken.light, normals),
         outline,
         camera[loop + rig.person.vertex_count],
-        (x + origin[0], y + origin[1], width, height),
+        (*first, width, height),
         taken.blur_px,
         mouth.light_between(inside, behind),
     )
-    return Ink(grain.add(color, cover, taken.grain, taken.seed), cover, x, y)
+    return Ink(grain.add(color, cover, taken.grain, taken.seed, first), cover, x, y)
 
 
 def lay_mouth(ink: Ink | None, outline: Float, origin: tuple[int, int], color: Float, matte: Float) -> Part:
