@@ -43,8 +43,8 @@ def _fill(first: int, end: int, points: Float, triangles: Int, index: Int, bary:
         edges = _edges(points, a, b, c, index.shape[1])
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         # what is over depth grows evenly from pixel to pixel
-        d0, d1 = np.float32(edges[8] * ia), np.float32(edges[9] * ib)
-        d2 = np.float32(-(edges[8] + edges[9]) * ic)
+        d0, d1 = np.float32(edges[5][0] * ia), np.float32(edges[5][1] * ib)
+        d2 = np.float32(-(edges[5][0] + edges[5][1]) * ic)
         for y in range(y0, y1 + 1):
             low, high, w0, w1 = _covered(edges, y)
             a0, a1, a2 = np.float32(w0 * ia), np.float32(w1 * ib), np.float32((1.0 - w0 - w1) * ic)
@@ -98,7 +98,7 @@ def carry(
         edges = _edges(points, a, b, c, near.shape[1])
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         # what is over depth grows evenly from pixel to pixel
-        step = (edges[8] * ia, edges[9] * ib, -(edges[8] + edges[9]) * ic)
+        step = (edges[5][0] * ia, edges[5][1] * ib, -(edges[5][0] + edges[5][1]) * ic)
         dz = np.float32(step[0] + step[1] + step[2])
         for m in range(channels):
             more[m] = _sum(values, a, b, c, m, step)
@@ -138,7 +138,12 @@ def _rows(points: Float, a: int, b: int, c: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _edges(points: Float, a: int, b: int, c: int, width: int) -> tuple[Any, ...]:
-    """What `_covered` needs of a triangle: columns, corners, area, the weights' steps and their inverses."""
+    """What `_covered` needs of a triangle: first and last column, then pairs of a value and its growth a row.
+
+    These are, at the first column's centers, the weights of the first two corners; then the columns, counted
+    from the first, at which the triangle begins and ends: the largest of two, and the least of two. Last what
+    the two weights grow by from column to column.
+    """
     ax, ay, bx = points[a, 0], points[a, 1], points[b, 0]
     by, cx, cy = points[b, 1], points[c, 0], points[c, 1]
     x0 = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
@@ -149,14 +154,33 @@ def _edges(points: Float, a: int, b: int, c: int, width: int) -> tuple[Any, ...]
         x1 = x0 - 1
     else:
         inv = 1.0 / area
-    # both weights grow by a constant from pixel to pixel
     step0, step1 = -(cy - by) * inv, -(ay - cy) * inv
-    step2 = -step0 - step1
-    per0 = 1.0 / step0 if abs(step0) > 1e-12 else 0.0
-    per1 = 1.0 / step1 if abs(step1) > 1e-12 else 0.0
-    per2 = 1.0 / step2 if abs(step2) > 1e-12 else 0.0
-    middle = x0 + 0.5
-    return x0, x1, ay, bx - middle, by, cx - middle, cy, inv, step0, step1, ax - middle, per0, per1, per2
+    ax, bx, cx = ax - (x0 + 0.5), bx - (x0 + 0.5), cx - (x0 + 0.5)
+    down0, down1 = (cx - bx) * inv, (ax - cx) * inv
+    start0 = (bx * cy - by * cx) * inv + 0.5 * down0
+    start1 = (cx * ay - cy * ax) * inv + 0.5 * down1
+    sides = (
+        _side(start0, down0, step0),
+        _side(start1, down1, step1),
+        _side(1.0 - start0 - start1, -down0 - down1, -step0 - step1),
+    )
+    begins, ends = (-1.0, 0.0, -1.0, 0.0), (x1 - x0 + 1.0, 0.0, x1 - x0 + 1.0, 0.0)
+    for at, per, begin in sides:
+        if begin:
+            begins = (at, per, begins[0], begins[1])
+        else:
+            ends = (at, per, ends[0], ends[1])
+    return x0, x1, (start0, down0, start1, down1), begins, ends, (step0, step1)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _side(start: float, down: float, step: float) -> tuple[float, float, bool]:
+    """Where a weight becomes 0 in row 0, how much farther in each next, and whether it is above 0 behind.
+
+    A weight that does not change along a row is 0 very far away.
+    """
+    per = 1.0 / step if abs(step) > 1e-12 else 1e12
+    return (-1e-6 - start) * per, -down * per, per > 0
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
@@ -165,21 +189,12 @@ def _covered(edges: tuple[Any, ...], y: int) -> tuple[int, int, float, float]:
 
     There all three weights are positive.
     """
-    x0, x1, ay, bx, by, cx, cy, inv, step0, step1, ax, per0, per1, per2 = edges
-    py = y + 0.5
-    start0 = (bx * (cy - py) - (by - py) * cx) * inv
-    start1 = (cx * (ay - py) - (cy - py) * ax) * inv
-    start2 = 1.0 - start0 - start1
-    low, high = 0.0, float(x1 - x0)
-    for start, step, per in ((start0, step0, per0), (start1, step1, per1), (start2, -step0 - step1, per2)):
-        if per == 0.0:
-            if start < -1e-6:
-                high = -1.0
-        elif step > 0:
-            low = max(low, (-1e-6 - start) * per)
-        else:
-            high = min(high, (-1e-6 - start) * per)
+    x0, x1, start, begins, ends, step = edges
+    low = max(0.0, begins[0] + y * begins[1], begins[2] + y * begins[3])
+    high = min(float(x1 - x0), ends[0] + y * ends[1], ends[2] + y * ends[3])
+    weights = (start[0] + y * start[1], start[2] + y * start[3])
     if low > high:
-        return x0, x0, start0, start1
+        return x0, x0, weights[0], weights[1]
     first = int(np.ceil(low))
-    return x0 + first, x0 + int(np.floor(high)) + 1, start0 + first * step0, start1 + first * step1
+    end = x0 + int(np.floor(high)) + 1
+    return x0 + first, end, weights[0] + first * step[0], weights[1] + first * step[1]
