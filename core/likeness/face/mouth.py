@@ -92,10 +92,12 @@ class Inside:
 def inside_of(head: Head, cuts: int = 0) -> Inside:
     """Collect the parts of the head that lie behind the lips; each facet is cut into four, `cuts` times."""
     parts = [head.part(name) for name in ALBEDO]
-    part = np.repeat(np.arange(len(parts)), [len(p) * 4**cuts for p in parts]).astype(np.int32)
+    part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+    order = front_first(head, np.concatenate(parts))
+    part = np.repeat(part[order], 4**cuts).astype(np.int32)
     albedo = np.array(list(ALBEDO.values()), np.float32)
     gloss = np.array([GLOSS.get(name, 0.0) for name in ALBEDO], np.float32)
-    used, coarse = np.unique(np.concatenate(parts), return_inverse=True)
+    used, coarse = np.unique(np.concatenate(parts)[order], return_inverse=True)
     shares, triangles = finer(coarse.reshape(-1, 3).astype(np.int32), len(used), cuts)
 
     def of(*names: str) -> Int:
@@ -117,6 +119,11 @@ def inside_of(head: Head, cuts: int = 0) -> Inside:
         _between(head.mean[teeth], head.mean[lower]),
     )
     return replace(inside, glow=np.clip(inside.at(inside.glow), 0, 1))  # what is cut finer overshoots
+
+
+def front_first(head: Head, triangles: Int) -> Int:
+    """The order (T,) of triangles (T, 3) from front to back: what is hidden need not be drawn."""
+    return np.argsort(-head.mean[triangles, 2].mean(axis=1), kind="stable").astype(np.int32)
 
 
 def _between(upper: Float, lower: Float) -> float:
@@ -300,7 +307,7 @@ def _trusted(source: PlateMouth, outline: Float) -> Float:
     """
     moved = float(np.linalg.norm(outline - source.outline, axis=1).max())
     still = np.float32(np.clip(1.5 - moved / source.border, 0, 1))
-    return source.own + still * (source.open - source.own)
+    return source.own + still * (source.open - source.own) if still > 0 else source.own
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:

@@ -70,6 +70,7 @@ def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
     points = person.rest[person.vertex_count :][: dense.SKIN_COUNT]
     nearest = vertices[cKDTree(person.rest[vertices]).query(points)[1]].astype(np.int32)
     skin = np.concatenate([surface, caps(person)])
+    behind = np.concatenate([person.head.part(name) for name in BEHIND])
     ears = np.zeros(len(person.rest), bool)
     ears[: person.vertex_count] = person.head.regions["ears"] > 0.5
     return Rig(
@@ -77,7 +78,7 @@ def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
         skin,
         surface,
         mouth.inside_of(person.head, cuts=FINER if px_per_cm > FACETS_PX_PER_CM else 0),
-        np.concatenate([person.head.part(name) for name in BEHIND]),
+        behind[mouth.front_first(person.head, behind)],
         (person.rest[skin, 2] < 0).all(axis=1),
         nearest,
         np.unique(skin),
@@ -127,7 +128,8 @@ def facing_of(camera: Float, normals: Float) -> Float:
     """Cosine between the normal and the way to the camera (V,); 1 for points, which have no normal."""
     out = np.ones(len(camera), np.float32)
     for v in range(len(camera)):
-        (x, y, z), (i, j, k) = camera[v], normals[v]
+        x, y, z = camera[v, 0], camera[v, 1], camera[v, 2]
+        i, j, k = normals[v, 0], normals[v, 1], normals[v, 2]
         if i != 0 or j != 0 or k != 0:
             out[v] = -(i * x + j * y + k * z) / np.sqrt(x * x + y * y + z * z)
     return out
