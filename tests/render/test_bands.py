@@ -39,11 +39,3 @@ def test_what_runs_aside_may_use_bands(monkeypatch: pytest.MonkeyPatch, threads:
     assert (done == 1).all()
     with pytest.raises(ZeroDivisionError):
         bands.aside(lambda: 1 / 0).result()
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 3), (500, 7, 4)])
-def test_a_copy_is_one(shape: tuple[int, ...]) -> None:
-    picture = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    out = bands.copied(picture)
-    assert out.tobytes() == picture.tobytes()
-    assert not np.shares_memory(out, picture)

@@ -166,7 +166,7 @@ def _draw(
                 begin, stop_at = (0, width) if everywhere else (np.int64(low), np.int64(high))
                 folds_at(near[row], carried[row], begin, stop_at, folds, folded)
             if data.depth.size > 0:
-                describe(y, near[row], carried[row], folded, data)
+                describe(y, 0, near[row], carried[row], folded, data)
             if low < high:
                 _draw_row(
                     y, low, high, field[row], plate, layer, clean, under, bare, floor, body, tint,

@@ -74,13 +74,14 @@ def normals_with_openings(rig: Rig, camera: Float, normals: Float) -> Float:
 @numba.njit(cache=True, nogil=True)
 def _cover(out: Float, normals: Float) -> None:
     for v in range(len(normals)):
-        if normals[v].any():
-            out[v] = normals[v]
+        if normals[v, 0] != 0 or normals[v, 1] != 0 or normals[v, 2] != 0:
+            for k in range(3):
+                out[v, k] = normals[v, k]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def describe(y: int, near: Float, carried: Float, folds: Float, data: Data) -> None:
-    """Fill a row of the layers from what the mesh carries in that row of the region.
+def describe(y: int, first: int, near: Float, carried: Float, folds: Float, data: Data) -> None:
+    """Fill a row of the layers from what the mesh carries in that row of the region, from column `first` on.
 
     `near` (w,): the inverse of the depth, 0 where there is nothing, below 0 where what is there stays.
     `carried` (w, 12) holds from the fifth on u and v, from the ninth on the normal, which the first three of
@@ -90,9 +91,11 @@ def describe(y: int, near: Float, carried: Float, folds: Float, data: Data) -> N
     if not 0 <= row < data.depth.shape[0]:
         return
     uv, normal, position, depth = data.uv[row], data.normal[row], data.position[row], data.depth[row]
-    py = (np.float32(y) + np.float32(0.5) - data.y) / data.focal
-    for column in range(np.uint64(data.depth.shape[1])):
-        x = column + np.uint64(data.left)
+    half, per = np.float32(0.5), np.float32(1) / data.focal
+    py = (np.float32(y) + half - data.y) * per
+    low, high = max(first, data.left), min(first + len(near), data.left + data.depth.shape[1])
+    for at in range(np.uint64(low), np.uint64(max(high, low))):
+        x, column = at - np.uint64(first), at - np.uint64(data.left)
         if near[x] <= 0:
             if near[x] == 0:
                 depth[column, 0] = uv[column, 0] = uv[column, 1] = 0
@@ -100,7 +103,7 @@ def describe(y: int, near: Float, carried: Float, folds: Float, data: Data) -> N
                     position[column, n] = normal[column, n] = 0
             continue
         z = np.float32(1) / near[x]
-        px = (np.float32(x) + np.float32(0.5) - data.x) / data.focal
+        px = (np.float32(at) + half - data.x) * per
         depth[column, 0] = z
         position[column, 0], position[column, 1], position[column, 2] = px * z, py * z, z
         uv[column, 0], uv[column, 1] = carried[x, 4], carried[x, 5]
@@ -110,8 +113,9 @@ def describe(y: int, near: Float, carried: Float, folds: Float, data: Data) -> N
             back = np.float32(2) * away / far
             i, j, k = i - back * px, j - back * py, k - back
         unit = _unit(i, j, k)
-        i, j, k = i * unit - folds[x, 0], j * unit - folds[x, 1], k * unit - folds[x, 2]
-        unit = _unit(i, j, k)
+        if folds[x, 0] != 0 or folds[x, 1] != 0 or folds[x, 2] != 0:
+            i, j, k = i * unit - folds[x, 0], j * unit - folds[x, 1], k * unit - folds[x, 2]
+            unit = _unit(i, j, k)
         normal[column, 0], normal[column, 1], normal[column, 2] = i * unit, j * unit, k * unit
 
 
@@ -128,54 +132,69 @@ def parts(data: Data) -> dict[str, Part]:
     return {name: Part(spot, getattr(data, name)) for name in NAMES}
 
 
-def look_in(rig: Rig, points: Float, outlines: Sequence[Float], carried: Float, data: Data) -> None:
-    """Put what lies behind the closed openings into the layers, in place.
+class Behind(NamedTuple):
+    """What lies behind an opening, in the part of a region that begins at `left`, `top`: see `rasterize`.
 
-    `points` (V, 3) are in pixels of the region, `outlines` (N, 2) of the openings too; `carried` (V, 12): see
-    `describe`.
+    `closed` and `before` are index and depth of the triangles that close the opening, `shown`, `bary` and
+    `depth` are of `Rig.behind`.
     """
+
+    left: int
+    top: int
+    closed: Int
+    before: Float
+    shown: Int
+    bary: Float
+    depth: Float
+
+
+def behind(rig: Rig, points: Float, outlines: Sequence[Float], box: Box) -> list[Behind]:
+    """What lies behind the openings in a `box` (x0, y0, width, height) of a region.
+
+    `points` (V, 3) are in pixels of the region, `outlines` (N, 2) of the openings too.
+    """
+    out = []
     for outline in outlines:
-        low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 1, (data.left, data.top))
-        end = np.add((data.left, data.top), data.depth.shape[1::-1])
-        high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 1, end)
+        low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 1, box[:2])
+        high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 1, np.add(box[:2], box[2:]))
         if (high <= low).any():
             continue
         local, size = points - np.array([*low, 0], np.float32), (high - low).tolist()
         closed, _, before = rasterize(local, rig.skin[len(rig.surface) :], *size)
-        index, bary, depth = rasterize(local, rig.behind, *size)
-        _look(*low.tolist(), closed, before, index, bary, depth, rig.behind, carried, data)
+        left, top = low.tolist()
+        out.append(Behind(left, top, closed, before, *rasterize(local, rig.behind, *size)))
+    return out
+
+
+def look_in(rig: Rig, openings: Sequence[Behind], carried: Float, data: Data) -> None:
+    """Put what lies behind the closed openings into the layers, in place.
+
+    `carried` (V, 12): see `describe`.
+    """
+    for opening in openings:
+        _look(opening, rig.behind, carried, data)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _look(
-    left: int,
-    top: int,
-    closed: Int,
-    before: Float,
-    index: Int,
-    bary: Float,
-    depth: Float,
-    triangles: Int,
-    carried: Float,
-    data: Data,
-) -> None:
+def _look(opening: Behind, triangles: Int, carried: Float, data: Data) -> None:
     """Describe what lies behind where the triangles that close openings are what is seen, or nothing is:
 
     between them and the lids and lips there is a thread's width.
     """
-    width = data.left + data.depth.shape[1]
-    near, row = np.empty(width, np.float32), np.zeros((width, carried.shape[1]), np.float32)
-    flat = np.zeros((width, 4), np.float32)
-    for y in range(index.shape[0]):
+    left, top, closed, before, shown, bary, depth = opening
+    rows, columns = shown.shape
+    near, row = np.empty(columns, np.float32), np.zeros((columns, carried.shape[1]), np.float32)
+    flat = np.zeros((columns, 4), np.float32)
+    for y in range(rows):
         near[:] = -1
-        for x in range(index.shape[1]):
-            t = index[y, x]
+        for x in range(columns):
+            t = shown[y, x]
             seen = data.depth[top + y - data.top, left + x - data.left, 0]
             if t < 0 or (seen > 0 and (closed[y, x] < 0 or before[y, x] > seen * (1 + NEAR))):
                 continue
-            near[left + x] = np.float32(1) / depth[y, x]
-            for n in range(carried.shape[1]):
-                row[left + x, n] = 0
+            near[x] = np.float32(1) / depth[y, x]
+            for n in range(4, carried.shape[1]):
+                row[x, n] = 0
                 for corner in range(3):
-                    row[left + x, n] += bary[y, x, corner] * carried[triangles[t, corner], n]
-        describe(top + y, near, row, flat, data)
+                    row[x, n] += bary[y, x, corner] * carried[triangles[t, corner], n]
+        describe(top + y, left, near, row, flat, data)

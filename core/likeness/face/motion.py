@@ -128,10 +128,19 @@ def _moving(shift: Float, ids: Int) -> Int:
     return out[:count]
 
 
+@numba.njit(cache=True, nogil=True)
+def way_back(before: Float, here: Float) -> Float:
+    """By how much vertices (V, 2) were elsewhere `before` (V, 3) than `here` (V, 3), in x and y."""
+    out = np.empty((len(here), 2), np.float32)
+    for v in range(len(here)):
+        out[v, 0], out[v, 1] = before[v, 0] - here[v, 0], before[v, 1] - here[v, 1]
+    return out
+
+
 def turn_shift(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> Float:
     """Where every vertex (V, 2) comes from in the plate if only the head turns, as displacement in pixels."""
     camera = to_camera(rig.person, taken.local, target, taken.fit)
-    return taken.pixels[:, :2] - to_pixels(camera, lens)[:, :2]
+    return way_back(taken.pixels, to_pixels(camera, lens))
 
 
 def turn_back(rig: Rig, taken: Taken, turn: Float) -> Float:

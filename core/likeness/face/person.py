@@ -298,23 +298,19 @@ def body_travel(fit: Fit, still: Fit) -> Array:
 def to_camera(person: Person, vertices: Float, fit: Fit, still: Fit) -> Float:
     """Posed vertices (N, 3) in camera space (cm); the neck's foot goes with the pivot, and does not turn."""
     foot = still.translation + body_travel(fit, still)
-    turned, held = (
-        np.c_[rotation, place].astype(np.float32)
-        for rotation, place in ((fit.rotation, fit.translation), (still.rotation, foot))
-    )
-    return _placed(vertices, person.stiffness, turned, held)
+    ways = (fit.rotation, fit.translation, still.rotation, foot)
+    return _placed(vertices, person.stiffness, *(way.astype(np.float32) for way in ways))
 
 
 @numba.njit(cache=True, nogil=True)
-def _placed(vertices: Float, stiffness: Float, turned: Float, held: Float) -> Float:
+def _placed(vertices: Float, stiffness: Float, turn: Float, at: Float, still: Float, foot: Float) -> Float:
     out = np.empty_like(vertices)
     for v in range(len(vertices)):
-        x, y, z = vertices[v]
-        share = stiffness[v]
+        x, y, z = vertices[v, 0], vertices[v, 1], vertices[v, 2]
         for k in range(3):
-            a = turned[k, 0] * x + turned[k, 1] * y + turned[k, 2] * z + turned[k, 3]
-            b = held[k, 0] * x + held[k, 1] * y + held[k, 2] * z + held[k, 3]
-            out[v, k] = b + share * (a - b)
+            a = turn[k, 0] * x + turn[k, 1] * y + turn[k, 2] * z + at[k]
+            b = still[k, 0] * x + still[k, 1] * y + still[k, 2] * z + foot[k]
+            out[v, k] = b + stiffness[v] * (a - b)
     return out
 
 

@@ -7,9 +7,9 @@ around the face; outside that region, and wherever nothing moves, the plate is l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +27,7 @@ from likeness.face.motion import (
     turn_back,
     turn_shift,
     unmoved,
+    way_back,
     with_open_lids,
 )
 from likeness.face.openings import Ink, draw_eyes, draw_mouth, lay_eyes, lay_mouth
@@ -35,7 +36,7 @@ from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
-from likeness.render.bands import aside, copied
+from likeness.render.bands import aside
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
@@ -81,17 +82,18 @@ def redraw(retake: Retake) -> Drawn | None:
     rig, taken, target, lens = retake.rig, retake.taken, retake.target, retake.lens
     if unmoved(taken.fit, target):
         return None
-    copy = aside(copied, retake.picture)
+    picture = np.empty_like(retake.picture, order="C")
+    copied = aside(np.copyto, picture, retake.picture)
     moved = _move(rig, taken, target, lens)
     box = region(rig, taken, target, moved.pixels, moved.shift, moved.turned)
     if box is None:
         return None
     x0, y0, width, height = box
     inks = aside(_draw_openings, rig, taken, moved, lens, box)
-    picture = copy.result()
+    copied.result()
     color = picture[y0 : y0 + height, x0 : x0 + width, :3]
     uncovered = _uncover(taken, color, (x0, y0))
-    matte, shown, looked = _lay_head(retake, moved, box, picture)
+    matte, shown = _lay_head(retake, moved, box, picture)
     eyes, mouth = inks.result()
     shown["eyes"] = lay_eyes(eyes, rig, taken, target, moved.outlines, lens, (x0, y0), color, matte)
     shown["mouth"] = lay_mouth(mouth, moved.outlines["mouth"], (x0, y0), color, matte)
@@ -103,8 +105,6 @@ def redraw(retake: Retake) -> Drawn | None:
     if uncovered:
         own = retake.picture[y0 : y0 + height, x0 : x0 + width, :3]
         color[matte == 0] = own[matte == 0]
-    if looked is not None:
-        looked.result()
     return Drawn(picture, (x0, y0), matte, shown if retake.layers else {})
 
 
@@ -133,7 +133,7 @@ def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
     pixels = to_pixels(camera, lens)
     outlines = outlines_of(person, pixels)
     carried = to_pixels(with_open_lids(person, taken, target, camera), lens)
-    shift = taken.pixels[:, :2] - carried[:, :2]
+    shift = way_back(taken.pixels, carried)
     slide_lids(person, taken, outlines_of(person, carried), lens, shift)
     if (parted := parting(taken, outlines, lens)) > 0:
         shift += parted * taken.lip_slide
@@ -142,13 +142,8 @@ def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
     return _Moved(target, camera, pixels, normals_of(rig, camera), outlines, shift, turn, turned)
 
 
-def _lay_head(
-    retake: Retake, moved: _Moved, box: Box, picture: Float
-) -> tuple[Float, dict[str, Part], Future[None] | None]:
-    """Draw head and body, without what lies in their openings; the matte of the region and its layers.
-
-    These are whole when the future is done.
-    """
+def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[Float, dict[str, Part]]:
+    """Draw head and body, without what lies in their openings; the matte of the region and its layers."""
     rig, taken, lens = retake.rig, retake.taken, retake.lens
     x0, y0, width, height = box
     relief = _relief(taken, moved.target, lens, retake.wrinkles)
@@ -157,20 +152,21 @@ def _lay_head(
     field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more)
     shifted = body_shift(rig, taken, moved.target, lens, box)
     body = None if shifted is None else (taken.body, shifted)
-    bends, data = folds.NO_FOLDS, data_layers.NO_DATA
+    bends, data, behind = folds.NO_FOLDS, data_layers.NO_DATA, None
     if relief is not None:
         bends = folds.lit(relief, moved.normals, taken.held, moved.target.rotation, taken.light, RELIGHT)
     if retake.layers:
         seen = data_layers.box_of(local, rig.used, (height, width))
         data = data_layers.room(seen, lens, (x0, y0))
+        outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
+        behind = aside(data_layers.behind, rig, local, outlines, seen)
     head = (taken.plate, taken.cutout, field, (x0, y0), picture, body, taken.light.tint)
     matte, motion = compose(*head, retake.layers, bends, data)
-    if not retake.layers or more is None:
-        return matte, {}, None
-    outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
-    looked = aside(data_layers.look_in, rig, local, outlines, field.moved, data)
+    if behind is None:
+        return matte, {}
+    data_layers.look_in(rig, behind.result(), field.moved, data)
     drawn = window(matte)
-    return matte, data_layers.parts(data) | {"motion": Part(drawn, motion[drawn])}, looked
+    return matte, data_layers.parts(data) | {"motion": Part(drawn, motion[drawn])}
 
 
 def _draw_openings(
@@ -186,11 +182,21 @@ def _draw_openings(
 def _changed(rig: Rig, taken: Taken, moved: _Moved) -> tuple[Float, Float]:
     """Displacement and light by vertex (V, 5), as in `Field.grid`, and how well the plate shows each (V,)."""
     level = np.log(np.maximum(taken.light.level(moved.normals), 0.2))
-    light = (RELIGHT * (level - taken.level))[:, None]
     trust = trust_of(taken.facing, facing_of(moved.camera, moved.normals))
     trust[rig.ears] = 0  # their shape is too much their own: they go with the hair
-    free = 1 - taken.held[:, None]
-    return np.concatenate([free * (moved.shift - moved.turn), free * light, moved.turn], 1), trust
+    return _joined(moved.shift, moved.turn, level - taken.level, taken.held), trust
+
+
+@numba.njit(cache=True, nogil=True)
+def _joined(shift: Float, turn: Float, light: Float, held: Float) -> Float:
+    """The columns of `_changed` (V, 5): what the expression does, where nothing is `held`, and the turn."""
+    out = np.empty((len(shift), 5), np.float32)
+    for v in range(len(shift)):
+        free = np.float32(1) - held[v]
+        for k in range(2):
+            out[v, k], out[v, 3 + k] = free * (shift[v, k] - turn[v, k]), turn[v, k]
+        out[v, 2] = free * (np.float32(RELIGHT) * light[v])
+    return out
 
 
 def _carried(rig: Rig, moved: _Moved, relief: folds.Relief | None, layers: bool) -> Float | None:

@@ -13,9 +13,6 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from likeness.runtime import default_threads
 
 Given = ParamSpec("Given")
@@ -57,17 +54,6 @@ def aside(function: Callable[Given, Made], *args: Given.args, **more: Given.kwar
     done = Future[Made]()
     done.set_result(function(*args, **more))
     return done
-
-
-def copied(picture: NDArray[Any]) -> NDArray[Any]:
-    """A copy of a picture (H, ...), made on all cores."""
-    out = np.empty_like(picture, order="C")
-    in_bands(_copy, len(picture), picture, out)
-    return out
-
-
-def _copy(first: int, end: int, picture: NDArray[Any], out: NDArray[Any]) -> None:
-    out[first:end] = picture[first:end]
 
 
 @cache
