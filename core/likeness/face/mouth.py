@@ -92,9 +92,9 @@ class Inside:
 def inside_of(head: Head, cuts: int = 0) -> Inside:
     """Collect the parts of the head that lie behind the lips; each facet is cut into four, `cuts` times."""
     parts = [head.part(name) for name in ALBEDO]
-    part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+    kind = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
     order = front_first(head, np.concatenate(parts))
-    part = np.repeat(part[order], 4**cuts).astype(np.int32)
+    part = np.repeat(kind[order], 4**cuts).astype(np.int32)
     albedo = np.array(list(ALBEDO.values()), np.float32)
     gloss = np.array([GLOSS.get(name, 0.0) for name in ALBEDO], np.float32)
     used, coarse = np.unique(np.concatenate(parts)[order], return_inverse=True)
