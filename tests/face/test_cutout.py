@@ -120,6 +120,18 @@ def test_a_wall_that_looks_like_skin_is_no_face(
     assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
 
+def test_clothes_that_hang_on_the_neck_by_a_thread_are_no_head(
+    plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
+) -> None:
+    points = found["points"][0]
+    regions = regions_of(shown, points)
+    alpha = regions.alpha.copy()
+    neck = np.eye(len(REGIONS), dtype=np.float32)[REGIONS.index("neck")]
+    alpha[74:94, 8:28], alpha[78:81, 28:48] = neck, neck  # a shoulder, and the thread
+    taken_in = cut(plate, shown, points, replace(regions, alpha=alpha))
+    assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
+
+
 def test_hair_is_told_from_the_face(shown: np.ndarray, found: dict[str, np.ndarray]) -> None:
     points = found["points"][0]
     tall = float(np.ptp(points[17:68, 1]))
@@ -151,6 +163,19 @@ def test_beside_bare_skin_nothing_of_its_color_is_head() -> None:
     assert hair[beside].min() > 0.8  # a strand of hair would be kept
     assert skin[beside].max() == 0
     assert skin[60, 60] == hair[60, 60] == 1
+
+
+def test_a_lock_is_whole_and_a_strand_is_thin() -> None:
+    y, x = np.mgrid[:120, :120] + 0.5
+    head = np.hypot(x - 60, y - 70) < 30
+    lock, strand = np.hypot(x - 60, y - 38) < 14, (np.abs(x - 84) < 1.5) & (y > 30) & (y < 70)
+    picture = np.where((lock | strand)[..., None], [0.45, 0.3, 0.15], [0.9, 0.6, 0.3])
+    picture = np.where(head[..., None], [0.15, 0.1, 0.05], picture).astype(np.float32)
+    none = np.zeros((120, 120), np.float32)
+    alpha = _refine(picture, head.astype(np.float32), none, 4.0, none)
+    assert alpha[36, 60] == 1  # lighter than the hair beside it, but no wall shines through
+    assert 0.2 < alpha[40, 84] < 0.8
+    assert alpha[40, 20] == 0
 
 
 def test_what_is_not_joined_to_the_head_is_none_of_it() -> None:

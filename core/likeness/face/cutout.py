@@ -31,9 +31,11 @@ WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in
 HEAD = [REGIONS.index(n) for n in REGIONS if n not in ("background", "occluder")]
 SKIN = [REGIONS.index(n) for n in ("skin", "neck")]
 OCCLUDER, HAIR = REGIONS.index("occluder"), REGIONS.index("hair")
+RAGGED_PARTS = [HAIR, REGIONS.index("ears")]
 FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for sure
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
-STRANDS = 4.0  # times as wide is its outer half, for hair
+STRANDS = 6.0  # times as wide is its outer half, for hair
+SOLID = (0.45, 2.0, 0.7)  # alpha above this is whole where it is wide: so sharply, from so many edges deep
 LEAST = 0.05  # of alpha: what is not joined to the head by as much is no strand of it
 BARE, JAW = 0.25, 0.4  # of alpha, and so near the jaw, from brows to chin: beside such skin are no strands
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
@@ -44,6 +46,7 @@ HAT = (0.75, 0.95)  # half width and height above the brows, in their distance f
 LOOSE = 0.65  # of the way from the brows to the chin: what is all below and looks like hair is a collar
 BODY = 1.2  # of that way: from here on down are clothes
 SCRAP = 7  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
+BUMP, RAGGED = 5, 9  # of them: of bare skin's outline what is no wider, so far from hair, is background
 BINS = 20  # of each channel, in which colors are counted
 SEEN = 0.02  # of what is usual: colors that are seen as seldom tell nothing
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
@@ -310,6 +313,8 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     down = down_face(points_px, x, y)
     head = head - _loose(regions.alpha[..., HAIR], down)
     head = np.where(down > BODY, ndimage.grey_opening(head, SCRAP), head)
+    ragged = ndimage.maximum_filter(regions.alpha[..., RAGGED_PARTS].sum(axis=2), RAGGED) > LIKELY
+    head = np.where((down > 0) & ~ragged, np.minimum(head, ndimage.grey_opening(head, BUMP)), head)
     away = _beside_face(points_px, regions.crop, cells) / tall
     beside = np.clip(away / BESIDE_FACE - 1, 0, 1) * (down > 0) * (down < 1) * regions.alpha[..., SKIN[0]]
     row, column = (
@@ -384,7 +389,8 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     """Alpha (h, w) from the network's guess: in a band about its edge, colors decide.
 
     The band's outer half is `STRANDS` times as wide, but not beside `bare` skin (h, w): what looks like a jaw
-    there is background. `face` is head for sure. Holes are none: what the head surrounds is part of it.
+    there is background. `face` is head for sure. Holes are none: what the head surrounds is part of it. Only
+    edges are a mixture of two colors: what is wider, and likely head, is head.
     """
     solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
     inward, outward = _depth(solid), _depth(~solid)
@@ -400,9 +406,12 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     # where nothing else tells, the edge is as wide as the band
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
     alpha = np.clip((told + PRIOR * prior) / (contrast + PRIOR), 0, 1)
-    del front, behind, apart, contrast, told, prior  # a large picture leaves no room for more
+    # a large picture leaves no room for more
+    del front, behind, apart, contrast, told, prior, inward, outward, beside_skin
     alpha = np.where(head, 1, np.where(back, 0, np.clip((alpha - 0.1) / 0.8, 0, 1)))
-    return _joined(alpha.astype(np.float32), head)
+    alpha = _joined(alpha.astype(np.float32), head)
+    sure, sharply, deep = SOLID
+    return np.maximum(alpha, np.clip(sharply * (_depth(alpha > sure) / edge_px - deep), 0, 1))
 
 
 def _joined(alpha: Float, head: NDArray[np.bool_]) -> Float:
