@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from likeness.face.eyes import disk_frame, draw_eye, take_eye
+from likeness.face.light import LUMA
 
 BALL, IRIS, SKIN = (0.8, 0.75, 0.7), (0.1, 0.05, 0.02), (0.5, 0.3, 0.2)
 CENTER, RADIUS = (60.0, 40.0), 14.0
@@ -73,6 +74,25 @@ def test_looking_aside_uncovers_the_ball(plate: np.ndarray) -> None:
     color, _ = draw_eye(eye, axes(x=78), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
     assert np.allclose(color[42, 52], BALL, atol=0.1)
     assert np.allclose(color[42, 78], IRIS, atol=0.1)
+
+
+def test_the_balls_middle_is_whiter_than_its_corners(plate: np.ndarray) -> None:
+    eye = take_eye(plate, outline(), axes(), FALLBACK, middle=0.95)
+    assert eye is not None
+    (x0, y0), ball = eye.origin, eye.ball[..., :3]
+    middle, corner = ball[40 - y0, 60 - x0], ball[40 - y0, 35 - x0]
+    assert middle @ LUMA == pytest.approx(0.95, abs=0.02)
+    assert middle[0] / middle[2] < 0.98 * BALL[0] / BALL[2]
+    assert np.allclose(corner, BALL, atol=0.01)
+
+
+def test_no_reflection_lies_beside_the_iris(plate: np.ndarray) -> None:
+    plate[34:37, 50:53] = 4.0
+    eye = take_eye(plate, outline(), axes(), FALLBACK)
+    assert eye is not None
+    color, cover = draw_eye(eye, axes(x=84), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    beside = (cover > 0.99) & (np.arange(120) < 84 - 1.2 * RADIUS)
+    assert color[beside].max() < 1
 
 
 def test_what_a_lid_hid_of_the_iris_is_its_mirror_image(plate: np.ndarray) -> None:

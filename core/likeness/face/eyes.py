@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face.light import LUMA
 from likeness.face.warp import polygon
 
 Float = NDArray[np.float32]
@@ -25,6 +26,8 @@ GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of
 GLINT_REACH, GLINT_SHARE = 0.75, 0.15  # reflections lie within this radius and take at most this area
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
 RIM = (0.8, 1.1)  # iris radii from and to which the eyeball goes on as dark as beside
+MIDDLE = (0.6, 1.05)  # iris radii from which and to which the eyeball, white in its middle, is as beside
+WHITENED, GRAYER = 1.5, 0.25  # times as bright as the bright of what is seen at most; so much nearer to gray
 CLEAN_SHARE = 0.55  # eyeball darker than this share of its bright tone is lash or shadow, not to be spread
 SHADOW = 0.3  # how much darker the continued eyeball is at the upper lid
 SHADOW_HEIGHT = 0.35  # of the opening
@@ -51,11 +54,14 @@ def disk_frame(axes_px: Float) -> Float:
     return np.stack([right - center, up - center, center], axis=1).astype(np.float32)
 
 
-def take_eye(plate: Float, outline: Float, axes_px: Float, fallback: Float) -> Eye | None:
+def take_eye(
+    plate: Float, outline: Float, axes_px: Float, fallback: Float, middle: float = 0.0
+) -> Eye | None:
     """Separate an eye from the plate (H, W, 3); None when the picture shows too little of it.
 
     `outline` (N, 2): the opening in pixels. `axes_px` (3, 2+): iris center, right and up radius ends.
-    `fallback` (3,): the color of an eyeball under the plate's light, used where nothing is seen.
+    `fallback` (3,): the color of an eyeball under the plate's light, used where nothing is seen. `middle`
+    is the luma of its middle, which the iris hides.
     """
     frame = disk_frame(axes_px)
     radius = float(np.hypot(*frame[:, 0]))
@@ -73,7 +79,10 @@ def take_eye(plate: Float, outline: Float, axes_px: Float, fallback: Float) -> E
     local = _disk_coordinates(frame, x0, y0, width, height)
     reach = np.hypot(local[..., 0], local[..., 1])
     seen_ball = inner & (reach > (1.18 if radius > SMALL_PX else 1.1))
-    ball = np.dstack([_continue_color(crop, seen_ball, reach, fallback, radius), seen_ball])
+    ball = _continue_color(crop, seen_ball, reach, fallback, radius)
+    if (reach < MIDDLE[0]).any():
+        _whiten(ball, seen_ball, reach, middle)
+    ball = np.dstack([ball, seen_ball])
     glint = _take_glint(crop, inner, reach)
     disk = _take_disk(crop - glint, inner, frame, x0, y0)
     return Eye(ball.astype(np.float32), glint, (x0, y0), disk, frame)
@@ -148,6 +157,19 @@ def _continue_color(
     out = bright + rim * (np.minimum(beside, bright) - bright)
     out = np.where(reach[..., None] < 1.3, out, beside)
     return np.where(seen[..., None], crop, out).astype(np.float32)
+
+
+def _whiten(ball: Float, seen: NDArray[np.bool_], reach: Float, middle: float) -> None:
+    """Lighten what was not `seen` (h, w) of the `ball` (h, w, 3) toward the luma of its `middle`, in place.
+
+    What is seen beside an iris are corners, in the shade of lids and lashes and red with vessels.
+    """
+    tone = ball[reach < MIDDLE[0]].mean(axis=0)
+    luma = max(float(tone @ LUMA), 1e-6)
+    color = (tone + GRAYER * (luma - tone)) * min(WHITENED, middle / luma)
+    share = np.clip((MIDDLE[1] - reach) / (MIDDLE[1] - MIDDLE[0]), 0, 1) * ~seen
+    share = (share * share * (3 - 2 * share))[..., None]
+    ball += share * np.maximum(color - ball, 0)
 
 
 def _spread(crop: Float, source: NDArray[np.bool_], radius: float) -> Float:
@@ -240,7 +262,7 @@ def _draw(
             shade = 1.0 - SHADOW * near * (1.0 - under[3])
             for k in range(3):
                 value = under[k] * shade
-                color[y, x, k] = value + alpha * (iris[k] - value) + shine[k]
+                color[y, x, k] = value + alpha * (iris[k] - value + shine[k])
 
 
 @numba.njit(cache=True, fastmath=True, inline="always")

@@ -19,6 +19,10 @@ Array = NDArray[np.float64]
 
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
 EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
+MIDDLE_LEVEL, MIDDLE_TO_SKIN = (
+    1.48,
+    0.85,
+)  # times as bright as an eyeball and as the skin's lights is its middle
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SKIN_LIGHTS = 0.98  # of the skin is no brighter than its lights
@@ -45,6 +49,16 @@ class Light:
     def at(self, normals: Float) -> Float:
         """Radiance (N, 3) of a white diffuse surface with unit `normals` (N, 3)."""
         return self.level(normals)[:, None] * self.white
+
+    @property
+    def eyeball(self) -> Float:
+        """The color (3,) of an eyeball."""
+        return self.white * EYEBALL_ALBEDO
+
+    @property
+    def eyeball_middle(self) -> float:
+        """The luma of an eyeball's middle, bare when it looks aside; measured in clips of two people."""
+        return min(MIDDLE_LEVEL * float(self.eyeball @ LUMA), MIDDLE_TO_SKIN * self.skin)
 
     def level(self, normals: Float) -> Float:
         """The same relative to `white` (N,)."""

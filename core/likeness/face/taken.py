@@ -14,7 +14,7 @@ from likeness.face.cutout import Cutout, cut, hair_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
 from likeness.face.glasses import Glasses
 from likeness.face.lids import Lid, take_lid
-from likeness.face.light import EYEBALL_ALBEDO, Light, estimate
+from likeness.face.light import Light, estimate
 from likeness.face.mouth import PlateMouth
 from likeness.face.person import to_camera, to_pixels, upper_count
 from likeness.face.rig import (
@@ -123,9 +123,9 @@ def take(
     axes = [iris_axes(person, side, fit, lens) for side in (0, 1)]
     eyeball = _eyeball_color(plate, lids, axes)
     light = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball)
-    fallback = light.white * EYEBALL_ALBEDO
     taken_eyes = tuple(
-        eyes.take_eye(plate, outline, axis, fallback) for outline, axis in zip(lids, axes, strict=True)
+        eyes.take_eye(plate, outline, axis, light.eyeball, light.eyeball_middle)
+        for outline, axis in zip(lids, axes, strict=True)
     )
     inside = rig.inside
     shade = light.at(vertex_normals(inside.at(camera), inside.triangles))
