@@ -43,17 +43,17 @@ def way(*places: tuple[float, float]) -> np.ndarray:
 def test_the_collar_is_followed_and_not_the_head() -> None:
     head, body = way((0, 0), (4, 9), (9, 20), (14, 26)), way((0, 0), (1, 3), (3, 7), (6, 10))
     clip = Clip(head, body)
-    found = follow(clip, clip.frames, np.ones(4, bool), clip.points)
+    found = follow(clip.look, clip.frames, np.ones(4, bool), clip.points)
     assert found == pytest.approx(body, abs=2.5)  # a cell is 1.5 pixels
 
 
 def test_between_frames_without_a_face_it_goes_on() -> None:
     body = way((0, 0), (2, 2), (4, 4))
     clip = Clip(body, body)
-    found = follow(clip, clip.frames, np.array([True, False, True]), clip.points)
+    found = follow(clip.look, clip.frames, np.array([True, False, True]), clip.points)
     assert found[1] == pytest.approx([2, 2], abs=1.5)
 
 
 def test_a_picture_that_ends_at_the_chin_tells_nothing() -> None:
     clip = Clip(way((0, 120)), way((0, 120)))
-    assert np.isnan(follow(clip, clip.frames, np.ones(1, bool), clip.points)).all()
+    assert np.isnan(follow(clip.look, clip.frames, np.ones(1, bool), clip.points)).all()

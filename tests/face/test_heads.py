@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ import pytest
 from likeness.face import heads
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import PIVOT, Fit, rotation_matrix
-from likeness.face.heads import Lent, put, redraw_with
+from likeness.face.heads import HAIR, NECK, Lent, put, redraw_with
 from likeness.face.landmarks import down_face
 from likeness.face.lending import refer
 from likeness.face.person import build_person
-from likeness.face.reenact import Retake
+from likeness.face.reenact import Drawn, Retake
 from likeness.face.rig import build_rig
 from likeness.face.taken import Taken, take
 from likeness.head.model import load_head
@@ -49,6 +50,9 @@ class Scene:
         stand = put(self.reference, picture, view, self.rig.person, self.taken, self.lens)
         assert stand is not None
         self.stand = stand
+
+    def redraw_with(self, lent: Lent, target: Fit) -> Drawn | None:
+        return redraw_with([lent], Retake(self.rig, self.taken, target, self.lens, self.plate))
 
     def green(self, picture: np.ndarray) -> np.ndarray:
         """Where a picture is greener than the plate by much."""
@@ -92,17 +96,18 @@ def test_a_turned_head_stands_on_the_same_neck(portrait: Scene) -> None:
 
 
 def test_heads_come_from_where_they_looked_alike(portrait: Scene) -> None:
-    lent = [replace(portrait.reference, fit=turned(portrait.fit, degrees)) for degrees in (-25, 25)]
-    share = heads.shares(portrait.rig.person, turned(portrait.fit, 22), portrait.fit, lent)
-    assert share[0] == 0
-    assert share[1] > 0.9
-    assert heads.shares(portrait.rig.person, portrait.fit, portrait.fit, lent) == [0, 0]
+    lent = [turned(portrait.fit, degrees) for degrees in (-25, 25)]
+    share = partial(heads.shares, portrait.rig.person, plate=portrait.fit, lent=lent, necks=[False, True])
+    there = share(turned(portrait.fit, 22))
+    assert (there[:, 0] == 0).all()
+    assert (there[:, 1] > 0.9).all()
+    assert (share(turned(portrait.fit, -22))[[HAIR, NECK], 0] > 0.9).tolist() == [True, False]
+    assert not share(portrait.fit).any()
 
 
 def test_hair_is_the_references_and_the_neck_the_plates(portrait: Scene, stood: Taken) -> None:
-    target = turned(portrait.fit, 6)
-    retake = Retake(portrait.rig, portrait.taken, target, portrait.lens, portrait.plate)
-    drawn = redraw_with([Lent(portrait.stand, stood, 1.0)], retake)
+    target, share = turned(portrait.fit, 6), np.array([1.0] * NECK + [0.0], np.float32)
+    drawn = portrait.redraw_with(Lent(portrait.stand, stood, share), target)
     assert drawn is not None
     picture, (x, y) = drawn.picture, drawn.origin
     matte = np.zeros(picture.shape[:2], np.float32)
@@ -112,3 +117,10 @@ def test_hair_is_the_references_and_the_neck_the_plates(portrait: Scene, stood: 
     assert green[portrait.down < 0.2].sum() > 1000
     assert not green[portrait.down > 1].any()
     assert set(drawn.layers) >= {"mouth", "eyes", "uv", "motion"}
+
+
+def test_parts_of_a_head_come_from_different_pictures(portrait: Scene, stood: Taken) -> None:
+    share = np.array([1.0] * HAIR + [0.0, 0.0], np.float32)
+    drawn = portrait.redraw_with(Lent(portrait.stand, stood, share), turned(portrait.fit, 6))
+    assert drawn is not None
+    assert not portrait.green(drawn.picture)[35:50, 200:230].any()  # the hair is the plate's

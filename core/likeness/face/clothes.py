@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face.track import Pictures
 from likeness.face.warp import polygon
+from likeness.media.look import Look
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -32,7 +32,7 @@ OVERLAP = 200  # cells that are to be compared at least
 
 
 def follow(
-    source: Pictures,
+    look: Callable[[int], Look],
     frames: Sequence[int],
     found: Mask,
     points: Float,
@@ -40,7 +40,8 @@ def follow(
 ) -> Array:
     """How far (F, 2) the collar is from where it was in the first frame with a face, pixels; NaN: unknown.
 
-    `points` (F, POINTS, 2) are the face's in `frames` (F,) of one shot, seen where `found` (F,).
+    `look` gives the picture of a frame. `points` (F, POINTS, 2) are the face's in `frames` (F,) of one shot,
+    seen where `found` (F,).
     """
     out = np.full((len(frames), 2), np.nan)
     seen = np.flatnonzero(found)
@@ -48,17 +49,17 @@ def follow(
     wide = float(np.linalg.norm(first[0] - first[16]))
     corner, cell = first[8] - np.array([ASIDE, ABOVE]) * wide, 2 * ASIDE * wide / SIZE
     matrix = np.array([[cell, 0, corner[0]], [0, cell, corner[1]]])
-    look = source.look(frames[int(seen[0])])
-    inside = _inside(look.shape, corner, cell, first[8, 1] + BELOW * wide)
-    likely = _likely(look.crop(matrix, SIZE), inside, (first[8] - corner) / cell, wide / cell)
+    usual = look(frames[int(seen[0])])
+    inside = _inside(usual.shape, corner, cell, first[8, 1] + BELOW * wide)
+    likely = _likely(usual.crop(matrix, SIZE), inside, (first[8] - corner) / cell, wide / cell)
     if likely is None:
         return out
-    here = likely(look.crop(matrix, SIZE)), inside * _bare(points[seen[0]], corner, cell)
+    here = likely(usual.crop(matrix, SIZE)), inside * _bare(points[seen[0]], corner, cell)
     best = (0, 0)
     for i in seen:
         check()
         there = (
-            likely(source.look(frames[int(i)]).crop(matrix, SIZE)),
+            likely(look(frames[int(i)]).crop(matrix, SIZE)),
             inside * _bare(points[i], corner, cell),
         )
         best, part = _sought(here, there, best)

@@ -2,7 +2,7 @@
 
 A reference's head is put where the plate's is, turned and with the look that the reference shows. Drawn from
 there it needs to turn and move less than the plate's own, and brings hair and ears as they look from there.
-Background, neck and clothes stay the plate's.
+Background, neck and clothes stay the plate's, unless the plate's own camera took the reference (`plates`).
 """
 
 from __future__ import annotations
@@ -14,26 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face import references, warp
-from likeness.face.cutout import Cutout, cut, regions_of
+from likeness.face import data_layers, references, warp
+from likeness.face.cutout import cut, regions_of
 from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.landmarks import down_face
 from likeness.face.part import Part
 from likeness.face.person import Person, to_camera, to_pixels
 from likeness.face.reenact import Drawn, Retake, redraw
 from likeness.face.references import Reference
+from likeness.face.rig import Rig
 from likeness.face.taken import Taken
 from likeness.head import points as dense
+from likeness.render.raster import carry, extents
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
-CLOSE_CM = 0.2  # so much farther off is clearly another look of a head
-LEAST = 0.05  # a head with a smaller share is not drawn
+# Where each part of the head comes from: those of the face (`references.masks`), hair with ears, and neck.
+HAIR, NECK = len(references.PARTS) + 1, len(references.PARTS) + 2
+TURN_CM = 2.5  # a radian of turn counts as so much motion
+OFF_BODY = 0.1  # and so much of a head's way against its body, for the neck
+CLOSE_CM = np.array([0.25] * NECK + [0.15])  # by part: so much farther off is clearly another look
+PLATE_FIRST = np.array([0.6] * NECK + [0.4])  # by part: the plate counts as nearer by this factor
+LEAST = 0.05  # smaller shares are none
 ALIKE = 0.12  # of the face's width: over so much two fits of one person differ alike
-NECK = 0.6, 0.8  # from brows to chin is 1: between these the plate's own neck comes in
+NECK_FROM, NECK_ON = 0.6, 0.8  # from brows to chin is 1: between these the neck comes in
 CELL_PX = 8.0  # of the plate: as finely is it told where in the reference a pixel lies
 
 
@@ -41,40 +48,58 @@ CELL_PX = 8.0  # of the plate: as finely is it told where in the reference a pix
 class Stand:
     """The `plate` (H, W, 3) with the head of a reference, which lies in it as `fit` says.
 
-    `clean` (H, W, 3) is the plate without a head. Beyond `box` (x0, y0, width, height) neither differs.
+    `clean` (H, W, 3) is the plate without a head, if it is known. Beyond `box` (x0, y0, width, height)
+    neither differs; how much of it is the reference's tells `shown` (height, width).
     """
 
     plate: Float
-    clean: Float
+    clean: Float | None
     fit: Fit
     box: Box
+    shown: Float
 
 
 @dataclass(frozen=True)
 class Lent:
-    """A head that stands in for the plate's, taken apart, and its share in the result."""
+    """A head that stands in for the plate's, taken apart, and its `share` of each part (PARTS,)."""
 
     stand: Stand
     taken: Taken
-    share: float
+    share: Float
 
 
 def standing(plate: Fit, reference: Fit) -> Fit:
     """The reference's look and turn, about the place where the plate's head sits on its neck."""
     moved = (plate.rotation - reference.rotation) @ PIVOT
-    return replace(reference, translation=plate.translation + moved)
+    return replace(reference, translation=plate.translation + moved, body=np.zeros(2))
 
 
-def shares(person: Person, target: Fit, plate: Fit, lent: Sequence[Reference]) -> list[float]:
-    """How much of the head comes from each reference (N,); the plate has what is left."""
-    wanted, shown = (references.look_of(person, fit) for fit in (target, plate))
-    looks = [shown, *(references.look_of(person, reference.fit) for reference in lent)]
-    off = np.array([references.away(wanted, look)[-1] for look in looks])
-    stays = 1 - min(off[0] / CLOSE_CM, 1.0)  # where the plate looks so already
-    off[0] *= references.PLATE_FIRST
-    near = np.exp(-(off**2 - off.min() ** 2) / (2 * CLOSE_CM**2))
-    share = (1 - stays) * near[1:] / near.sum()
-    return [float(s) if s >= LEAST else 0.0 for s in share]
+def shares(person: Person, target: Fit, plate: Fit, lent: Sequence[Fit], necks: Sequence[bool]) -> Float:
+    """How much of each part (PARTS, N) comes from each reference; the plate has what is left.
+
+    A reference lends its neck only if `necks` says so.
+    """
+    off = np.stack([_away(person, target, fit) for fit in (plate, *lent)], axis=1)
+    stays = np.clip(1 - off[:, :1] / CLOSE_CM[:, None], 0, 1)  # where the plate looks so already
+    off[:, 0] *= PLATE_FIRST
+    off[NECK, 1:][~np.array(necks, bool)] = np.inf
+    near = np.exp(-(off**2 - off.min(axis=1, keepdims=True) ** 2) / (2 * CLOSE_CM[:, None] ** 2))
+    share = (1 - stays) * near[:, 1:] / near.sum(axis=1, keepdims=True)
+    return np.where(share < LEAST, 0, share).astype(np.float32)
+
+
+def _away(person: Person, target: Fit, other: Fit) -> Array:
+    """How far each part (PARTS,) is from looking alike, cm."""
+    wanted, shown = (references.look_of(person, fit) for fit in (target, other))
+    face = references.away(wanted, shown, TURN_CM)
+    craned = OFF_BODY * float(np.linalg.norm(_off_body(target) - _off_body(other)))
+    return np.array([*face, face[-1], np.hypot(face[-1], craned)])
+
+
+def _off_body(fit: Fit) -> Array:
+    """Where (2,) across the view the head sits on its neck, against the body, cm."""
+    out: Array = (fit.rotation @ PIVOT + fit.translation)[:2] - (0 if fit.body is None else fit.body)
+    return out
 
 
 def put(
@@ -108,33 +133,31 @@ def put(
     there = layer[..., 3:] > 0
     mixed = layer[..., :3] * gain + (1 - layer[..., 3:]) * clean[spot]
     plate[spot] = np.where(there, mixed, clean[spot])
-    return Stand(plate, clean, fit, _union(box, (x, y, columns, rows)))
+    whole = _union(box, (x, y, columns, rows))
+    inner = _spot(whole)
+    return Stand(plate, clean, fit, whole, _differ(plate[inner], taken.plate[inner]).astype(np.float32))
 
 
 def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
     """As `reenact.redraw`, but heads that stand in have their shares of the result.
 
-    The layers are those of the head with the largest share.
+    The layers are those of the head with the largest share of the face.
     """
-    share = max(head.share for head in heads)
-    most = 1 - sum(head.share for head in heads) >= share
-    own = shown = redraw(replace(retake, layers=retake.layers and most))
+    face = [head.share[HAIR - 1] for head in heads]
+    most = int(np.argmax([1 - sum(face), *face]))
+    own = shown = redraw(replace(retake, layers=retake.layers and most == 0))
     if own is None or shown is None:
         return None
     drawn = []
-    for head in heads:
-        wanted = retake.layers and not most and head.share == share
-        made = redraw(replace(retake, taken=head.taken, picture=_under(head, retake.picture), layers=wanted))
-        if made is not None:
-            drawn.append((head, made))
-            shown = made if wanted else shown
+    for k, head in enumerate(heads, 1):
+        there = _with(head, retake, most == k)
+        made = redraw(there) or Drawn(there.picture, own.origin, np.zeros_like(own.matte), {})
+        drawn.append((head, made))
+        shown = made if made.layers else shown
     boxes = [box for head, made in drawn for box in (head.stand.box, _box_of(made))]
-    rig, taken, target = retake.rig, retake.taken, retake.target
-    posed = rig.person.posed(target.expression)
-    points = to_pixels(to_camera(rig.person, posed, target, taken.fit), retake.lens)[-dense.COUNT :, :2]
-    mix = _Mix.of(own, _union(_box_of(own), *boxes), points, taken.cutout)
-    for head, made in drawn:
-        mix.add(head, made, own.picture, taken.plate)
+    mix = _Mix.of(own, _union(_box_of(own), *boxes), retake, heads)
+    for k, (head, made) in enumerate(drawn):
+        mix.add(k, head, made, own.picture)
     color = own.picture[_spot(mix.box)][..., :3]
     np.add(color, mix.change, out=color, where=mix.matte[..., None] > 0)
     x, y = shown.origin[0] - mix.box[0], shown.origin[1] - mix.box[1]
@@ -142,47 +165,84 @@ def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
     return Drawn(own.picture, mix.box[:2], mix.matte, layers)
 
 
-def _under(head: Lent, picture: Float) -> Float:
-    """The picture of a plate frame (H, W, 3 or more) with the head that stands in, as it was put there."""
-    out, spot = picture.copy(), _spot(head.stand.box)
-    out[spot][..., :3] = head.stand.plate[spot]
-    return out
+def _with(head: Lent, retake: Retake, layers: bool) -> Retake:
+    """The retake of a head that stands in, in the picture as it was put there.
+
+    Its body's way is told from where the body is there.
+    """
+    stand, target = head.stand, retake.target
+    picture, spot = retake.picture.copy(), _spot(stand.box)
+    picture[spot][..., :3] = stand.plate[spot]
+    body = None if target.body is None or stand.fit.body is None else target.body - stand.fit.body
+    return replace(
+        retake,
+        taken=head.taken,
+        target=replace(target, body=body),
+        picture=picture,
+        layers=retake.layers and layers,
+    )
 
 
 @dataclass(frozen=True)
 class _Mix:
     """By how much heads `change` (h, w, 3) what was drawn of the plate's own in a `box`, and its `matte`.
 
-    `free` (h, w) is 1 on the head, and 0 on neck, body and what is before the face.
+    `share` (h, w, N): each head's. `own` (h, w): where the plate's own was drawn.
     """
 
     box: Box
     change: Float
     matte: Float
-    free: Float
+    share: Float
+    own: Float
 
     @classmethod
-    def of(cls, drawn: Drawn, box: Box, points: Float, cutout: Cutout) -> _Mix:
-        """Nothing changed yet. `points` (POINTS, 2) are those of the drawn face."""
+    def of(cls, drawn: Drawn, box: Box, retake: Retake, heads: Sequence[Lent]) -> _Mix:
+        """Nothing changed yet of what was `drawn` of the plate's own."""
         x0, y0, width, height = box
-        matte, change = np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
-        matte[_spot(_box_of(drawn), box)] = drawn.matte
-        x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
-        free = np.clip((NECK[1] - down_face(points, x, y)) / (NECK[1] - NECK[0]), 0, 1).astype(np.float32)
-        cutout.lay_front(change, free, (x0, y0))
-        return cls(box, np.zeros_like(change), matte, free)
+        own, change = np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
+        own[_spot(_box_of(drawn), box)] = drawn.matte
+        free = np.ones((height, width), np.float32)
+        retake.taken.cutout.lay_front(change, free, (x0, y0))
+        person, fit = retake.rig.person, retake.target
+        camera = to_camera(person, person.posed(fit.expression), fit, retake.taken.fit)
+        share = np.stack([head.share for head in heads], axis=1)
+        share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share) * free[..., None]
+        return cls(box, np.zeros_like(change), own.copy(), share, own)
 
-    def add(self, head: Lent, made: Drawn, picture: Float, plate: Float) -> None:
-        """Add the share of a head that was drawn; `picture` has the plate's own."""
-        spot, stand = _spot(self.box), head.stand
+    def add(self, k: int, head: Lent, made: Drawn, picture: Float) -> None:
+        """Add the share of head `k` as it was drawn; `picture` has the plate's own."""
+        changed, spot = self.own.copy(), _spot(self.box)
+        for box, shown in ((_box_of(made), made.matte), (head.stand.box, head.stand.shown)):
+            inner = _spot(box, self.box)
+            np.maximum(changed[inner], shown, out=changed[inner])
         with np.errstate(invalid="ignore"):  # pixels that are not finite stay the plate's
             off = np.nan_to_num(made.picture[spot][..., :3] - picture[spot][..., :3], posinf=0, neginf=0)
-        self.change[...] += np.float32(head.share) * self.free[..., None] * off
-        changed = np.zeros_like(self.matte)
-        changed[_spot(_box_of(made), self.box)] = made.matte
-        inner = _spot(stand.box)
-        changed[_spot(stand.box, self.box)][_differ(stand.plate[inner], plate[inner])] = 1
-        np.maximum(self.matte, changed * (self.free > 0), out=self.matte)
+        self.change[...] += (self.share[..., k] * changed)[..., None] * off
+        np.maximum(self.matte, changed * (self.share[..., k] > 0), out=self.matte)
+
+
+def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float) -> Float:
+    """How much of every pixel of the box (h, w, N) is each head's, whose parts have `share` (PARTS, N)."""
+    x0, y0, width, height = box
+    x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
+    down = down_face(pixels[-dense.COUNT :, :2], x, y)
+    neck = np.clip((down - NECK_FROM) / (NECK_ON - NECK_FROM), 0, 1)[..., None].astype(np.float32)
+    out = share[HAIR] + neck * (share[NECK] - share[HAIR])
+    local = pixels - np.array([x0, y0, 0], np.float32)
+    left, top, columns, rows = data_layers.box_of(local, rig.used, (height, width))
+    local -= np.array([left, top, 0], np.float32)
+    face = share[:HAIR]
+    count = 1 + share.shape[1]
+    values = np.zeros((len(local), -(-count // 4) * 4), np.float32)
+    values[:, 0], values[:, 1:count] = rig.masks.sum(axis=0), rig.masks.T @ face
+    near = np.empty((rows, columns), np.float32)
+    carried = np.zeros((rows, columns, values.shape[1]), np.float32)
+    carry(0, rows, local, rig.skin, extents(local, rig.skin), values, near, carried)
+    spot, there = (slice(top, top + rows), slice(left, left + columns)), (near > 0)[..., None]
+    beyond = np.where(there, 1 - carried[..., :1], 1)
+    out[spot] = out[spot] * beyond + np.where(there, carried[..., 1:count], 0)
+    return out
 
 
 def _box_of(drawn: Drawn) -> Box:

@@ -43,6 +43,10 @@ REST = 0.15  # how much the rest of the face has of a vertex that no region has
 CLOSE_CM = 0.12  # so much farther off is clearly another look
 TURN_CM = 1.5  # a radian of turn counts as so much motion
 IRIS_CM = 1.2  # from an eyeball's middle to its iris
+SAME_GAZE_RAD, OTHER_GAZE_RAD = (
+    np.radians(2),
+    np.radians(6),
+)  # from here on an eye looks elsewhere, is another
 EDGE_CM = 1.5  # beyond the face's points by this much, references have nothing to say
 MARGIN = 0.15  # of the face's size: what is kept around it of a reference
 PLATE_FIRST = 0.85  # the plate counts as nearer by this factor: what it shows itself is not replaced
@@ -196,13 +200,23 @@ def shares(target: Look, plate: Look, references: Sequence[Reference]) -> Float:
     nearness = np.exp(-(off**2 - off.min(axis=1, keepdims=True) ** 2) / (2 * CLOSE_CM**2))
     share = nearness / nearness.sum(axis=1, keepdims=True)
     moved = np.clip(off[:, :1] / CLOSE_CM, 0, 1)  # where the plate looks so already, it stays
-    return (share[:, 1:] * moved).astype(np.float32)
+    out = (share[:, 1:] * moved).astype(np.float32)
+    for row, name in enumerate(PARTS):
+        if name in IRISES:
+            out[row] *= [_looks_there(target, r.look, IRISES[name]) for r in references]
+    return out
 
 
-def away(target: Look, other: Look) -> Array:
-    """How far each region (PARTS + 1,) is from looking alike, cm."""
+def _looks_there(target: Look, other: Look, side: int) -> float:
+    """1 where an eye looks where it shall; two irises side by side are none."""
+    off = float(np.abs(target.gaze[side] - other.gaze[side]).max())
+    return float(np.clip((OTHER_GAZE_RAD - off) / (OTHER_GAZE_RAD - SAME_GAZE_RAD), 0, 1))
+
+
+def away(target: Look, other: Look, turn_cm: float = TURN_CM) -> Array:
+    """How far each region (PARTS + 1,) is from looking alike, cm; a radian of turn counts as `turn_cm`."""
     moved = target.place - other.place
-    turn = TURN_CM * float(np.linalg.norm(rotation_vector(target.rotation @ other.rotation.T)))
+    turn = turn_cm * float(np.linalg.norm(rotation_vector(target.rotation @ other.rotation.T)))
     out = []
     for name, (groups, _) in PARTS.items():
         ids = np.concatenate([dense.GROUPS[g] for g in groups])

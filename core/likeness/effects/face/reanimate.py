@@ -12,7 +12,7 @@ from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
-from likeness.face import clothes, compose, glasses, heads, lending, reenact, references, retarget
+from likeness.face import clothes, compose, glasses, heads, lending, plates, reenact, references, retarget
 from likeness.face import findings as faces
 from likeness.face.fit import Fit, Lens
 from likeness.face.part import Part, window
@@ -28,6 +28,7 @@ from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resamp
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
+    from likeness.media.look import Look
 
 
 GLASSES_FRAMES = 5  # so many of a clip tell whether glasses are worn
@@ -70,7 +71,7 @@ def _clothes(job: Job, found: dict[str, Any]) -> dict[str, Any]:
 
     def follow() -> dict[str, Any]:
         seen = found["frames"].tolist(), found["found"], found["points"]
-        return {"body": clothes.follow(source, *seen, job.check)}
+        return {"body": clothes.follow(source.look, *seen, job.check)}
 
     return job.cached("clothes", follow, inputs=["driver"], params=parameters.chosen("driver_"))
 
@@ -179,14 +180,12 @@ def _lent(job: Job, rig: Rig, taken: Taken) -> Sequence[Reference]:
 
 def _references(job: Job) -> list[Reference]:
     """The references as they are, in the plate's color space."""
-    found, source = faces.under("references", job.findings), job.source("references")
-    space = job.source("plate").linear_colorspace
+    found = faces.under("references", job.findings)
     out = []
-    for k, frame in enumerate(found["frames"].tolist()):
+    for k in range(len(found["frames"])):
         shot = references.shot_of(found, k)
         rig = build_rig(build_person(load_head(), shot))
-        picture = convert(rgb(source.read(frame)), source.linear_colorspace, space)
-        out.append(lending.refer(rig, picture, faces.fit_of(found, k), shot.lens))
+        out.append(lending.refer(rig, _in_plates_space(job, k), faces.fit_of(found, k), shot.lens))
     return out
 
 
@@ -196,29 +195,82 @@ def _heads(
     """The references whose whole heads stand in for a still's own, with their shares."""
     if not lent or job.params["references_lend"] == "face" or not job.source("plate").is_still:
         return []
+    views = _views(job, taken, lent)
+    fits = [
+        heads.standing(taken.fit, one.fit) if view is None else view.fit
+        for one, view in zip(lent, views, strict=True)
+    ]
+    share = heads.shares(rig.person, wanted, taken.fit, fits, [view is not None for view in views])
     out = []
-    for k, share in enumerate(heads.shares(rig.person, wanted, taken.fit, lent)):
-        if share > 0 and (made := _stand(job, rig, taken, lens, lent, k)) is not None:
-            out.append(heads.Lent(*made, share))
+    for k in np.flatnonzero(share.any(axis=0)).tolist():
+        made = _stand(job, rig, taken, lens, lent[k], views[k], k)
+        if made is not None:
+            out.append(heads.Lent(*made, share[:, k]))
     return out
 
 
+def _views(job: Job, taken: Taken, lent: Sequence[Reference]) -> list[plates.View | None]:
+    """The references that the plate's own camera took, and how the plate's person lies in them."""
+    found, source, plate = (
+        faces.under("references", job.findings),
+        job.source("references"),
+        job.source("plate"),
+    )
+
+    def look(k: int) -> Look:
+        return source.look(int(found["frames"][k - 1])) if k else plate.look(int(plate.frames[0]))
+
+    def make() -> list[plates.View | None]:
+        own = faces.under("plate", job.findings)
+        points = [own["points"][0], *(one.points for one in lent)]
+        back = display_view(rgb(plate.read(int(plate.frames[0]))), plate.linear_colorspace)
+        same = [
+            plates.same_view(
+                back, display_view(_in_plates_space(job, k), plate.linear_colorspace), points[0], there
+            )
+            for k, there in enumerate(points[1:])
+        ]
+        if not any(same):
+            return [None] * len(lent)
+        body = np.full((len(lent), 2), np.nan)
+        if "driver_body" in job.findings:
+            way = clothes.follow(look, range(len(points)), np.ones(len(points), bool), np.stack(points))
+            body = way[1:] * taken.fit.translation[2] / faces.lens_of(own).focal_px
+        return [
+            plates.view(load_head(), faces.shot_of(own), one, at) if seen else None
+            for one, at, seen in zip(lent, body, same, strict=True)
+        ]
+
+    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
+    return job.keep("views", make, inputs=given, params=params)
+
+
+def _in_plates_space(job: Job, k: int) -> Any:
+    """The picture (H, W, 3) of one reference, in the plate's color space."""
+    source, space = job.source("references"), job.source("plate").linear_colorspace
+    frame = int(faces.under("references", job.findings)["frames"][k])
+    return convert(rgb(source.read(frame)), source.linear_colorspace, space)
+
+
 def _stand(
-    job: Job, rig: Rig, taken: Taken, lens: Lens, lent: Sequence[Reference], k: int
+    job: Job, rig: Rig, taken: Taken, lens: Lens, lent: Reference, view: plates.View | None, k: int
 ) -> tuple[heads.Stand, Taken] | None:
     """The plate with the head of one reference, and the same taken apart."""
-    source, space = job.source("references"), job.source("plate").linear_colorspace
+    space = job.source("plate").linear_colorspace
 
     def make() -> tuple[heads.Stand, Taken] | None:
-        frame = int(faces.under("references", job.findings)["frames"][k])
-        picture = convert(rgb(source.read(frame)), source.linear_colorspace, space)
-        shown = display_view(picture, space)
-        stand = heads.put(lent[k], picture, shown, rig.person, taken, lens, job.device)
+        picture = _in_plates_space(job, k)
+        shown, own, seed = display_view(picture, space), rig, (job.request.seed, 0)
+        if view is not None:
+            own = build_rig(build_person(load_head(), view.shot))
+            apart = take(own, picture, view.fit, lens, shown, seed, _glasses(job, shown), job.device)
+            return plates.stand(picture, apart), apart
+        stand = heads.put(lent, picture, shown, rig.person, taken, lens, job.device)
         if stand is None:
             return None
-        view = display_view(stand.plate, space)
-        sure, seed = _glasses(job, view), (job.request.seed, 0)
-        return stand, take(rig, stand.plate, stand.fit, lens, view, seed, sure, job.device, stand.clean)
+        shown = display_view(stand.plate, space)
+        sure = _glasses(job, shown)
+        return stand, take(rig, stand.plate, stand.fit, lens, shown, seed, sure, job.device, stand.clean)
 
     given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
     return job.keep(f"head {k}", make, inputs=given, params=params)

@@ -1,0 +1,86 @@
+"""References that the plate's own camera took: each is a plate of its own, with its own head, neck and body.
+
+Where two pictures show the same background, heads and bodies need not be put from one into the other: what a
+reference shows is redrawn where it is, from less far than from the plate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face.fit import Fit, Shot, interocular, refine, solve_bias, start_pose
+from likeness.face.heads import Stand
+from likeness.face.landmarks import Points
+from likeness.face.references import Reference
+from likeness.face.taken import Taken
+from likeness.head.model import Head
+
+Float = NDArray[np.float32]
+Array = NDArray[np.float64]
+
+CELLS = 96  # so many across are compared of two pictures
+ABOUT = np.array([0.8, 1.3]), np.array([0.8, 0.5])  # sizes of a face about its middle: up left, down right
+ALIKE = 0.03  # of display codes: backgrounds that differ by more are not the same
+MOST = 0.8  # of the cells are to be alike: somebody may walk by
+FEWEST = 100  # cells of background tell
+SURE = 0.012  # of the distance of the eyes: so exactly points of a reference are known
+SHOWN = 0.02  # of alpha: less of a head is none
+STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points
+
+
+def same_view(one: Float, other: Float, points: Float, others: Float) -> bool:
+    """Whether two display views (H, W, 3) show the same background.
+
+    Their faces' `points` and `others` (POINTS, 2) tell where it is: beside heads, above chins.
+    """
+    if one.shape != other.shape:
+        return False
+    cell = max(1, one.shape[1] // CELLS)
+    rows, columns = (n // cell for n in one.shape[:2])
+    first, second = (
+        picture[: rows * cell, : columns * cell, :3].reshape(rows, cell, columns, cell, 3).mean(axis=(1, 3))
+        for picture in (one, other)
+    )
+    x, y = (np.arange(columns) + 0.5) * cell, (np.arange(rows)[:, None] + 0.5) * cell
+    back = np.ones((rows, columns), bool)
+    for face in (points, others):
+        middle, size = face.mean(axis=0), np.ptp(face, axis=0)
+        low, high = middle - ABOUT[0] * size, middle + ABOUT[1] * size
+        back &= (x < low[0]) | (x > high[0]) | (y < low[1])
+        back &= y < high[1]
+    off = np.abs(first - second).max(axis=2)[back]
+    return len(off) >= FEWEST and float((off < ALIKE).mean()) > MOST
+
+
+@dataclass(frozen=True)
+class View:
+    """The plate's person as a reference of the same view shows it; `fit` has its body's way, if known."""
+
+    shot: Shot
+    fit: Fit
+
+
+def view(head: Head, person: Shot, reference: Reference, body: Array) -> View:
+    """The plate's `person` laid onto the reference; `body` (2,): how far its body is from the plate's, cm."""
+    points, fit = reference.points, reference.fit
+    sigma = np.full(len(points), SURE * interocular(points.astype(np.float64)))
+    none, sure = np.zeros(len(points)), np.ones(len(points))
+    found = Points(points.astype(np.float64), none, sigma, sure, 1.0)
+    start = replace(start_pose(person, found), expression=fit.expression, gaze=fit.gaze)
+    out = refine(head, person, found, start, steps=STEPS)
+    for _ in range(ROUNDS):
+        person = solve_bias(head, person, [found], [out])
+        out = refine(head, person, found, out, steps=2)
+    return View(person, replace(out, gaze=fit.gaze, body=body if np.isfinite(body).all() else None))
+
+
+def stand(picture: Float, taken: Taken) -> Stand:
+    """The reference `picture` (H, W, 3) in place of the plate; of it, its head is shown."""
+    rows, columns = picture.shape[:2]
+    shown = np.zeros((rows, columns), np.float32)
+    (x, y), alpha = taken.cutout.origin, taken.cutout.layer[..., 3]
+    shown[y : y + len(alpha), x : x + alpha.shape[1]] = alpha > SHOWN
+    return Stand(picture, None, taken.fit, (0, 0, columns, rows), shown)
