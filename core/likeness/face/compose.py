@@ -15,6 +15,7 @@ from likeness.face.data_layers import NO_DATA, Data, describe
 from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folds_at
 from likeness.face.warp import EVERYWHERE, Field, displacements, sample
 from likeness.render.bands import in_bands
+from likeness.render.raster import reaching
 from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
@@ -150,6 +151,7 @@ def _draw(
         np.empty((BAND_ROWS, width, moved.shape[1]), np.float32),
     )
     folded = np.zeros((width, 4), np.float32)
+    triangles, extent = reaching(first, end, triangles, extent)
     for start in range(first, end, BAND_ROWS):
         stop = min(start + BAND_ROWS, end)
         displacements(

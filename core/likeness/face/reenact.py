@@ -31,7 +31,7 @@ from likeness.face.motion import (
     with_open_lids,
 )
 from likeness.face.openings import Ink, draw_eyes, draw_mouth, lay_eyes, lay_mouth
-from likeness.face.part import Part, window
+from likeness.face.part import Part
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
@@ -165,8 +165,7 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
     if behind is None:
         return matte, {}
     data_layers.look_in(rig, behind.result(), field.moved, data)
-    drawn = window(matte)
-    return matte, data_layers.parts(data) | {"motion": Part(drawn, motion[drawn])}
+    return matte, data_layers.parts(data) | {"motion": Part.whole(motion)}
 
 
 def _draw_openings(

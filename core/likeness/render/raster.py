@@ -70,6 +70,18 @@ def extents(points: Float, triangles: Int) -> Int:
     return out
 
 
+@numba.njit(cache=True, nogil=True)
+def reaching(first: int, end: int, triangles: Int, extent: Int) -> tuple[Int, Int]:
+    """Those `triangles` (T, 3), and their `extents` (T, 2), that can reach the rows from `first` to `end`."""
+    there = np.empty(len(triangles), np.int32)
+    count = 0
+    for t in range(len(triangles)):
+        if extent[t, 0] < end and extent[t, 1] >= first:
+            there[count] = t
+            count += 1
+    return triangles[there[:count]], extent[there[:count]]
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def carry(
     first: int,
