@@ -96,13 +96,17 @@ def test_a_turned_head_stands_on_the_same_neck(portrait: Scene) -> None:
 
 
 def test_heads_come_from_where_they_looked_alike(portrait: Scene) -> None:
-    lent = [turned(portrait.fit, degrees) for degrees in (-25, 25)]
-    share = partial(heads.shares, portrait.rig.person, plate=portrait.fit, lent=lent, necks=[False, True])
-    there = share(turned(portrait.fit, 22))
+    pose_of = partial(heads.pose_of, portrait.rig.person)
+    lent = [pose_of(turned(portrait.fit, degrees), neck=degrees > 0) for degrees in (-25, 25)]
+
+    def share(degrees: float) -> np.ndarray:
+        return heads.shares(pose_of(turned(portrait.fit, degrees)), pose_of(portrait.fit), lent)
+
+    there = share(22)
     assert (there[:, 0] == 0).all()
     assert (there[:, 1] > 0.9).all()
-    assert (share(turned(portrait.fit, -22))[[HAIR, NECK], 0] > 0.9).tolist() == [True, False]
-    assert not share(portrait.fit).any()
+    assert (share(-22)[[HAIR, NECK], 0] > 0.9).tolist() == [True, False]
+    assert not share(0).any()
 
 
 def test_hair_is_the_references_and_the_neck_the_plates(portrait: Scene, stood: Taken) -> None:

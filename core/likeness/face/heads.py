@@ -21,7 +21,7 @@ from likeness.face.landmarks import down_face
 from likeness.face.part import Part
 from likeness.face.person import Person, to_camera, to_pixels
 from likeness.face.reenact import Drawn, Retake, redraw
-from likeness.face.references import Reference
+from likeness.face.references import Look, Reference
 from likeness.face.rig import Rig
 from likeness.face.taken import Taken
 from likeness.head import points as dense
@@ -74,26 +74,35 @@ def standing(plate: Fit, reference: Fit) -> Fit:
     return replace(reference, translation=plate.translation + moved, body=np.zeros(2))
 
 
-def shares(person: Person, target: Fit, plate: Fit, lent: Sequence[Fit], necks: Sequence[bool]) -> Float:
-    """How much of each part (PARTS, N) comes from each reference; the plate has what is left.
+@dataclass(frozen=True)
+class Pose:
+    """How a head stands and looks in one picture, and whether that lends its `neck`."""
 
-    A reference lends its neck only if `necks` says so.
-    """
-    off = np.stack([_away(person, target, fit) for fit in (plate, *lent)], axis=1)
+    fit: Fit
+    look: Look
+    neck: bool
+
+
+def pose_of(person: Person, fit: Fit, neck: bool = True) -> Pose:
+    """The person's pose by a fit."""
+    return Pose(fit, references.look_of(person, fit), neck)
+
+
+def shares(target: Pose, plate: Pose, lent: Sequence[Pose]) -> Float:
+    """How much of each part (PARTS, N) comes from each reference; the plate has what is left."""
+    off = np.stack([_away(target, pose) for pose in (plate, *lent)], axis=1)
     stays = np.clip(1 - off[:, :1] / CLOSE_CM[:, None], 0, 1)  # where the plate looks so already
     off[:, 0] *= PLATE_FIRST
-    off[NECK, 1:][~np.array(necks, bool)] = np.inf
     near = np.exp(-(off**2 - off.min(axis=1, keepdims=True) ** 2) / (2 * CLOSE_CM[:, None] ** 2))
     share = (1 - stays) * near[:, 1:] / near.sum(axis=1, keepdims=True)
     return np.where(share < LEAST, 0, share).astype(np.float32)
 
 
-def _away(person: Person, target: Fit, other: Fit) -> Array:
-    """How far each part (PARTS,) is from looking alike, cm."""
-    wanted, shown = (references.look_of(person, fit) for fit in (target, other))
-    face = references.away(wanted, shown, TURN_CM)
-    craned = OFF_BODY * float(np.linalg.norm(_off_body(target) - _off_body(other)))
-    return np.array([*face, face[-1], np.hypot(face[-1], craned)])
+def _away(target: Pose, other: Pose) -> Array:
+    """How far each part (PARTS,) is from looking alike, cm; a neck that is not lent is as far as can be."""
+    face = references.away(target.look, other.look, TURN_CM)
+    craned = OFF_BODY * float(np.linalg.norm(_off_body(target.fit) - _off_body(other.fit)))
+    return np.array([*face, face[-1], np.hypot(face[-1], craned) if other.neck else np.inf])
 
 
 def _off_body(fit: Fit) -> Array:

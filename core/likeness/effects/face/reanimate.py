@@ -196,17 +196,33 @@ def _heads(
     if not lent or job.params["references_lend"] == "face" or not job.source("plate").is_still:
         return []
     views = _views(job, taken, lent)
-    fits = [
-        heads.standing(taken.fit, one.fit) if view is None else view.fit
-        for one, view in zip(lent, views, strict=True)
-    ]
-    share = heads.shares(rig.person, wanted, taken.fit, fits, [view is not None for view in views])
+    plate, *poses = _poses(job, rig, taken, lent, views)
+    share = heads.shares(heads.pose_of(rig.person, wanted), plate, poses)
     out = []
     for k in np.flatnonzero(share.any(axis=0)).tolist():
         made = _stand(job, rig, taken, lens, lent[k], views[k], k)
         if made is not None:
             out.append(heads.Lent(*made, share[:, k]))
     return out
+
+
+def _poses(
+    job: Job, rig: Rig, taken: Taken, lent: Sequence[Reference], views: Sequence[plates.View | None]
+) -> list[heads.Pose]:
+    """How the plate's own head stands, and that of every reference."""
+
+    def make() -> list[heads.Pose]:
+        there = [
+            heads.standing(taken.fit, one.fit) if view is None else view.fit
+            for one, view in zip(lent, views, strict=True)
+        ]
+        necks = [True, *(view is not None for view in views)]
+        return [
+            heads.pose_of(rig.person, fit, neck) for fit, neck in zip([taken.fit, *there], necks, strict=True)
+        ]
+
+    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
+    return job.keep("poses", make, inputs=given, params=params)
 
 
 def _views(job: Job, taken: Taken, lent: Sequence[Reference]) -> list[plates.View | None]:
