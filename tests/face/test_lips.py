@@ -15,13 +15,17 @@ from tests.face.conftest import SIZE, expression, scene
 LIP, TOOTH = (0.4, 0.12, 0.12), (0.7, 0.66, 0.6)
 
 
-@pytest.fixture(scope="module")
-def mouth(head: Head) -> tuple[Person, np.ndarray]:
+def mouth_of(head: Head, **weights: float) -> tuple[Person, np.ndarray]:
     truth = scene(head, 4, turn_deg=(0.0, 0.0, 0.0))
     shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
     person = build_person(head, with_person(head, shot, truth.identity, shot.bias))
-    camera = to_camera(person, person.posed(expression()), truth.fit, truth.fit)
+    camera = to_camera(person, person.posed(expression(**weights)), truth.fit, truth.fit)
     return person, to_pixels(camera, truth.lens)
+
+
+@pytest.fixture(scope="module")
+def mouth(head: Head) -> tuple[Person, np.ndarray]:
+    return mouth_of(head, jawOpen=0.2)
 
 
 def test_lips_alone_do_not_slide(mouth: tuple[Person, np.ndarray]) -> None:
@@ -50,4 +54,12 @@ def test_a_highlight_on_a_lip_is_no_tooth(mouth: tuple[Person, np.ndarray]) -> N
     for share in np.linspace(0.35, 0.6, 12):
         x, y = np.round(inner + share * way).astype(int)[4:-4].T
         plate[y, x] = plate[y, x + 1] = TOOTH
+    assert (lips.slide(plate, person, pixels) == 0).all()
+
+
+def test_closed_lips_carry_no_teeth_however_bright_they_shine(head: Head) -> None:
+    person, pixels = mouth_of(head)
+    plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+    inner, way = lips._ways(pixels[person.vertex_count :, :2])
+    plate[: int((inner + 0.4 * way)[len(inner) // 2, 1])] = TOOTH
     assert (lips.slide(plate, person, pixels) == 0).all()

@@ -6,12 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face.person import Person
+from likeness.face.person import Person, opening
+from likeness.face.rig import mean_gap
 from likeness.head import points as dense
 
 Float = NDArray[np.float32]
 
 LEFT_CORNER = 54  # of the 68 points
+PARTED = (
+    0.03  # of the mouth's width: lips that are less apart show no teeth, and what is white is a highlight
+)
 STEPS = 24  # looked at from the lips' inner to their outer edge
 LIP = 0.8  # from here on to the outer edge it is lip for sure
 WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
@@ -28,6 +32,9 @@ def slide(plate: Float, person: Person, pixels: Float) -> Float:
     `plate` (H, W, 3) scene-linear, `pixels` (V, 2+) the projected vertices and points.
     """
     out = np.zeros((len(pixels), 2), np.float32)
+    outline = opening(person, pixels, "mouth")
+    if mean_gap(outline) < PARTED * np.ptp(outline[:, 0]):
+        return out
     inner, way = _ways(pixels[person.vertex_count :, :2])
     share = _teeth(plate, inner, way)
     if (share > 0).mean() < ROW:
