@@ -35,6 +35,12 @@ def test_one_camera_is_told_by_what_is_behind(shown: np.ndarray, portrait: Scene
     assert not plates.same_view(shown, shown[:-2], points, points)
 
 
+def test_other_clothes_are_not_lent(shown: np.ndarray, portrait: Scene) -> None:
+    dyed = np.where((portrait.down > 1)[..., None], [0.1, 0.6, 0.1], shown).astype(np.float32)
+    assert plates.same_view(shown, shown, portrait.points, portrait.points)
+    assert not plates.same_view(shown, dyed, portrait.points, portrait.points)
+
+
 def test_the_plates_person_is_laid_onto_the_reference(portrait: Scene, found: dict[str, np.ndarray]) -> None:
     there = replace(portrait.reference, points=(portrait.points + SHIFT).astype(np.float32))
     view = plates.view(load_head(), shot_of(found), there, np.array([0.5, 0.2]))

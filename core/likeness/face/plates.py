@@ -26,15 +26,17 @@ ABOUT = np.array([0.8, 1.3]), np.array([0.8, 0.5])  # sizes of a face about its 
 ALIKE = 0.03  # of display codes: backgrounds that differ by more are not the same
 MOST = 0.8  # of the cells are to be alike: somebody may walk by
 FEWEST = 100  # cells of background tell
+COLLAR = np.array([0.6, 0.5])  # sizes of a face aside of the chin and below it: there are clothes
+DRESSED = 0.15  # of display codes: clothes that differ by more are others
 SURE = 0.012  # of the distance of the eyes: so exactly points of a reference are known
 SHOWN = 0.02  # of alpha: less of a head is none
 STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points
 
 
 def same_view(one: Float, other: Float, points: Float, others: Float) -> bool:
-    """Whether two display views (H, W, 3) show the same background.
+    """Whether two display views (H, W, 3) show the same background, and clothes of the same color.
 
-    Their faces' `points` and `others` (POINTS, 2) tell where it is: beside heads, above chins.
+    Their faces' `points` and `others` (POINTS, 2) tell where these are: beside heads, above chins; below.
     """
     if one.shape != other.shape:
         return False
@@ -52,7 +54,19 @@ def same_view(one: Float, other: Float, points: Float, others: Float) -> bool:
         back &= (x < low[0]) | (x > high[0]) | (y < low[1])
         back &= y < high[1]
     off = np.abs(first - second).max(axis=2)[back]
-    return len(off) >= FEWEST and float((off < ALIKE).mean()) > MOST
+    if len(off) < FEWEST or float((off < ALIKE).mean()) <= MOST:
+        return False
+    worn = [_worn(picture, face, x, y) for picture, face in ((first, points), (second, others))]
+    return (
+        not all(map(len, worn)) or float(np.abs(np.subtract(*(w.mean(axis=0) for w in worn))).max()) < DRESSED
+    )
+
+
+def _worn(picture: Float, face: Float, x: Array, y: Array) -> Float:
+    """The colors (N, 3) of a picture, whose cells lie at `x` and `y`, below a face's chin."""
+    aside, below = COLLAR * np.ptp(face, axis=0)
+    out: Float = picture[(np.abs(x - face[8, 0]) < aside) & (y > face[8, 1]) & (y < face[8, 1] + below)]
+    return out
 
 
 @dataclass(frozen=True)
