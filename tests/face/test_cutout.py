@@ -153,6 +153,16 @@ def test_what_is_no_head_stays_in_the_background() -> None:
     assert not color[0, 3].any()
 
 
+def test_a_light_hair_before_a_dark_wall_leaves_the_background() -> None:
+    own = np.array([0.2, 0.02], np.float32)[None, :, None] * np.ones(3, np.float32)
+    filled, thin = np.full((1, 2, 3), 0.06, np.float32), np.ones((1, 2, 1), bool)
+    alpha = np.full((1, 2, 1), 0.2, np.float32)
+    color, clean = _apart(own, alpha, filled, thin, thin)
+    np.testing.assert_allclose(color + (1 - alpha) * clean, own, atol=1e-6)
+    assert clean[0, 0, 0] < 0.08  # the hair went along
+    assert color[0].min() > -0.02  # and what is darker than the fill takes no light away elsewhere
+
+
 def test_beside_bare_skin_nothing_of_its_color_is_head() -> None:
     y, x = np.mgrid[:120, :120] + 0.5
     head, shelf = np.hypot(x - 60, y - 60) < 30, (np.abs(y - 60) < 3) & (x < 60)
