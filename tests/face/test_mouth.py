@@ -141,6 +141,18 @@ def test_lips_that_hardly_part_show_no_teeth(head: Head) -> None:
     assert (seen[:, 0] > 2 * seen[:, 2]).mean() > 0.9
 
 
+def test_nor_do_they_aslant(head: Head) -> None:
+    slit = Mouth(head, 0.03)
+    turn = np.array([[0.9, 0.436], [-0.436, 0.9]], np.float32)
+    middle = slit.outline.mean(axis=0)
+    slit.outline = ((slit.outline - middle) * [1, 0.3] @ turn + middle).astype(np.float32)
+    slit.pixels[:, :2] = (slit.pixels[:, :2] - middle) @ turn + middle
+    color, cover = slit.draw(plate_of((np.nan, np.nan, np.nan)))
+    seen = color[cover > 0.2]
+    assert len(seen) > 20
+    assert (seen[:, 0] > 2 * seen[:, 2]).mean() > 0.9
+
+
 def test_the_tongue_is_of_the_lips_hue_and_teeth_are_not(head: Head) -> None:
     wide = Mouth(head, 0.5, mouthUpperUp=0.8)
     reds = []

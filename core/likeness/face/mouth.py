@@ -414,26 +414,23 @@ def _reach_lips(cover: Float, index: Int, bary: Float, part: Int) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _ends(cover: Float) -> tuple[Float, Float, np.float32]:
-    """First and end column (h, 2) that is covered of each row; top and bottom of each column; the widest row.
+    """First and end column (h, 2) that is covered of each row; top and bottom of each column; how wide it is.
 
     A column (w, 2) counts where it is covered by half; -1 where it is not.
     """
     height, width = cover.shape
     rows, columns = np.zeros((height, 2), np.float32), np.full((width, 2), -1, np.float32)
     rows[:, 0] = width
-    widest = np.float32(1)
     for y in range(height):
-        total = np.float32(0)
         for x in range(width):
-            total += cover[y, x]
             if cover[y, x] > 0:
                 rows[y, 0], rows[y, 1] = min(rows[y, 0], x), x + 1
             if cover[y, x] > 0.5:
                 if columns[x, 0] < 0:
                     columns[x, 0] = y
                 columns[x, 1] = y
-        widest = max(widest, total)
-    return rows, columns, widest
+    # no row of a slit that lies aslant is as wide as the slit
+    return rows, columns, np.float32(max(rows[:, 1].max() - rows[:, 0].min(), 1))
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
