@@ -52,7 +52,7 @@ SEEN = 0.02  # of what is usual: colors that are seen as seldom tell nothing
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
-SHINING = 3.0  # times as much where hair is brighter: it adds light, and leaves no dark spots
+SHINING = 2.0  # times as much more, at that alpha, where hair is brighter: it leaves no dark spots
 TRACE_LEAST = 0.35  # of that most, where alpha is next to nothing
 NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
@@ -220,7 +220,7 @@ def _apart(
     """
     color = np.where(hole, own - (1 - alpha) * clean, 0)
     most = TRACE_MOST * np.clip(alpha / THIN, TRACE_LEAST, 1) * np.maximum(np.abs(own), np.abs(clean))
-    near = np.clip(color, -most, alpha * np.abs(own) + SHINING * most)
+    near = np.clip(color, -most, alpha * np.abs(own) + (1 + SHINING * alpha / THIN) * most)
     color = np.where(thin, near, color)
     with np.errstate(invalid="ignore"):  # an infinite pixel is neither head nor background
         clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
