@@ -6,18 +6,16 @@ lie on; the rest is shaded from the house head. The lips cover it: its outline i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from likeness.face.light import LUMA, Light
+from likeness.face.inside import ALBEDO, Inside, light_in
+from likeness.face.light import LUMA
 from likeness.face.warp import polygon
-from likeness.head.finer import finer
-from likeness.head.model import Head, vertex_normals
 from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
 from likeness.render.simd import FAST
@@ -25,162 +23,20 @@ from likeness.render.simd import FAST
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
-# Diffuse reflectance, scene-linear, as parts of a white wall.
-ALBEDO = {
-    "socket": (0.20, 0.065, 0.055),
-    "gums": (0.66, 0.32, 0.28),
-    "tongue": (0.70, 0.38, 0.38),
-    "teeth_upper": (0.97, 0.96, 0.90),
-    "teeth_lower": (0.86, 0.78, 0.70),
-}
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
 CHEEK_SEEN, CHEEK_WIDE = 0.3, 0.12  # how bright it is there, and how wide in mouth widths
 SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
-GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest
-GLOSS_POWER = 24  # how small a highlight on wet surfaces is
-MOLARS_CM, MOLARS_LIGHT = (
-    (0.5, 2.2),
-    (1.0, 0.35),
-)  # of light comes to lower teeth: lip and cheek stand over them
-INWARD_LIGHT, ARCH_CM = 0.4, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
-BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
 TEETH_TO_SKIN = 1.25  # times the face's lights: teeth are at most so bright where the plate shows none
 BRIGHTER = 1.2  # than skin tells may teeth be: it gives but a lower bound of the light
-REDDER = np.array([1.0, 1.5, 1.75], np.float32)  # what comes deep has met the mouth's red walls on its way
-GROOVE, GROOVE_CM = 0.1, 0.25  # how much darker the tongue's middle is, and how wide
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3  # of the opening: so far from a lip teeth and gums are taken to reach up to it
 GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
-BEHIND_TEETH = ("socket", "tongue")
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
-
-
-@dataclass(frozen=True)
-class Inside:
-    """The triangles of the mouth's inside and their colors: `triangles` (T, 3), `albedo` (T, 3).
-
-    `used` are the head's vertices that belong to it; what it is made of (V,) comes from these (see `at`), and
-    all others count among it: `teeth` and `lower` are those of upper and lower teeth, `behind` what lies
-    behind them. `part` (T,) is the index of each triangle into `ALBEDO`, `gloss` (T,) how bright it shines.
-    `glow` (V,): how much of the light that comes in meets a vertex. `closed_cm`: the distance of the middles
-    of upper and lower teeth that meet.
-    """
-
-    triangles: Int
-    albedo: Float
-    part: Int
-    gloss: Float
-    used: Int
-    shares: csr_matrix | None
-    teeth: Int
-    lower: Int
-    behind: Int
-    glow: Float
-    closed_cm: float
-
-    def at(self, values: Float) -> Float:
-        """What the head's vertices have (N, K), at those of the inside (V, K)."""
-        own = values[self.used]
-        return own if self.shares is None else np.asarray(self.shares @ own)
-
-
-def inside_of(head: Head, cuts: int = 0) -> Inside:
-    """Collect the parts of the head that lie behind the lips; each facet is cut into four, `cuts` times."""
-    parts = [head.part(name) for name in ALBEDO]
-    kind = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
-    order = front_first(head, np.concatenate(parts))
-    part = np.repeat(kind[order], 4**cuts).astype(np.int32)
-    albedo = np.array(list(ALBEDO.values()), np.float32)
-    gloss = np.array([GLOSS.get(name, 0.0) for name in ALBEDO], np.float32)
-    used, coarse = np.unique(np.concatenate(parts)[order], return_inverse=True)
-    shares, triangles = finer(coarse.reshape(-1, 3).astype(np.int32), len(used), cuts)
-
-    def of(*names: str) -> Int:
-        kinds = [list(ALBEDO).index(name) for name in names]
-        return np.unique(triangles[np.isin(part, kinds)]).astype(np.int32)
-
-    teeth, lower = (np.unique(head.part(name)) for name in ("teeth_upper", "teeth_lower"))
-    inside = Inside(
-        triangles,
-        albedo[part],
-        part,
-        gloss[part],
-        used,
-        shares if cuts else None,
-        of("teeth_upper"),
-        of("teeth_lower"),
-        of(*BEHIND_TEETH),
-        _glow(head),
-        _between(head.mean[teeth], head.mean[lower]),
-    )
-    return replace(inside, glow=np.clip(inside.at(inside.glow), 0, 1))  # what is cut finer overshoots
-
-
-def front_first(head: Head, triangles: Int) -> Int:
-    """The order (T,) of triangles (T, 3) from front to back: what is hidden need not be drawn."""
-    return np.argsort(-head.mean[triangles, 2].mean(axis=1), kind="stable").astype(np.int32)
-
-
-def _between(upper: Float, lower: Float) -> float:
-    return float(np.linalg.norm(upper.mean(axis=0) - lower.mean(axis=0)))
-
-
-def light_between(inside: Inside, camera: Float) -> float:
-    """The share of light that comes between the teeth of the posed inside (V, 3), cm: 1 if they are far."""
-    apart = _between(camera[inside.teeth], camera[inside.lower]) - inside.closed_cm
-    return float(np.clip(apart / BETWEEN_CM, BETWEEN_LIGHT, 1))
-
-
-def wide_of(lips: Float) -> float:
-    """The radius of the disk, cm, that lets in as much light as the opening of the `lips` (N, 3), a loop."""
-    area = np.cross(lips, np.roll(lips, -1, axis=0)).sum(axis=0) / 2
-    return max(float(np.sqrt(np.linalg.norm(area) / np.pi)), 1e-3)
-
-
-def _glow(head: Head) -> Float:
-    """How much of the light that comes in meets each vertex (V,): less of it the inner sides of teeth."""
-    rows = [head.part("teeth_upper"), head.part("teeth_lower")]
-    front = float(head.mean[rows[0], 2].max())
-    outward = head.mean[:, [0, 2]] - np.array([0, front - ARCH_CM], np.float32)
-    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
-    facing = (vertex_normals(head.mean, np.concatenate(rows))[:, [0, 2]] * outward).sum(axis=1)
-    out = np.where(facing < 0, INWARD_LIGHT + (1 - INWARD_LIGHT) * (1 + facing), 1).astype(np.float32)
-    lower = np.unique(rows[1])
-    out[lower] *= np.interp(front - head.mean[lower, 2], MOLARS_CM, MOLARS_LIGHT)
-    tongue = np.unique(head.part("tongue"))
-    out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
-    return out
-
-
-def light_in(inside: Inside, depth_cm: Float, lips: Float, between: float) -> Float:
-    """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3) at that depth (V,).
-
-    The sine of half the angle under which it sees the opening, taken for a disk; then as `Inside.glow` says.
-    """
-    wide_cm = wide_of(lips)
-    reach = wide_cm / np.hypot(wide_cm, np.maximum(depth_cm - lips[:, 2].mean(), 0))
-    reach[inside.behind] *= between
-    return ((reach * inside.glow)[:, None] ** REDDER).astype(np.float32)
-
-
-def highlight(light: Light, normals: Float) -> Float:
-    """Radiance (V, 3) that a mirror-like wet surface with unit `normals` (V, 3) throws at the camera.
-
-    Blinn's half vector between the camera and where most light comes from.
-    """
-    toward = light.shape[1:4] / max(float(np.linalg.norm(light.shape[1:4])), 1e-6)
-    half = toward + np.array([0, 0, -1], np.float32)
-    half /= max(float(np.linalg.norm(half)), 1e-6)
-    out = np.zeros_like(normals)
-    along = normals @ half
-    (shiny,) = np.nonzero(along > 0.5)  # less leaves nothing of the power
-    out[shiny] = (np.minimum(along[shiny], 1) ** GLOSS_POWER)[:, None] * light.white
-    return out
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from likeness.face import eyes, grain, mouth
 from likeness.face.fit import Fit, Lens
+from likeness.face.inside import highlight, light_between
 from likeness.face.lids import lay_lashes, lay_lid
 from likeness.face.part import Part
 from likeness.face.person import upper_count
@@ -131,12 +132,12 @@ def draw_mouth(
         inside,
         inside.at(pixels),
         taken.light.at(normals),
-        mouth.highlight(taken.light, normals),
+        highlight(taken.light, normals),
         outline,
         camera[loop + rig.person.vertex_count],
         (*first, width, height),
         taken.blur_px,
-        mouth.light_between(inside, behind),
+        light_between(inside, behind),
     )
     return Ink(grain.add(color, cover, taken.grain, taken.seed, first), cover, x, y)
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from likeness.face import mouth, references
+from likeness.face import references
 from likeness.face.fit import Fit, Lens
-from likeness.face.mouth import Inside
+from likeness.face.inside import ALBEDO, Inside, front_first, inside_of
 from likeness.face.person import (
     OPENINGS,
     Person,
@@ -32,7 +32,7 @@ IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
-BEHIND = (*mouth.ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
+BEHIND = (*ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
 FACETS_PX_PER_CM, FINER = 60.0, 2  # so large, facets of teeth and tongue would show; how often they are cut
@@ -77,8 +77,8 @@ def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
         person,
         skin,
         surface,
-        mouth.inside_of(person.head, cuts=FINER if px_per_cm > FACETS_PX_PER_CM else 0),
-        behind[mouth.front_first(person.head, behind)],
+        inside_of(person.head, cuts=FINER if px_per_cm > FACETS_PX_PER_CM else 0),
+        behind[front_first(person.head, behind)],
         (person.rest[skin, 2] < 0).all(axis=1),
         nearest,
         np.unique(skin),

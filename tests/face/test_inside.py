@@ -1,0 +1,44 @@
+"""How light comes to what lies behind the lips."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.face.inside import front_first, inside_of, light_between, light_in, wide_of
+from likeness.head.model import Head
+
+
+def test_an_opening_is_as_wide_as_a_disk_of_its_area_however_it_is_turned() -> None:
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    ellipse = np.stack([3.0 * np.cos(angle), 0.75 * np.sin(angle), 0 * angle], axis=1)
+    turned = ellipse @ np.array([[0.6, 0, 0.8], [0, 1, 0], [-0.8, 0, 0.6]])
+    assert wide_of(ellipse) == pytest.approx(1.5, rel=0.01)
+    assert wide_of(turned + 40.0) == pytest.approx(1.5, rel=0.01)
+
+
+def test_light_is_less_and_redder_the_deeper_it_comes(head: Head) -> None:
+    inside = inside_of(head)
+    angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    lips = np.stack([2 * np.cos(angle), np.sin(angle), np.full(32, 50.0)], axis=1)
+    near, deep = (light_in(inside, np.full(len(inside.glow), z), lips, 1.0) for z in (50.5, 55.0))
+    lit = inside.glow > 0.1
+    assert (deep[lit] < near[lit]).all()
+    assert (deep[lit, 2] / deep[lit, 0] < near[lit, 2] / near[lit, 0]).all()
+    shut = light_in(inside, np.full(len(inside.glow), 50.5), lips, 0.1)
+    changed = np.flatnonzero((shut != near).any(axis=1))
+    assert set(changed) <= set(inside.behind.tolist()), "teeth that meet keep light from what lies behind"
+
+
+def test_teeth_that_meet_let_little_light_between(head: Head) -> None:
+    inside = inside_of(head)
+    closed = inside.at(head.mean)
+    opened = closed.copy()
+    opened[inside.lower, 1] -= 2.0
+    assert light_between(inside, closed) < 0.1 < light_between(inside, opened)
+
+
+def test_what_is_in_front_is_drawn_first(head: Head) -> None:
+    teeth = head.part("teeth_upper")
+    depth = head.mean[teeth[front_first(head, teeth)], 2].mean(axis=1)
+    assert (np.diff(depth) <= 0).all()
