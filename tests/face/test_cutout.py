@@ -109,26 +109,30 @@ def test_a_microphone_stays_before_the_face(shown: np.ndarray, found: dict[str, 
     assert matte[int(points[30, 1]), int(points[30, 0])] == 1  # the nose is free
 
 
+def cut_with(
+    plate: np.ndarray, shown: np.ndarray, points: np.ndarray, name: str, *spots: tuple[slice, slice]
+) -> Cutout:
+    """The head cut out where the labels say `name` in some spots."""
+    regions = regions_of(shown, points)
+    alpha = regions.alpha.copy()
+    for spot in spots:
+        alpha[spot] = np.eye(len(REGIONS), dtype=np.float32)[REGIONS.index(name)]
+    return cut(plate, shown, points, replace(regions, alpha=alpha))
+
+
 def test_a_wall_that_looks_like_skin_is_no_face(
     plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
 ) -> None:
-    points = found["points"][0]
-    regions = regions_of(shown, points)
-    alpha = regions.alpha.copy()
-    alpha[40:60, :48] = np.eye(len(REGIONS), dtype=np.float32)[REGIONS.index("skin")]  # beside the cheek
-    taken_in = cut(plate, shown, points, replace(regions, alpha=alpha))
+    beside_the_cheek = np.s_[40:60, :48]
+    taken_in = cut_with(plate, shown, found["points"][0], "skin", beside_the_cheek)
     assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
 
 def test_clothes_that_hang_on_the_neck_by_a_thread_are_no_head(
     plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
 ) -> None:
-    points = found["points"][0]
-    regions = regions_of(shown, points)
-    alpha = regions.alpha.copy()
-    neck = np.eye(len(REGIONS), dtype=np.float32)[REGIONS.index("neck")]
-    alpha[74:94, 8:28], alpha[78:81, 28:48] = neck, neck  # a shoulder, and the thread
-    taken_in = cut(plate, shown, points, replace(regions, alpha=alpha))
+    shoulder, thread = np.s_[74:94, 8:28], np.s_[78:81, 28:48]
+    taken_in = cut_with(plate, shown, found["points"][0], "neck", shoulder, thread)
     assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
 

@@ -19,10 +19,7 @@ Array = NDArray[np.float64]
 
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
 EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
-MIDDLE_LEVEL, MIDDLE_TO_SKIN = (
-    1.48,
-    0.85,
-)  # times as bright as an eyeball and as the skin's lights is its middle
+MIDDLE_LEVEL, MIDDLE_TO_SKIN = 1.48, 0.85  # times as bright as an eyeball, and as skin's lights, its middle
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SKIN_LIGHTS = 0.98  # of the skin is no brighter than its lights

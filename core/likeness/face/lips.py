@@ -13,9 +13,7 @@ from likeness.head import points as dense
 Float = NDArray[np.float32]
 
 LEFT_CORNER = 54  # of the 68 points
-PARTED = (
-    0.03  # of the mouth's width: lips that are less apart show no teeth, and what is white is a highlight
-)
+PARTED = 0.03  # of the mouth's width: lips less apart show no teeth, what is white there is a highlight
 STEPS = 24  # looked at from the lips' inner to their outer edge
 LIP = 0.8  # from here on to the outer edge it is lip for sure
 WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's

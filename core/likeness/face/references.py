@@ -43,10 +43,7 @@ REST = 0.15  # how much the rest of the face has of a vertex that no region has
 CLOSE_CM = 0.12  # so much farther off is clearly another look
 TURN_CM = 1.5  # a radian of turn counts as so much motion
 IRIS_CM = 1.2  # from an eyeball's middle to its iris
-SAME_GAZE_RAD, OTHER_GAZE_RAD = (
-    np.radians(2),
-    np.radians(6),
-)  # from here on an eye looks elsewhere, is another
+SAME_GAZE_RAD, OTHER_GAZE_RAD = np.radians(2), np.radians(6)  # an eye looks elsewhere, and lends nothing
 EDGE_CM = 1.5  # beyond the face's points by this much, references have nothing to say
 MARGIN = 0.15  # of the face's size: what is kept around it of a reference
 PLATE_FIRST = 0.85  # the plate counts as nearer by this factor: what it shows itself is not replaced

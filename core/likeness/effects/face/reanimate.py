@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from likeness.job import Job, Layers
     from likeness.media.look import Look
 
+Made = TypeVar("Made")
 
 GLASSES_FRAMES = 5  # so many of a clip tell whether glasses are worn
 
@@ -119,12 +120,12 @@ def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
     """The head of the shot in which that frame is."""
 
     def build() -> Rig:
-        person = build_person(load_head(), faces.shot_of(found, index))
+        shown = faces.shot_of(found, index)
+        person = build_person(load_head(), shown)
         seen = found["found"] & faces.same_shot(found, index)
         away = float(np.median(found["translation"][seen][:, 2]))
-        return build_rig(with_meeting(person, found["expression"][seen]), lens.focal_px / away)
+        return build_rig(with_meeting(person, found["expression"][seen]), shown.lens.focal_px / away)
 
-    lens = faces.shot_of(found, index).lens
     shot = faces.shot_number(found, index)
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
 
@@ -166,16 +167,18 @@ def _lent(job: Job, rig: Rig, taken: Taken) -> Sequence[Reference]:
     """What the references lend to this frame of the plate, in its colors."""
     if job.kind("references") is None:
         return ()
-    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
-    raw = job.keep("references", lambda: _references(job), inputs=given, params=params)
+    raw = _kept(job, "references", lambda: _references(job))
     if not job.source("plate").is_still:
         return [lending.matched(reference, rig, taken) for reference in raw]
-    return job.keep(
-        "lent",
-        lambda: [lending.matched(lending.laid(reference, rig, taken), rig, taken) for reference in raw],
-        inputs=given,
-        params=params,
+    return _kept(
+        job, "lent", lambda: [lending.matched(lending.laid(one, rig, taken), rig, taken) for one in raw]
     )
+
+
+def _kept(job: Job, name: str, make: Callable[[], Made]) -> Made:
+    """What is made once of the plate and its references."""
+    params = [*parameters.chosen(), "references_most"]
+    return job.keep(name, make, inputs=["plate", "references"], params=params)
 
 
 def _references(job: Job) -> list[Reference]:
@@ -221,17 +224,13 @@ def _poses(
             heads.pose_of(rig.person, fit, neck) for fit, neck in zip([taken.fit, *there], necks, strict=True)
         ]
 
-    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
-    return job.keep("poses", make, inputs=given, params=params)
+    return _kept(job, "poses", make)
 
 
 def _views(job: Job, taken: Taken, lent: Sequence[Reference]) -> list[plates.View | None]:
     """The references that the plate's own camera took, and how the plate's person lies in them."""
-    found, source, plate = (
-        faces.under("references", job.findings),
-        job.source("references"),
-        job.source("plate"),
-    )
+    found = faces.under("references", job.findings)
+    source, plate = job.source("references"), job.source("plate")
 
     def look(k: int) -> Look:
         return source.look(int(found["frames"][k - 1])) if k else plate.look(int(plate.frames[0]))
@@ -257,8 +256,7 @@ def _views(job: Job, taken: Taken, lent: Sequence[Reference]) -> list[plates.Vie
             for one, at, seen in zip(lent, body, same, strict=True)
         ]
 
-    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
-    return job.keep("views", make, inputs=given, params=params)
+    return _kept(job, "views", make)
 
 
 def _in_plates_space(job: Job, k: int) -> Any:
@@ -288,8 +286,7 @@ def _stand(
         sure = _glasses(job, shown)
         return stand, take(rig, stand.plate, stand.fit, lens, shown, seed, sure, job.device, stand.clean)
 
-    given, params = ["plate", "references"], [*parameters.chosen(), "references_most"]
-    return job.keep(f"head {k}", make, inputs=given, params=params)
+    return _kept(job, f"head {k}", make)
 
 
 def _performance(job: Job) -> Performance:
