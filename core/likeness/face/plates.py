@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face.align import laid, take_texture
 from likeness.face.fit import Fit, Shot, interocular, refine, solve_bias, start_pose
 from likeness.face.heads import Stand
-from likeness.face.landmarks import Points
-from likeness.face.references import Reference
+from likeness.face.landmarks import Points, view_of
 from likeness.face.taken import Taken
 from likeness.head.model import Head
+from likeness.media.look import Look
 
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -30,7 +31,7 @@ COLLAR = np.array([0.6, 0.5])  # sizes of a face aside of the chin and below it:
 DRESSED = 0.15  # of display codes: clothes that differ by more are others
 SURE = 0.012  # of the distance of the eyes: so exactly points of a reference are known
 SHOWN = 0.02  # of alpha: less of a head is none
-STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points
+STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points and texture
 
 
 def same_view(one: Float, other: Float, points: Float, others: Float) -> bool:
@@ -70,6 +71,15 @@ def _worn(picture: Float, face: Float, x: Array, y: Array) -> Float:
 
 
 @dataclass(frozen=True)
+class Sight:
+    """A `look` at a picture, and the `points` (POINTS, 2) and the `fit` of the face in it."""
+
+    look: Look
+    points: Float
+    fit: Fit
+
+
+@dataclass(frozen=True)
 class View:
     """The plate's person as a reference of the same view shows it; `fit` has its body's way, if known."""
 
@@ -77,18 +87,38 @@ class View:
     fit: Fit
 
 
-def view(head: Head, person: Shot, reference: Reference, body: Array) -> View:
-    """The plate's `person` laid onto the reference; `body` (2,): how far its body is from the plate's, cm."""
-    points, fit = reference.points, reference.fit
-    sigma = np.full(len(points), SURE * interocular(points.astype(np.float64)))
-    none, sure = np.zeros(len(points)), np.ones(len(points))
-    found = Points(points.astype(np.float64), none, sigma, sure, 1.0)
+def view(head: Head, person: Shot, plate: Sight, reference: Sight, body: Array) -> View:
+    """The plate's `person` laid onto the reference; `body` (2,): how far its body is from the plate's, cm.
+
+    The reference's points are found without the plate, and err otherwise than the plate's: its skin is laid
+    to where its texture is the plate's.
+    """
+    found, fit = _found(reference), reference.fit
+    texture = take_texture(head, person, _found(plate), plate.fit)
     start = replace(start_pose(person, found), expression=fit.expression, gaze=fit.gaze)
     out = refine(head, person, found, start, steps=STEPS)
+    person, out = _onto(head, person, found, out)
     for _ in range(ROUNDS):
-        person = solve_bias(head, person, [found], [out])
-        out = refine(head, person, found, out, steps=2)
+        there = laid(head, person, texture, found, out)
+        person, out = _onto(head, person, there, out)
+        found = replace(found, xy=there.xy)
     return View(person, replace(out, gaze=fit.gaze, body=body if np.isfinite(body).all() else None))
+
+
+def _found(sight: Sight) -> Points:
+    """The points of a face as if they had just been found."""
+    points = sight.points.astype(np.float64)
+    none, sure = np.zeros(len(points)), np.ones(len(points))
+    sigma = np.full(len(points), SURE * interocular(points))
+    return Points(points, none, sigma, sure, 1.0, view_of(sight.look, points))
+
+
+def _onto(head: Head, person: Shot, found: Points, fit: Fit) -> tuple[Shot, Fit]:
+    """The person, and its fit, so that its points lie where they were found."""
+    for _ in range(ROUNDS):
+        person = solve_bias(head, person, [found], [fit])
+        fit = refine(head, person, found, fit, steps=2)
+    return person, fit
 
 
 def stand(picture: Float, taken: Taken) -> Stand:

@@ -251,9 +251,15 @@ def _views(job: Job, taken: Taken, lent: Sequence[Reference]) -> list[plates.Vie
         if "driver_body" in job.findings:
             way = clothes.follow(look, range(len(points)), np.ones(len(points), bool), np.stack(points))
             body = way[1:] * taken.fit.translation[2] / faces.lens_of(own).focal_px
+        sights = [
+            plates.Sight(look(k), there, fit)
+            for k, (there, fit) in enumerate(
+                zip(points, [taken.fit, *(one.fit for one in lent)], strict=True)
+            )
+        ]
         return [
-            plates.view(load_head(), faces.shot_of(own), one, at) if seen else None
-            for one, at, seen in zip(lent, body, same, strict=True)
+            plates.view(load_head(), faces.shot_of(own), sights[0], sight, at) if seen else None
+            for sight, at, seen in zip(sights[1:], body, same, strict=True)
         ]
 
     return _kept(job, "views", make)
