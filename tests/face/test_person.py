@@ -49,6 +49,18 @@ def test_without_bias_it_is_the_head(head: Head, truth: Scene) -> None:
     assert np.abs(posed[person.vertex_count :][others] - head.points(identity, weights)[others]).max() < 2e-3
 
 
+def test_a_corrective_moves_skin_and_neither_teeth_nor_eyes(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    beside = np.zeros((dense.SKIN_COUNT, 3), np.float32)
+    beside[:, 0] = 0.1
+    moved = person.posed(expression(), beside) - person.posed(expression())
+    tip = person.vertex_count + 30
+    assert moved[tip] == pytest.approx([0.1, 0, 0], abs=1e-4)
+    held = np.concatenate([head.part(name).ravel() for name in ("teeth_upper", "tongue", "eye_left")])
+    assert np.abs(moved[held]).max() == 0
+    assert np.median(moved[np.unique(head.part("skin"))], axis=0)[0] > 0.05
+
+
 def test_the_bias_moves_its_point_and_the_mesh_around_it(head: Head, truth: Scene) -> None:
     bias = np.zeros((dense.COUNT, 3))
     bias[30] = [0.0, 0.0, 0.4]  # the tip of the nose
@@ -123,7 +135,7 @@ def test_a_strip_between_two_lines_has_all_their_edges() -> None:
 
 def test_parting_lips_hold_together_at_the_corners(head: Head, truth: Scene) -> None:
     person = person_of(head, truth)
-    loose, sticky = (person.posed(expression(jawOpen=0.25), share) for share in (0.0, 1.0))
+    loose, sticky = (person.posed(expression(jawOpen=0.25), sticky=share) for share in (0.0, 1.0))
     gaps = [_lip_height(posed, person.vertex_count) for posed in (loose, sticky)]
     middle, corner = len(gaps[0]) // 2, 3
     assert gaps[1][middle] == pytest.approx(gaps[0][middle], abs=0.01)

@@ -11,7 +11,7 @@ import pytest
 from likeness.effects.face.reanimate import REANIMATE
 from likeness.errors import BadRequest
 from likeness.face import retarget
-from likeness.face.fit import HEAD_TO_CAMERA, Fit, rotation_vector
+from likeness.face.fit import HEAD_TO_CAMERA, SKIN, Fit, rotation_vector
 from likeness.face.person import body_travel
 from likeness.face.report import load_report
 from likeness.head.model import Head, load_head
@@ -20,7 +20,7 @@ from tests.face.conftest import expression
 
 REST = load_head().point_mean
 _, ARM = retarget.build(REST)
-BODY = np.full((4, 2), np.nan)
+BODY, BESIDE = np.full((4, 2), np.nan), np.zeros((4, 1, 3), np.float16)
 JAW, SMILE = ARKIT.index("jawOpen"), ARKIT.index("mouthSmileLeft")
 
 
@@ -32,13 +32,19 @@ def plate(**weights: float) -> Fit:
     return Fit(HEAD_TO_CAMERA.copy(), np.array([0, 0, 60.0]), expression(**weights), np.zeros((2, 2)))
 
 
+def test_tracks_between_frames() -> None:
+    track = np.array([[0.0, 10], [1, 20], [2, 30]])
+    assert retarget.between(track, 5).tolist() == [[0, 10], [0.5, 15], [1, 20], [1.5, 25], [2, 30]]
+    assert retarget.between(track, 1).tolist() == [[0, 10]]
+
+
 def driver() -> retarget.Driver:
     """Two frames: at rest, then jaw open, head 20 degrees to the left, looking 10 degrees left."""
     weights = np.stack([expression(), expression(jawOpen=0.6)])
     head = np.radians([[0, 0, 0], [20, 0, 0]])
     eyes = np.radians([[[0, 0, 0]] * 2, [[10, 0, 0]] * 2])
     return retarget.Driver(
-        make(weights, head=head, eyes=eyes), np.array([[0, 0, 50.0], [1, 2, 55.0]]), ARM, BODY
+        make(weights, head=head, eyes=eyes), np.array([[0, 0, 50.0], [1, 2, 55.0]]), ARM, BODY, BESIDE
     )
 
 
@@ -68,6 +74,18 @@ class TestRelative:
         after = retarget.target(plate(), REST, driver(), 1, 0, params(head_position=1.0))
         assert np.allclose(after.translation, [1, 2, 65])
 
+    def test_skin_goes_as_far_beside_its_shapes_as_the_drivers_by_its_own_size(self) -> None:
+        beside = np.zeros((2, SKIN.stop, 3), np.float16)
+        beside[:, 8] = [[0.1, 0, 0], [0.3, 0, 0]]
+        pulled = replace(driver(), corrective=beside)
+        after = retarget.target(plate(), 1.25 * REST, pulled, 1, 0, params())
+        assert after.corrective is not None
+        assert after.corrective[8] == pytest.approx([0.25, 0, 0], abs=1e-3)
+        own = replace(plate(), corrective=np.full((SKIN.stop, 3), 0.1, np.float32))
+        assert retarget.target(own, REST, pulled, 0, 0, params()).corrective == pytest.approx(0.1)
+        halved = retarget.target(plate(), 1.25 * REST, pulled, 1, 0, params(strength=0.5)).corrective
+        assert halved == pytest.approx(after.corrective / 2)
+
     @pytest.mark.parametrize("size", [0.8, 1.25])
     def test_a_face_goes_and_swings_as_far_as_the_drivers_by_its_own_size(self, size: float) -> None:
         deep = size * REST + [0, 0, 1.5]  # this face lies farther before its neck, too
@@ -88,7 +106,7 @@ class TestRelative:
 
     def test_a_driver_beyond_its_neutral_takes_the_plate_a_little_beyond_its_rest(self) -> None:
         weights = np.stack([expression(mouthSmile=0.5, jawOpen=0.5), expression()])
-        smiling = retarget.Driver(make(weights), np.zeros((2, 3)), ARM, BODY)
+        smiling = retarget.Driver(make(weights), np.zeros((2, 3)), ARM, BODY, BESIDE)
         after = retarget.target(plate(mouthSmile=0.3), REST, smiling, 1, 0, params())
         assert after.expression[SMILE] == pytest.approx(-0.2)
         assert after.expression[JAW] == 0  # a closed jaw closes no further
@@ -130,7 +148,7 @@ def test_the_calmest_frame_is_neutral() -> None:
     weights = np.stack(
         [expression(jawOpen=0.5), expression(eyeBlink=1.0), expression(), expression(mouthSmile=0.3)]
     )
-    assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)), ARM, BODY)) == 2
+    assert retarget.neutral_frame(retarget.Driver(make(weights), np.zeros((4, 3)), ARM, BODY, BESIDE)) == 2
 
 
 def test_eye_shapes_stand_in_for_missing_eye_rotations() -> None:

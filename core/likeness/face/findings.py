@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face.align import lay_shot
+from likeness.face.corrective import correctives
 from likeness.face.fit import DEFAULT_MM, Fit, Lens, Shot, default_lens, project, skin_points
 from likeness.face.landmarks import Points
 from likeness.face.likeness import choose_like, person_in
@@ -39,7 +40,8 @@ def find(
     """Follow and fit one face: everything about it, by name, as arrays.
 
     `found` (F,) bool, `confidence` (F,) 0..1, `points` (F, POINTS, 2) px, `rotation` (F, 3, 3),
-    `translation` (F, 3) cm, `expression` (F, 52), `gaze` (F, 2, 2) rad, `residual` (F,), `size`, `cuts`, and
+    `translation` (F, 3) cm, `expression` (F, 52), `gaze` (F, 2, 2) rad, `corrective` (F, SKIN_COUNT, 3) cm in
+    half precision, `residual` (F,), `size`, `cuts`, and
     of every shot between these `identity` (S, K), `bias` and `rest` (S, POINTS, 3), `focal_px` (S,) and
     `center_px` (S, 2), which `shot_of` and `lens_of` give. With `everyone` the same of each other face under
     `other1`, `other2`, … (see `others_of`). `likeness` is a picture, and its size, of the person to choose.
@@ -81,12 +83,17 @@ def _fitted(
 ) -> dict[str, Any]:
     points: list[Points] = []
     fits: list[Fit] = []
+    beside: list[NDArray[np.float32]] = []
     for part, shot in zip(track.shots, shots, strict=True):
         begun = fit_frames(head, shot, part.points, part.runs, check)
         laid = lay_shot(head, shot, part.points, part.runs, begun, check)
         points += laid
-        fits += tie_frames(head, shot, laid, part.runs, begun, check)
-    return pack(replace(track, points=points), shots, fits, size)
+        tied = tie_frames(head, shot, laid, part.runs, begun, check)
+        fits += tied
+        beside.append(correctives(head, shot, laid, part.runs, tied))
+    return pack(replace(track, points=points), shots, fits, size) | {
+        "corrective": np.concatenate(beside).astype(np.float16)
+    }
 
 
 def others_of(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -148,12 +155,14 @@ def shot_of(findings: Mapping[str, Any], index: int = 0) -> Shot:
 
 def fit_of(findings: Mapping[str, Any], index: int) -> Fit:
     """One frame's fit, by its place in the clip."""
+    beside = findings.get("corrective")
     return Fit(
         findings["rotation"][index],
         findings["translation"][index],
         findings["expression"][index],
         findings["gaze"][index],
         float(findings["residual"][index]),
+        corrective=None if beside is None else beside[index].astype(np.float32),
     )
 
 

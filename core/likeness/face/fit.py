@@ -80,7 +80,8 @@ class Fit:
     """One frame: `rotation` (3, 3) and `translation` (3,) camera from head, cm; `expression` (52,)
     in ARKit order; `gaze` (2, 2) yaw and pitch of the left and right eye in radians;
     `residual` is the weighted mean reprojection error in units of the inter-ocular distance;
-    `body` (2,): how far across and down neck and shoulders have gone, cm, if that is known."""
+    `body` (2,): how far across and down neck and shoulders have gone, cm, if that is known.
+    `corrective` (SKIN_COUNT, 3): how far skin lies beside where its shapes put it, head space, cm."""
 
     rotation: Array
     translation: Array
@@ -88,6 +89,7 @@ class Fit:
     gaze: Array
     residual: float = 0.0
     body: Array | None = None
+    corrective: NDArray[np.float32] | None = None
 
     @property
     def head_pose(self) -> Array:

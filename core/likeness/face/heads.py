@@ -125,7 +125,8 @@ def put(
     `picture` (H, W, 3) is all of the reference in the plate's color space, `shown` its display view.
     """
     fit = standing(taken.fit, reference.fit)
-    points = to_pixels(to_camera(person, person.posed(fit.expression), fit, fit), lens)[-dense.COUNT :, :2]
+    camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, fit)
+    points = to_pixels(camera, lens)[-dense.COUNT :, :2]
     cutout = cut(picture, shown, reference.points, regions_of(shown, reference.points, device))
     theirs = reference.points - np.array(cutout.origin, np.float32)
     way = _similar(points, theirs)
@@ -214,7 +215,7 @@ class _Mix:
         free = np.ones((height, width), np.float32)
         retake.taken.cutout.lay_front(change, free, (x0, y0))
         person, fit = retake.rig.person, retake.target
-        camera = to_camera(person, person.posed(fit.expression), fit, retake.taken.fit)
+        camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, retake.taken.fit)
         share = np.stack([head.share for head in heads], axis=1)
         share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share) * free[..., None]
         return cls(box, np.zeros_like(change), own.copy(), share, own)

@@ -33,7 +33,7 @@ def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
     `own` is the rig of the person as this picture shows it.
     """
     person = own.person
-    camera = to_camera(person, person.posed(fit.expression), fit, fit)
+    camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, fit)
     pixels = to_pixels(camera, lens)
     facing = open_facing(own, camera, normals_of(own, camera)) * visible(own, pixels)
     part, inside = references.around(picture, pixels, pixels[own.used, :2])

@@ -44,9 +44,15 @@ def _travels(a: Fit, b: Fit) -> bool:
     return bool(np.abs(travel(a, b)).max() > 1e-3)
 
 
+def _same_skin(a: Fit, b: Fit) -> bool:
+    off, other = (0.0 if fit.corrective is None else fit.corrective for fit in (a, b))
+    return bool(np.abs(off - other).max() < 1e-4)
+
+
 def unmoved(a: Fit, b: Fit) -> bool:
     return (
         same_pose(a, b)
+        and _same_skin(a, b)
         and bool(np.abs(a.expression - b.expression).max() < 1e-4)
         and bool(np.abs(a.gaze - b.gaze).max() < 1e-4)
     )

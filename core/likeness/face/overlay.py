@@ -63,7 +63,7 @@ def unwrap_texture(head: Head, found: Mapping[str, Any], index: int, view: Float
     """The face's skin in the house head's texture space (1024, 1024, 4), alpha where it is seen."""
     shot, fit, lens = shot_of(found, index), fit_of(found, index), lens_of(found, index)
     person = build_person(head, shot)
-    camera = to_camera(person, person.posed(fit.expression), fit, fit)
+    camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, fit)
     pixels = to_pixels(camera, lens)
     skin = head.part("skin")
     normals = vertex_normals(camera, skin)

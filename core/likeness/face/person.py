@@ -34,6 +34,7 @@ MOST_MEETING = 0.25  # of jawOpen, found on closed lips, that can be a face's ow
 MEETING_FRAMES = 12  # of a shot, that tell it
 
 JAW = ARKIT.index("jawOpen")
+NO_SKIN = ("gums", "tongue", "teeth_upper", "teeth_lower", "eye_left", "eye_right")
 BEHIND_LIPS = ("socket", "gums", "tongue", "teeth_upper", "teeth_lower")
 OUTLINE_PARTS = 4  # places of an outline from each point to the next
 
@@ -83,6 +84,38 @@ def _add_shapes(first: Int, vertex: Int, offset: Float, weights: Float, out: Flo
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How vertices (V) go along with the skin's points: with those `near` (V, NEIGHBORS) by `share`."""
+
+    near: Int
+    share: Float
+
+    @staticmethod
+    def over(points: Float | Array, vertices: Float, reach_cm: float = 3.0) -> Spread:
+        """Inverse-distance interpolation: exact at the points (N, 3), zero beyond the reach of all."""
+        distance, near = cKDTree(points).query(vertices, k=NEIGHBORS)
+        weight = 1.0 / (distance + 1e-3) ** 3
+        fade = np.clip(1.0 - distance[:, :1] / reach_cm, 0, 1)
+        share = weight / weight.sum(axis=1, keepdims=True) * fade
+        return Spread(near.astype(np.int32), share.astype(np.float32))
+
+    def of(self, values: Float | Array) -> Float:
+        """The values (N, 3) of the points at the vertices (V, 3)."""
+        out = np.zeros((len(self.near), 3), np.float32)
+        _add_spread(self.near, self.share, values.astype(np.float32), out)
+        return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_spread(near: Int, share: Float, values: Float, out: Float) -> None:
+    for v in range(len(near)):
+        for k in range(near.shape[1]):
+            by, point = share[v, k], near[v, k]
+            for c in range(3):
+                out[v, c] += by * values[point, c]
+
+
+@dataclass(frozen=True)
 class Person:
     """`rest` (V + POINTS, 3): mesh vertices, then the dense points, at rest; `shapes` move them.
 
@@ -92,7 +125,8 @@ class Person:
     `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
     `lid_gap` (2,): the openings' height at rest without bias, cm; `lip_gap` (N,) that of the lips along
     their upper outline: so far apart they are closed. `jaw` (V + POINTS, 3): what a fully open jaw moves
-    behind the lips. `meeting`: the jawOpen at which the teeth meet.
+    behind the lips. `skin`: what goes along with the skin's points. `meeting`: the jawOpen at which the
+    teeth meet.
     """
 
     head: Head
@@ -105,6 +139,7 @@ class Person:
     lid_gap: Float
     lip_gap: Float
     jaw: Float
+    skin: Spread
     meeting: float = 0.0
 
     @property
@@ -112,12 +147,15 @@ class Person:
         """How many vertices belong to the mesh; the points follow."""
         return len(self.rest) - dense.COUNT
 
-    def posed(self, expression: Array, sticky: float = 0.0) -> Float:
+    def posed(self, expression: Array, corrective: Float | None = None, sticky: float = 0.0) -> Float:
         """Vertices and points in head space (V + POINTS, 3), gaze not applied.
 
+        `corrective` (SKIN_COUNT, 3), cm: how far the skin's points lie beside where their shapes put them.
         `sticky`, 0 to 1: how much the lips, parting, still hold together toward their corners.
         """
         out = self.shapes.moved(self.rest, expression)
+        if corrective is not None and corrective.any():
+            _add_spread(self.skin.near, self.skin.share, corrective, out)
         for side in (0, 1):
             height = _lid_height(out - self.lid_bias[side], self.vertex_count, side)
             open_ = float(np.clip((height / self.lid_gap[side] - SEALED) / (1 - SEALED), 0, 1))
@@ -148,7 +186,7 @@ def build_person(head: Head, shot: Shot) -> Person:
     identity = shot.identity.astype(np.float32)
     mesh = head.mean + np.tensordot(identity, head.identity_basis, 1)
     points = head.point_mean + np.tensordot(identity, head.point_identity, 1)
-    bias = np.concatenate([spread_bias(points[SKIN], shot.bias[SKIN], mesh), shot.bias]).astype(np.float32)
+    bias = np.concatenate([Spread.over(points[SKIN], mesh).of(shot.bias[SKIN]), shot.bias]).astype(np.float32)
     eyes = np.stack(
         [
             head.eye_centers[s] + np.tensordot(identity, head.point_identity[:, i], 1) + shot.bias[i]
@@ -165,7 +203,10 @@ def build_person(head: Head, shot: Shot) -> Person:
     gap = np.array([_lid_height(plain, len(mesh), side) for side in (0, 1)], np.float32)
     lips = np.maximum(_lip_height(plain, len(mesh)), 0)
     shapes, jaw = _moving(head)
-    return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw)
+    skin = Spread.over(rest[len(mesh) :][SKIN], rest)
+    skin.share[np.unique(np.concatenate([head.part(name) for name in NO_SKIN]))] = 0
+    skin.share[len(mesh) + dense.SKIN_COUNT :] = 0
+    return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw, skin)
 
 
 @cache
@@ -265,15 +306,6 @@ def lid_slide(rest: Float, points: Float, side: str) -> Float:
     rise = np.clip(d / LASH_CM, 0.25, 1)
     fall = np.clip(1 - d / reach, 0, 1)
     return (LID_SLIDE * gap * rise * fall).astype(np.float32)
-
-
-def spread_bias(points: Float | Array, bias: Array, vertices: Float, reach_cm: float = 3.0) -> Float:
-    """Inverse-distance interpolation of the points' bias (exact at the points, zero far from all)."""
-    distance, near = cKDTree(points).query(vertices, k=NEIGHBORS)
-    weight = 1.0 / (distance + 1e-3) ** 3
-    fade = np.clip(1.0 - distance[:, :1] / reach_cm, 0, 1)
-    spread = (weight[..., None] * bias[near]).sum(1) / weight.sum(1, keepdims=True)
-    return (spread * fade).astype(np.float32)
 
 
 def travel(fit: Fit, still: Fit) -> Array:

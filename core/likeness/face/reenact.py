@@ -128,7 +128,7 @@ class _Moved:
 
 def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
     person = rig.person
-    posed = person.posed(target.expression, person.sealed(taken.local))
+    posed = person.posed(target.expression, target.corrective, person.sealed(taken.local))
     camera = to_camera(person, posed, target, taken.fit)
     pixels = to_pixels(camera, lens)
     outlines = outlines_of(person, pixels)

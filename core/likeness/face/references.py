@@ -136,7 +136,7 @@ def shot_of(found: Mapping[str, Any], index: int) -> Shot:
 
 def look_of(person: Person, fit: Fit) -> Look:
     """How the person looks in this pose and expression."""
-    points = person.posed(fit.expression)[person.vertex_count :]
+    points = person.posed(fit.expression, fit.corrective)[person.vertex_count :]
     return Look(points[:, :2].copy(), fit.rotation, fit.gaze)
 
 

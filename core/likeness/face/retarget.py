@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.errors import BadRequest
+from likeness.face.corrective import strengths
 from likeness.face.fit import (
     EYE_LIMIT_RAD,
     HEAD_TO_CAMERA,
@@ -25,6 +26,8 @@ from likeness.face.report import load_report
 from likeness.head import points as dense
 from likeness.head.model import Head, load_head
 from likeness.performance import ARKIT, REGIONS, Performance, angles, make, rotations
+
+Float = NDArray[np.floating[Any]]
 
 FOUND_SHUT = 0.026  # of the outer corners' distance: so far open a shut eye is found, by held-out renders
 RESTING_LIDS = 0.1  # a neutral frame whose lids hang farther was taken while they moved
@@ -57,20 +60,24 @@ class Driver:
     """A performance, and where in the camera its head sits on the neck: `position` (F, 3).
 
     `arm` (3,) leads from there to the face's middle, in head space. `body` (F, 2): how far across and down
-    the body has gone, NaN where that is unknown. All are in cm of a head of average size, for a camera does
-    not tell how large a head is and how far away.
+    the body has gone, NaN where that is unknown. `corrective` (F, SKIN_COUNT or 1, 3): how far skin lies
+    beside where the performance puts it, 0 where that is unknown. All are in cm of a head of average size,
+    for a camera does not tell how large a head is and how far away.
     """
 
     performance: Performance
     position: Array
     arm: Array
     body: Array
+    corrective: Float
 
 
 def from_findings(found: Mapping[str, Any], fps: float) -> Driver:
     """A driver from what was found of a face (`likeness.face.findings`)."""
     pose, face = (found["rotation"], found["translation"]), (found["expression"], found["gaze"])
     driver = from_fits(*pose, *face, fps, found["rest"], found["cuts"])
+    size, _ = build(found["rest"].mean(axis=0))
+    driver = replace(driver, corrective=found["corrective"] / np.float16(size))
     if "body" not in found or len(found["cuts"]):
         return driver
     first = int(np.argmax(found["found"]))
@@ -103,7 +110,8 @@ def from_fits(
     eyes = np.concatenate([conjugate(gaze) * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
     size, arm = build(None if rest is None else rest.mean(axis=0))
     position = (rotation @ PIVOT + translation) / size
-    return Driver(make(expression, fps=fps, head=head, eyes=eyes), position, arm / size, _unknown(position))
+    made = make(expression, fps=fps, head=head, eyes=eyes)
+    return Driver(made, position, arm / size, *_unknown(len(position)))
 
 
 def build(rest: Array | None = None) -> tuple[float, Array]:
@@ -142,11 +150,21 @@ def from_performance(performance: Performance) -> Driver:
     if not np.abs(performance.eyes).max() > 0:
         performance = replace(performance, eyes=_eyes_from_shapes(performance))
     position = np.zeros((len(performance), 3))
-    return Driver(performance, position, build()[1], _unknown(position))
+    return Driver(performance, position, build()[1], *_unknown(len(position)))
 
 
-def _unknown(position: Array) -> Array:
-    return np.full((len(position), 2), np.nan)
+def _unknown(frames: int) -> tuple[Array, Float]:
+    """Body and correctives that nobody knows."""
+    return np.full((frames, 2), np.nan), np.zeros((frames, 1, 3), np.float16)
+
+
+def between(track: Float, frames: int) -> Float:
+    """What is known of every frame (F, …), stretched or shrunk to so many frames."""
+    at = np.linspace(0, len(track) - 1, frames)
+    before = at.astype(int)
+    after = np.minimum(before + 1, len(track) - 1)
+    share = (at - before).reshape(-1, *[1] * (track.ndim - 1))
+    return (track[before] * (1 - share) + track[after] * share).astype(track.dtype)
 
 
 def _eyes_from_shapes(performance: Performance) -> NDArray[np.float32]:
@@ -240,6 +258,8 @@ def target(
     size, arm = build(rest)
     way = params["head_position"] * size * (driver.position[frame] - driver.position[still])
     body = params["head_position"] * size * (driver.body[frame] - driver.body[still])
+    beside = driver.corrective[frame] - (0 if neutral is None else driver.corrective[still])
+    beside = size * strengths(load_head(), gains) * beside
     # the face is to swing as far as the driver's does
     about = PIVOT + params["head_position"] * (arm - size * driver.arm)
     return replace(
@@ -249,4 +269,5 @@ def target(
         expression=np.clip(expression + extra, least, most),
         gaze=np.clip(gaze, -EYE_LIMIT_RAD, EYE_LIMIT_RAD),
         body=body if np.isfinite(body).all() else None,
+        corrective=beside.astype(np.float32) + (0 if plate.corrective is None else plate.corrective),
     )

@@ -103,7 +103,7 @@ def take(
     alone is asked. `behind` (H, W, 3) is what is known to be behind the head.
     """
     person = rig.person
-    local = person.posed(fit.expression)
+    local = person.posed(fit.expression, fit.corrective)
     camera = to_camera(person, local, fit, fit)
     pixels = to_pixels(camera, lens)
     normals = normals_of(rig, camera)
@@ -158,7 +158,7 @@ def take(
 
 def light_on(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Light:
     """The light on the face that lies in a plate frame (H, W, 3), scene-linear, as `fit` says."""
-    camera = to_camera(rig.person, rig.person.posed(fit.expression), fit, fit)
+    camera = to_camera(rig.person, rig.person.posed(fit.expression, fit.corrective), fit, fit)
     pixels = to_pixels(camera, lens)
     lids = [outlines_of(rig.person, pixels)[name] for name in EYES]
     axes = [iris_axes(rig.person, side, fit, lens) for side in (0, 1)]

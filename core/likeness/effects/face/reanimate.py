@@ -338,7 +338,8 @@ def _neutral(job: Job, driver: retarget.Driver) -> list[int] | None:
 
 def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarget.Driver:
     """Smooth and retime; the mean of the frames of `rest` is appended."""
-    performance, ways = driver.performance, np.c_[driver.position, driver.body]
+    performance, own = driver.performance, (driver.position, driver.body, driver.corrective)
+    tracks: list[Any] = list(own)
     seconds = float(job.params["smoothing_s"])  # type: ignore[arg-type]
     if seconds > 0:
         performance = smooth(performance, seconds)
@@ -350,8 +351,7 @@ def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarge
         elif plate.fps:
             performance = resample(performance, float(plate.fps))
         if len(performance) != count:
-            at = np.linspace(0, count - 1, len(performance))
-            ways = np.stack([np.interp(at, np.arange(count), way) for way in ways.T], axis=1)
+            tracks = [retarget.between(track, len(performance)) for track in own]
     if rest is not None:
         calm = driver.performance
         performance = Performance(
@@ -361,8 +361,9 @@ def _timed(job: Job, driver: retarget.Driver, rest: list[int] | None) -> retarge
             _with_mean(performance.eyes, calm.eyes[rest]),
             np.r_[performance.time_s, performance.time_s[-1] + 1 / performance.fps],
         )
-        ways = _with_mean(ways, np.c_[driver.position, driver.body][rest])
-    return replace(driver, performance=performance, position=ways[:, :3], body=ways[:, 3:])
+        tracks = [_with_mean(track, still[rest]) for track, still in zip(tracks, own, strict=True)]
+    position, body, corrective = tracks
+    return replace(driver, performance=performance, position=position, body=body, corrective=corrective)
 
 
 def _with_mean(frames: Any, others: Any) -> Any:
