@@ -7,7 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.cutout import BESIDE, Cutout, _apart, _covering, _joined, _refine, cut, hair_at, regions_of
+from likeness.face.cutout import (
+    BESIDE,
+    Cutout,
+    _apart,
+    _covering,
+    _hole,
+    _joined,
+    _refine,
+    cut,
+    hair_at,
+    regions_of,
+)
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
 from likeness.face.person import build_person
@@ -177,6 +188,27 @@ def test_beside_bare_skin_nothing_of_its_color_is_head() -> None:
     assert hair[beside].min() > 0.8  # a strand of hair would be kept
     assert skin[beside].max() == 0
     assert skin[60, 60] == hair[60, 60] == 1
+
+
+def test_a_highlight_on_skin_is_head_though_its_color_is_the_walls() -> None:
+    x = np.tile(np.arange(160) + 0.5, (160, 1))
+    skin, shine = x < 80, (x > 68) & (x < 80)
+    picture = np.where(skin[..., None], [0.3, 0.2, 0.15], [0.42, 0.43, 0.45])
+    picture = np.where(shine[..., None], [0.62, 0.58, 0.55], picture).astype(np.float32)
+    guess, no_face = (x < 83).astype(np.float32), np.zeros((160, 160), np.float32)
+    alpha = _refine(picture, guess, no_face, 14.0, guess)
+    assert alpha[80, 70:80].min() > 0.9
+    assert alpha[80, 81:].max() < 0.1
+
+
+def test_beside_skin_the_background_is_trusted_sooner_than_beside_hair() -> None:
+    alpha = np.zeros((120, 200), np.float32)
+    alpha[40:80, 60:140] = 1
+    skin = np.zeros(alpha.shape, bool)
+    skin[40:80, 100:140] = True
+    hole = _hole(alpha, skin, 1000.0)
+    left, right = np.flatnonzero(hole[60])[[0, -1]]
+    assert left == 60 - 10 and right == 139 + 4
 
 
 def test_a_lock_is_whole_and_a_strand_is_thin() -> None:

@@ -1,19 +1,18 @@
 """Cuts neck and shoulders out of the plate, so that they follow a traveling head before a still background.
 
-What lies under the chin is body, what lies beside the head is not; between the two, colors decide: a label
-spreads over what looks alike and stops at edges (Grady, "Random walks for image segmentation", 2006).
+What lies under the chin is body, what lies beside the head is not; between the two, colors decide, see
+`labels`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face import fill
+from likeness.face import fill, labels
 from likeness.face.cutout import SEEN, TRACE, Cutout, usual
 
 Float = NDArray[np.float32]
@@ -29,8 +28,8 @@ SHOULDER, SLOPE, VAGUE = (
     0.2,
 )  # they begin so far below the chin, fall so much a width, more or less
 LIKELY = 0.75  # what is so likely body by its place, or not, tells its color
-CELLS = 32  # of the grid in which labels spread, a face is as wide
-ROUNDS, SWEEPS, RELAXATION = 3, 40, 1.6
+CELLS = 64  # about so many of the grid in which labels spread first, a face is wide
+ROUNDS = 3
 ALIKE = 0.05  # difference of colors (cube roots) over which a label hardly spreads
 OWN = 0.15  # how much a place's own color tells, against each of its four sides
 GRAIN = 0.012  # of the face's width: finer is texture
@@ -76,19 +75,16 @@ def _alpha(shown: Float, head: Float, chin: Float, way: Float, wide: float) -> F
 
     `head` (h, w) was there and is filled. `way` leads from the brows to the `chin`; `wide` is the face.
     """
-    cell = max(1, round(wide / CELLS))
-    rows, columns = (max(n // cell, 1) for n in head.shape)
-    small, filled = (
-        part[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell, -1).mean(axis=(1, 3))
-        for part in (shown, head)
-    )
+    levels = max(0, round(np.log2(wide / CELLS)))
+    views, filled = labels.pyramid(shown, levels), labels.pyramid(head, levels)[-1]
+    cell, small, (rows, columns) = 2**levels, views[-1], filled.shape
     x, y = (np.arange(columns) + 0.5) * cell - chin[0], (np.arange(rows)[:, None] + 0.5) * cell - chin[1]
     tall = max(float(np.linalg.norm(way)), 1.0)
     below, aside = (x * way[0] + y * way[1]) / tall**2, np.abs(x * way[1] - y * way[0]) / tall / wide
     middle = aside < ASIDE
     deepest = float(below.max(where=middle, initial=0))
     back, body = below < ABOVE, middle & (below > min(BELOW, 0.6 * deepest))
-    own = filled[..., 0] < 0.1
+    own = filled < 0.1
     guess = 1 / (1 + np.exp((SHOULDER + SLOPE * aside - below) / VAGUE))
     near = own & (aside < NEAR)
     label = np.where(body, 1, np.where(back, 0, guess)).astype(np.float32)
@@ -99,44 +95,5 @@ def _alpha(shown: Float, head: Float, chin: Float, way: Float, wide: float) -> F
         told = guess * (body_color + SEEN) / (body_color + back_color + 2 * SEEN)
         label[~(body | back)] = guess[~(body | back)]
         told /= told + (1 - guess) * (back_color + SEEN) / (body_color + back_color + 2 * SEEN)
-        _spread(label, back | body, small.astype(np.float32), told.astype(np.float32))
-    at = [(np.arange(n, dtype=np.float32) + 0.5) / cell - 0.5 for n in head.shape]
-    out = ndimage.map_coordinates(label, np.stack(np.meshgrid(*at, indexing="ij")), order=1, mode="nearest")
-    return np.clip(4 * (out - 0.5) + 0.5, 0, 1).astype(np.float32)
-
-
-@numba.njit(cache=True, nogil=True)
-def _spread(label: Float, known: Mask, color: Float, guess: Float) -> None:
-    """Make every label (h, w) that is not known the mean of its guess and of those beside it, in place.
-
-    Of these, most of those that look alike.
-    """
-    height, width = label.shape
-    weight = np.zeros((2, height, width), np.float32)
-    for y in range(height):
-        for x in range(width):
-            for k, (r, c) in enumerate(((y + 1, x), (y, x + 1))):
-                if r < height and c < width:
-                    squared = np.float32(0)
-                    for n in range(3):
-                        squared += (color[r, c, n] - color[y, x, n]) ** 2
-                    weight[k, y, x] = np.exp(-squared / np.float32(2 * ALIKE * ALIKE)) + np.float32(1e-4)
-    for _ in range(SWEEPS):
-        for y in range(height):
-            for x in range(width):
-                if known[y, x]:
-                    continue
-                total, value = np.float32(OWN), np.float32(OWN) * guess[y, x]
-                if y > 0:
-                    total += weight[0, y - 1, x]
-                    value += weight[0, y - 1, x] * label[y - 1, x]
-                if y + 1 < height:
-                    total += weight[0, y, x]
-                    value += weight[0, y, x] * label[y + 1, x]
-                if x > 0:
-                    total += weight[1, y, x - 1]
-                    value += weight[1, y, x - 1] * label[y, x - 1]
-                if x + 1 < width:
-                    total += weight[1, y, x]
-                    value += weight[1, y, x] * label[y, x + 1]
-                label[y, x] += RELAXATION * (value / total - label[y, x])
+        labels.spread(label, ~(back | body), small, told.astype(np.float32), OWN, ALIKE)
+    return labels.sharp(label, views, ALIKE)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from likeness.face import fill
+from likeness.face import fill, labels
 from likeness.face.landmarks import Crop, crop_from_points, down_face
 from likeness.face.part import Spot, window
 from likeness.face.regions import REGIONS, Regions, segment
@@ -25,6 +25,7 @@ from likeness.head import points as dense
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
 WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in it
@@ -39,6 +40,9 @@ SOLID = (0.45, 2.0, 0.7)  # alpha above this is whole where it is wide: so sharp
 LEAST = 0.05  # of alpha: what is not joined to the head by as much is no strand of it
 BARE, JAW = 0.25, 0.4  # of alpha, and so near the jaw, from brows to chin: beside such skin are no strands
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
+SHINE = 8.0  # times the squared difference that skin is brighter than both: highlights tell nothing
+ALIKE, OWN = 0.03, 0.02  # colors of skin and how much the network's guess counts, see `labels.spread`
+CELLS = 4  # of the grid in which these labels spread first, half the band is as wide
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
 DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
 LEAST_FRONT = 0.004  # of that area must be hidden
@@ -156,7 +160,7 @@ def cut(
     wide = regions.crop
     x0, y0, width, height = box = _box(wide, points_px, plate.shape)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
-    alpha = _alpha(regions, shown, points_px, box)
+    alpha, skin = _alpha(regions, shown, points_px, box)
     own = plate[spot][..., :3]
     grain_px = max(TEXTURE * wide.size, 2.0)
     hidden = _front(regions, shown, points_px, box)
@@ -165,7 +169,7 @@ def cut(
         before = np.where(hidden[..., None] > 0, own * hidden[..., None], 0)
         front = np.dstack([before, hidden]).astype(np.float32)
         own = fill.textured(own, (hidden <= 0) & np.isfinite(own).all(axis=2), grain_px)
-    hole = ndimage.binary_dilation(alpha > 0, iterations=max(1, round(HALO * wide.size)))
+    hole = _hole(alpha, skin, wide.size)
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen = ~hole & np.isfinite(own).all(axis=2)
     if behind is None:
@@ -190,15 +194,23 @@ def cut(
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
 
 
-def _alpha(regions: Regions, shown: Float, points_px: Float, box: Box) -> Float:
-    """The matte (h, w) of the head in a `box` of the picture `shown`."""
+def _hole(alpha: Float, skin: Mask, side: float) -> Mask:
+    """Where (h, w) the background is not to be trusted: some way about the matte, less beside bare `skin`."""
+    near, halo = (max(1, round(reach * side)) for reach in (NEAR, HALO))
+    hair = (alpha > 0) & ~ndimage.maximum_filter(skin, 2 * round(EDGE * side) + 1)
+    out: Mask = ndimage.binary_dilation(alpha > 0, iterations=near)
+    return out | ndimage.binary_dilation(hair, iterations=halo)
+
+
+def _alpha(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[Float, Mask]:
+    """The matte (h, w) of the head in a `box` of the picture `shown`, and where it is bare skin for sure."""
     side = regions.crop.size
     face = _inside(points_px, FACE_SHRINK, box)
     down, across = (border_ramp(box[k], box[k + 2], shown.shape[1 - k], SIDE * side) for k in (1, 0))
     guess, bare = (part * (down[:, None] * across) for part in _guess(regions, shown, points_px, box))
     x0, y0, width, height = box
     own = np.ascontiguousarray(shown[y0 : y0 + height, x0 : x0 + width], np.float32)
-    return _refine(own, guess, face, EDGE * side, bare)
+    return _refine(own, guess, face, EDGE * side, bare), bare > BARE
 
 
 def _wider(spot: Spot, shape: tuple[int, ...]) -> Spot:
@@ -328,6 +340,7 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
         head = head * ndimage.binary_dilation(labels == middle, iterations=2)
     jaw = points_px[:17]
     near = np.hypot(x[..., None] - jaw[:, 0], y[..., None] - jaw[:, 1]).min(axis=2) < JAW * tall
+    near |= down > 1
     skin = near * np.minimum(regions.alpha[..., SKIN].sum(axis=2), head)
     inverse = np.linalg.inv(matrix[:, :2])
     x0, y0, width, height = box
@@ -390,8 +403,9 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     """Alpha (h, w) from the network's guess: in a band about its edge, colors decide.
 
     The band's outer half is `STRANDS` times as wide, but not beside `bare` skin (h, w): what looks like a jaw
-    there is background. `face` is head for sure. Holes are none: what the head surrounds is part of it. Only
-    edges are a mixture of two colors: what is wider, and likely head, is head.
+    there is background, and the edge is that of the picture. `face` is head for sure. Holes are none: what
+    the head surrounds is part of it. Only edges are a mixture of two colors: what is wider, and likely head,
+    is head.
     """
     solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
     inward, outward = _depth(solid), _depth(~solid)
@@ -400,19 +414,42 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     back = outward > np.where(beside_skin, edge_px, STRANDS * edge_px)
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
-    front, behind = fill.smooth(picture, head), fill.smooth(picture, back)
-    apart = np.subtract(front, behind, out=front)
-    contrast = np.einsum("yxn,yxn->yx", apart, apart)
-    told = np.einsum("yxn,yxn->yx", np.subtract(picture, behind, out=behind), apart)
     # where nothing else tells, the edge is as wide as the band
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
-    alpha = np.clip((told + PRIOR * prior) / (contrast + PRIOR), 0, 1)
-    # a large picture leaves no room for more
-    del front, behind, apart, contrast, told, prior, inward, outward, beside_skin
+    del inward, outward  # a large picture leaves no room for more
+    _follow_edges(prior, picture, solid, beside_skin & ~head & ~back, edge_px)
+    alpha = _mixed(picture, fill.smooth(picture, head), fill.smooth(picture, back), prior, beside_skin)
+    del prior, beside_skin
     alpha = np.where(head, 1, np.where(back, 0, np.clip((alpha - 0.1) / 0.8, 0, 1)))
     alpha = _joined(alpha.astype(np.float32), head)
     sure, sharply, deep = SOLID
     return np.maximum(alpha, np.clip(sharply * (_depth(alpha > sure) / edge_px - deep), 0, 1))
+
+
+def _follow_edges(prior: Float, picture: Float, solid: Mask, skin: Mask, edge_px: float) -> None:
+    """Let the `prior` (h, w) of what is `solid` end at the picture's edges where it is `skin`, in place."""
+    if not skin.any():
+        return
+    spot = _wider(window(skin.astype(np.float32)), skin.shape)
+    levels = max(0, int(np.log2(edge_px / CELLS)))
+    views = labels.pyramid(picture[spot], levels)
+    guess, unsure = (labels.pyramid(part[spot], levels)[-1] for part in (solid, skin))
+    label = np.where(unsure > 0, guess, guess > 0.5).astype(np.float32)
+    labels.spread(label, unsure > 0, views[-1], guess, OWN, ALIKE)
+    np.copyto(prior[spot], labels.sharp(label, views, ALIKE), where=skin[spot])
+
+
+def _mixed(picture: Float, front: Float, behind: Float, prior: Float, skin: Mask) -> Float:
+    """Alpha (h, w) of a `picture` (h, w, 3) that mixes two colors; they tell as `PRIOR` and `SHINE` say."""
+    out = np.empty_like(prior)
+    for top in range(0, len(picture), BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        apart, off = front[rows] - behind[rows], picture[rows] - behind[rows]
+        contrast, told = (np.einsum("yxn,yxn->yx", one, apart) for one in (apart, off))
+        shine = off - np.clip(told / np.maximum(contrast, 1e-6), 0, 1)[..., None] * apart
+        heavy = PRIOR + SHINE * skin[rows] * (np.maximum(shine, 0) ** 2).sum(axis=2)
+        out[rows] = np.clip((told + heavy * prior[rows]) / (contrast + heavy), 0, 1)
+    return out
 
 
 def _joined(alpha: Float, head: NDArray[np.bool_]) -> Float:

@@ -1,0 +1,91 @@
+"""Spreads labels over what looks alike: they stop at edges.
+
+The random walker of Grady ("Random walks for image segmentation", 2006) on a coarse grid; then from one grid
+to the next finer one within a narrow band about the labels' edge, down to the picture's own pixels (Lombaert
+et al., "A multilevel banded graph cuts method for fast image segmentation", 2005).
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SWEEPS, RELAXATION = 40, 1.6
+LEAST = 1e-4  # spreads over any edge
+BAND = 3  # cells about the labels' edge whose labels are found anew on a finer grid
+
+
+def spread(label: Float, unsure: Mask, color: Float, guess: Float, own: float, alike: float) -> None:
+    """Make every label (h, w) that is `unsure` the mean of its `guess` and of those beside it, in place.
+
+    Of these, most of those whose `color` (h, w, 3) is `alike`; the guess counts as `own` of them.
+    """
+    places = np.flatnonzero(unsure)
+    _spread(label.reshape(-1), places, _weights(places, color, alike), guess.reshape(-1), own, label.shape[1])
+
+
+def sharp(label: Float, views: list[Float], alike: float) -> Float:
+    """A label (h, w) of the coarsest of a picture's `views` (see `pyramid`), as a label of the finest.
+
+    Its edge follows theirs. `alike` as in `spread`.
+    """
+    out = label
+    for view in views[-2::-1]:
+        out = np.repeat(np.repeat(out, 2, 0), 2, 1)[: view.shape[0], : view.shape[1]]
+        solid = out > 0.5
+        unsure = ndimage.maximum_filter(solid, 2 * BAND + 1) & ~ndimage.minimum_filter(solid, 2 * BAND + 1)
+        out = np.where(unsure, out, solid).astype(np.float32)
+        spread(out, unsure, view, out, 0.0, alike)
+    return out
+
+
+def pyramid(picture: Float | Mask, levels: int) -> list[Float]:
+    """A picture (H, W, ...), then so many ever coarser views of it: each the mean of 2 x 2 pixels."""
+    views = [np.ascontiguousarray(picture, np.float32)]
+    for _ in range(levels):
+        views.append(_halved(views[-1]))
+    return views
+
+
+def _halved(picture: Float) -> Float:
+    rows, columns = (n + n % 2 for n in picture.shape[:2])
+    more = [(0, rows - picture.shape[0]), (0, columns - picture.shape[1])]
+    whole = np.pad(picture, more + [(0, 0)] * (picture.ndim - 2), "edge")
+    out: Float = whole.reshape(rows // 2, 2, columns // 2, 2, *picture.shape[2:]).mean(axis=(1, 3))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _weights(places: NDArray[np.int64], color: Float, alike: float) -> Float:
+    """How alike the `places` (N,) are to what is above, below, left and right of them (N, 4)."""
+    height, width = color.shape[:2]
+    out, per = np.zeros((len(places), 4), np.float32), np.float32(1 / (2 * alike * alike))
+    for n in range(len(places)):
+        y, x = places[n] // width, places[n] % width
+        for k, (r, c) in enumerate(((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1))):
+            if 0 <= r < height and 0 <= c < width:
+                squared = np.float32(0)
+                for i in range(3):
+                    squared += (color[r, c, i] - color[y, x, i]) ** 2
+                out[n, k] = np.exp(-squared * per) + np.float32(LEAST)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(
+    label: Float, places: NDArray[np.int64], weight: Float, guess: Float, own: float, width: int
+) -> None:
+    for _ in range(SWEEPS):
+        for n in range(len(places)):
+            place = places[n]
+            total, value = np.float32(own), np.float32(own) * guess[place]
+            for k, beside in enumerate((place - width, place + width, place - 1, place + 1)):
+                if weight[n, k] > 0:
+                    total += weight[n, k]
+                    value += weight[n, k] * label[beside]
+            label[place] += np.float32(RELAXATION) * (value / total - label[place])
