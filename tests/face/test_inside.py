@@ -21,13 +21,31 @@ def test_light_is_less_and_redder_the_deeper_it_comes(head: Head) -> None:
     inside = inside_of(head)
     angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     lips = np.stack([2 * np.cos(angle), np.sin(angle), np.full(32, 50.0)], axis=1)
-    near, deep = (light_in(inside, np.full(len(inside.glow), z), lips, 1.0) for z in (50.5, 55.0))
+    toward = np.tile(np.array([0, 0, -1], np.float32), (len(inside.glow), 1))
+
+    def light(deep_cm: float, between: float) -> np.ndarray:
+        return light_in(inside, np.tile([0, 0, 50 + deep_cm], (len(toward), 1)), toward, lips, between)
+
+    near, deep = light(0.5, 1.0), light(5.0, 1.0)
     lit = inside.glow > 0.1
     assert (deep[lit] < near[lit]).all()
     assert (deep[lit, 2] / deep[lit, 0] < near[lit, 2] / near[lit, 0]).all()
-    shut = light_in(inside, np.full(len(inside.glow), 50.5), lips, 0.1)
+    shut = light(0.5, 0.1)
     changed = np.flatnonzero((shut != near).any(axis=1))
     assert set(changed) <= set(inside.behind.tolist()), "teeth that meet keep light from what lies behind"
+
+
+def test_a_tongue_that_faces_the_opening_is_brighter_than_one_turned_up(head: Head) -> None:
+    inside = inside_of(head)
+    angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    lips = np.stack([2 * np.cos(angle), np.sin(angle), np.full(32, 50.0)], axis=1)
+    place = np.tile([0, 0, 53.0], (len(inside.glow), 1))
+    toward, up = (
+        light_in(inside, place, np.tile(np.array(way, np.float32), (len(place), 1)), lips, 1.0)
+        for way in ([0, 0, -1], [0, -1, 0])
+    )
+    assert (toward[inside.behind] > 1.4 * up[inside.behind]).all()
+    assert (toward[inside.teeth] == up[inside.teeth]).all()
 
 
 def test_teeth_that_meet_let_little_light_between(head: Head) -> None:

@@ -28,6 +28,7 @@ GLOSS_POWER = 24  # how small a highlight on wet surfaces is
 MOLARS_CM, MOLARS_LIGHT = (0.5, 2.2), (1.0, 0.35)  # comes to lower teeth: lip and cheek stand over them
 INWARD_LIGHT, ARCH_CM = 0.4, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
 BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
+TILTED = 0.75, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
 REDDER = np.array([1.0, 1.5, 1.75], np.float32)  # what comes deep has met the mouth's red walls on its way
 GROOVE, GROOVE_CM = 0.1, 0.25  # how much darker the tongue's middle is, and how wide
 BEHIND_TEETH = ("socket", "tongue")
@@ -130,14 +131,17 @@ def _glow(head: Head) -> Float:
     return out
 
 
-def light_in(inside: Inside, depth_cm: Float, lips: Float, between: float) -> Float:
-    """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3) at that depth (V,).
+def light_in(inside: Inside, camera: Float, normals: Float, lips: Float, between: float) -> Float:
+    """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3), cm, with its unit normal.
 
     The sine of half the angle under which it sees the opening, taken for a disk; then as `Inside.glow` says.
+    What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert).
     """
-    wide_cm = wide_of(lips)
-    reach = wide_cm / np.hypot(wide_cm, np.maximum(depth_cm - lips[:, 2].mean(), 0))
-    reach[inside.behind] *= between
+    wide_cm, middle = wide_of(lips), lips.mean(axis=0)
+    reach = wide_cm / np.hypot(wide_cm, np.maximum(camera[:, 2] - middle[2], 0))
+    way = middle - camera[inside.behind]
+    cosine = (normals[inside.behind] * way).sum(axis=1) / np.maximum(np.linalg.norm(way, axis=1), 1e-6)
+    reach[inside.behind] *= between * np.interp(cosine, (0, 1), TILTED)
     return ((reach * inside.glow)[:, None] ** REDDER).astype(np.float32)
 
 

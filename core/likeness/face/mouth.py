@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.inside import ALBEDO, Inside, light_in
+from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
 from likeness.face.warp import polygon
 from likeness.render.bands import in_bands
@@ -32,7 +32,7 @@ FINE = 2  # samples a pixel in x and in y: teeth have hard edges
 TEETH_TO_SKIN = 1.25  # times the face's lights: teeth are at most so bright where the plate shows none
 BRIGHTER = 1.2  # than skin tells may teeth be: it gives but a lower bound of the light
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
-LIP_GAP = 0.3  # of the opening: so far from a lip teeth and gums are taken to reach up to it
+LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
 GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
@@ -121,7 +121,7 @@ def draw_mouth(
     shade: Float,
     shine: Float,
     outline: Float,
-    lips: Float,
+    lit: Float,
     box: tuple[int, int, int, int],
     blur_px: float = 0.0,
     between: float = 1.0,
@@ -129,8 +129,8 @@ def draw_mouth(
     """Color (h, w, 3) and coverage (h, w) of the mouth's inside in `box` (x0, y0, width, height).
 
     `pixels` (V, 3): its projected vertices. `shade` and `shine` (V, 3): radiance of white and of a wet
-    highlight at each. `blur_px`: standard deviation of the plate's own blur, under which all that is drawn is
-    put. `lips` (N, 3): their inner edge before the camera, a loop, cm. `between`: see `light_between`.
+    highlight at each, were the lips not there; `lit` (V, 3): how much of it comes in. `blur_px`: standard
+    deviation of the plate's own blur, under which all that is drawn is put. `between`: see `light_between`.
     """
     x0, y0, width, height = box
     cover = polygon(outline, x0, y0, width, height)
@@ -144,7 +144,6 @@ def draw_mouth(
     cavity = (between * shade.mean(axis=0) * CAVITY).astype(np.float32)
     cheek = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0) * CHEEK
     cheek = (cheek * source.gain[0]).astype(np.float32)
-    lit = light_in(inside, pixels[:, 2], lips, between)
     shade, shine = shade * lit, shine * lit
     jaw = _jaw(source, inside, pixels, origin=(x0, y0))
     own = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2])
@@ -239,6 +238,8 @@ def _blur_down(
 def _reach_lips(cover: Float, index: Int, bary: Float, part: Int) -> None:
     """Teeth and gums go on up to the lip that lies on them: no gap is seen between, in place."""
     height, width = cover.shape
+    columns = np.flatnonzero(cover.sum(axis=0))
+    most = LIP_GAP[1] * FINE * (columns[-1] - columns[0] + 1)
     for x in range(FINE * width):
         top, bottom = -1, -1
         for y in range(height):
@@ -248,7 +249,7 @@ def _reach_lips(cover: Float, index: Int, bary: Float, part: Int) -> None:
                 bottom = FINE * y + FINE - 1
         if top < 0:
             continue
-        reach = int(LIP_GAP * (bottom - top)) + FINE
+        reach = int(min(LIP_GAP[0] * (bottom - top), most)) + FINE
         for step in (1, -1):
             first = top if step > 0 else bottom
             for n in range(reach):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from likeness.face import eyes, grain, mouth
 from likeness.face.fit import Fit, Lens
-from likeness.face.inside import highlight, light_between
+from likeness.face.inside import highlight, light_between, light_in
 from likeness.face.lids import lay_lashes, lay_lid
 from likeness.face.part import Part
 from likeness.face.person import upper_count
@@ -125,7 +125,8 @@ def draw_mouth(
     inside, behind = rig.inside, rig.inside.at(camera)
     normals = vertex_normals(behind, inside.triangles)
     loop = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]])
-    first = (x + origin[0], y + origin[1])
+    first, between = (x + origin[0], y + origin[1]), light_between(inside, behind)
+    lit = light_in(inside, behind, normals, camera[loop + rig.person.vertex_count], between)
     color, cover = mouth.draw_mouth(
         taken.plate,
         taken.mouth,
@@ -134,10 +135,10 @@ def draw_mouth(
         taken.light.at(normals),
         highlight(taken.light, normals),
         outline,
-        camera[loop + rig.person.vertex_count],
+        lit,
         (*first, width, height),
         taken.blur_px,
-        light_between(inside, behind),
+        between,
     )
     return Ink(grain.add(color, cover, taken.grain, taken.seed, first), cover, x, y)
 
