@@ -139,6 +139,22 @@ def test_a_wall_that_looks_like_skin_is_no_face(
     assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
 
+def test_a_wall_of_skins_own_color_is_no_jaw(
+    shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
+) -> None:
+    points = found["points"][0]
+    mouth, chin, (x, y) = int(points[66, 1]), int(points[8, 1]), cutout.origin
+    wall = np.zeros(shown.shape[:2], bool)
+    wall[y : y + len(cutout.clean), x : x + cutout.clean.shape[1]] = cutout.layer[..., 3] < 0.5
+    wall[:mouth] = wall[chin:] = False
+    picture = np.where(wall[..., None], np.median(shown[mouth - 6 : mouth + 6, 210:260], axis=(0, 1)), shown)
+    linear = (picture**2.2).astype(np.float32)
+    plain, taken_in = (
+        cut_with(linear, picture, points, "skin", *spots) for spots in ((), (np.s_[60:72, 20:38],))
+    )
+    assert taken_in.layer[..., 3].sum() < plain.layer[..., 3].sum() + 60
+
+
 def test_clothes_that_hang_on_the_neck_by_a_thread_are_no_head(
     plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
 ) -> None:

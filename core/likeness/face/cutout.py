@@ -54,6 +54,7 @@ BUMP, RAGGED = 5, 9  # of them: of bare skin's outline what is no wider, so far 
 BINS = 20  # of each channel, in which colors are counted
 SEEN = 0.02  # of what is usual: colors that are seen as seldom tell nothing
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
+LOBES = (0.55, 0.65)  # of it: between these ears end, below is nothing beside the face but the neck
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 SHINING = 2.0  # times as much more, at that alpha, where hair is brighter: it leaves no dark spots
@@ -333,7 +334,8 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     row, column = (
         np.clip(part, 0, size - 1).astype(int) for part, size in zip((y, x), shown.shape, strict=False)
     )
-    head = head - beside * _like_wall(shown[row, column], head, beside)
+    below_ears = np.clip((down - LOBES[0]) / (LOBES[1] - LOBES[0]), 0, 1)
+    head = head - beside * np.maximum(_like_wall(shown[row, column], head, beside), below_ears)
     labels, _ = ndimage.label(head > 0.4)
     middle = labels[cells // 2, cells // 2]
     if middle:
