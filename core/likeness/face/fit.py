@@ -433,6 +433,14 @@ def skin_points(head: Head, shot: Shot, expression: Array) -> Array:
     return out
 
 
+def skin_px(head: Head, shot: Shot, fit: Fit) -> Array:
+    """Where in the picture (SKIN_COUNT, 2) the person's skin lies as `fit` says, correctives included."""
+    local = skin_points(head, shot, fit.expression)
+    if fit.corrective is not None:
+        local = local + fit.corrective
+    return project(local @ fit.rotation.T + fit.translation, shot.lens)
+
+
 def _by_point(head: Head, basis: str = "point_expression") -> Array:
     """A basis of the skin points as (SKIN_COUNT, 3, shapes), made once a head."""
     made = _BY_POINT.get((id(head), basis))

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from likeness.render.bands import in_bands
+
 Float = NDArray[np.float32]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -22,6 +24,7 @@ PATCH_PX = 5
 CALM = 0.25  # so many of all patches, the calmest, show nothing but grain
 LEVELS = 5
 TILE_PX = 256
+FINE = 255  # steps of luminance in which the grain is looked up
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,20 @@ def add(color: Float, cover: Float, grain: Grain, seed: tuple[int, ...], origin:
 
     The same `seed` has the same grain at the same place of the picture.
     """
-    left, top = np.random.default_rng(seed).integers(TILE_PX, size=2) + origin
     out = color.copy()
-    _add(cover, grain.level, grain.sigma, _tile(), left, top, out)
+    add_to(out, np.sign(cover), grain, seed, origin)
     return out
+
+
+def add_to(
+    color: Float, strength: Float, grain: Grain, seed: tuple[int, ...], origin: tuple[int, int]
+) -> None:
+    """As `add`, in place, with so much of the grain's deviation as `strength` (h, w) says."""
+    left, top = np.random.default_rng(seed).integers(TILE_PX, size=2) + origin
+    most = max(float(grain.level[-1]), 1e-6)
+    at = np.linspace(0, most, FINE + 1)
+    sigma = np.stack([np.interp(at, grain.level, one) for one in grain.sigma.T], axis=1).astype(np.float32)
+    in_bands(_add, len(color), strength, np.float32(FINE / most), sigma, _tile(), left, top, color)
 
 
 @cache
@@ -95,24 +108,29 @@ def _tile() -> Float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(cover: Float, level: Float, sigma: Float, tile: Float, left: int, top: int, out: Float) -> None:
-    last = len(level) - 1
-    for y in range(out.shape[0]):
+def _add(
+    first: int,
+    end: int,
+    strength: Float,
+    fine: np.float32,
+    sigma: Float,
+    tile: Float,
+    left: int,
+    top: int,
+    out: Float,
+) -> None:
+    """`sigma` (FINE + 1, 3) by luminance times `fine`."""
+    for y in range(first, end):
         noise = tile[(top + y) % TILE_PX]
         for x in range(out.shape[1]):
-            if cover[y, x] <= 0:
+            share = strength[y, x]
+            if share <= 0:
                 continue
             luma = LUMA[0] * out[y, x, 0] + LUMA[1] * out[y, x, 1] + LUMA[2] * out[y, x, 2]
-            n = 0
-            while n < last and level[n + 1] <= luma:
-                n += 1
-            more = min(n + 1, last)
-            share = np.float32(0)
-            if level[more] > level[n]:
-                share = min(max((luma - level[n]) / (level[more] - level[n]), np.float32(0)), np.float32(1))
+            n = int(min(max(luma * fine, np.float32(0)), np.float32(FINE)))
+            at = (left + x) % TILE_PX
             for k in range(3):
-                deviation = sigma[n, k] + share * (sigma[more, k] - sigma[n, k])
-                out[y, x, k] += deviation * noise[(left + x) % TILE_PX, k]
+                out[y, x, k] += share * sigma[n, k] * noise[at, k]
 
 
 def _face(plate: Float, points_px: Float) -> tuple[Float, float]:

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import data_layers, folds, glasses
+from likeness.face import data_layers, folds, glasses, shutter
 from likeness.face.compose import compose
 from likeness.face.fit import Fit, Lens
 from likeness.face.lending import borrow
@@ -51,7 +51,8 @@ class Retake:
 
     `picture` (H, W, 3 or more) is that frame, whose first three channels are its color. What the references
     in `lent` show better than the plate is taken from them. The folds that the expression lays into the skin
-    are `wrinkles` times as deep as usual. `layers`: whether they are asked for.
+    are `wrinkles` times as deep as usual. `layers`: whether they are asked for. `way`: what goes on while the
+    shutter is open.
     """
 
     rig: Rig
@@ -62,6 +63,7 @@ class Retake:
     layers: bool = True
     lent: Sequence[Reference] = ()
     wrinkles: float = 1.0
+    way: shutter.Way | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def redraw(retake: Retake) -> Drawn | None:
         _lend(retake, moved, (x0, y0), color, matte, (shown["eyes"], shown["mouth"]))
     if taken.glasses is not None:
         glasses.lay(taken.glasses, turn_back(rig, taken, moved.turn), (x0, y0), color, matte)
+    if retake.way is not None:
+        shutter.smear(color, matte, retake.way, (x0, y0), taken.grain, taken.seed)
     taken.cutout.lay_front(color, matte, (x0, y0))
     if uncovered:
         own = retake.picture[y0 : y0 + height, x0 : x0 + width, :3]

@@ -12,9 +12,20 @@ from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
-from likeness.face import clothes, compose, glasses, heads, lending, plates, reenact, references, retarget
+from likeness.face import (
+    clothes,
+    compose,
+    glasses,
+    heads,
+    lending,
+    plates,
+    reenact,
+    references,
+    retarget,
+    shutter,
+)
 from likeness.face import findings as faces
-from likeness.face.fit import Fit, Lens
+from likeness.face.fit import Fit, Lens, skin_px
 from likeness.face.part import Part, window
 from likeness.face.person import build_person, with_meeting
 from likeness.face.references import Reference
@@ -109,7 +120,8 @@ def render(job: Job, frame: int) -> Layers:
     lent = _lent(job, rig, taken)
     stands = _heads(job, rig, taken, wanted, lens, lent)
     picture = image.pixels if _three(image) == (0, 1, 2) else rgb(image)
-    retake = reenact.Retake(rig, taken, wanted, lens, picture, len(job.layers) > 1, lent, wrinkles)
+    layers, way = len(job.layers) > 1, _way(job, found, index, wanted, frame)
+    retake = reenact.Retake(rig, taken, wanted, lens, picture, layers, lent, wrinkles, way)
     drawn = heads.redraw_with(stands, retake) if stands else reenact.redraw(retake)
     if drawn is None:
         return _untouched(job, image)
@@ -128,6 +140,23 @@ def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
 
     shot = faces.shot_number(found, index)
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
+
+
+def _way(job: Job, found: dict[str, Any], index: int, wanted: Fit, frame: int) -> shutter.Way | None:
+    """How far the face goes, beyond what it does in the plate, while the shutter is open."""
+    angle_deg = float(job.params["shutter_deg"])  # type: ignore[arg-type]
+    if angle_deg <= 0:
+        return None
+    shot = faces.shot_of(found, index)
+    beyond, at = [], job.shot.index(frame)
+    for step in range(max(at - 1, 0), min(at + 2, len(job.shot))):
+        own = index if job.source("plate").is_still else index + step - at
+        if not found["found"][own] or faces.shot_number(found, own) != faces.shot_number(found, index):
+            continue
+        fit = faces.fit_of(found, own)
+        there = wanted if step == at else _target(job, fit, shot.rest, step)
+        beyond.append(skin_px(load_head(), shot, there) - skin_px(load_head(), shot, fit))
+    return shutter.way_of(beyond, skin_px(load_head(), shot, wanted), angle_deg)
 
 
 def _taken(job: Job, rig: Rig, fit: Fit, lens: Lens, frame: int) -> tuple[Image, Taken]:
@@ -582,6 +611,17 @@ REANIMATE = Effect(
             "How deep smiles, frowns and raised brows fold the skin; less for a child, more for the old.",
             0.0,
             3.0,
+            analyzed=False,
+        ),
+        Param(
+            "shutter_deg",
+            "float",
+            180.0,
+            "Shutter",
+            "Motion blur of what the performance adds: 360 is a shutter that is always open, 0 none.",
+            0.0,
+            360.0,
+            "deg",
             analyzed=False,
         ),
         Param(
