@@ -50,14 +50,14 @@ def _lit(stage: Stage, held: float, light: np.ndarray = FLAT) -> np.ndarray:
     normals = normals_of(stage.rig, camera)
     lamp = Light(light, np.ones(3, np.float32))
     bends = folds.lit(relief, normals, hidden, target.rotation, lamp, 1.0)
-    places = np.zeros((len(camera), 8), np.float32)
+    places = np.zeros((len(camera), 7), np.float32)
     places[:, 4:6] = stage.rig.uv
     places[: len(relief.sheet.folded), 6] = relief.sheet.folded
     index, bary, depth = rasterize(stage.pixels(target), stage.rig.skin, width, height)
     carried = (places[stage.rig.skin[index]] * bary[..., None]).sum(axis=2)
     out = np.empty((height, width, 4), np.float32)
     for y in range(height):
-        folds.folds_at(1 / depth[y], carried[y], 0, width, bends, out[y])
+        folds.folds_at(1 / depth[y], carried[y].T, 0, width, bends, out[y])
     return out[..., 3]
 
 

@@ -164,6 +164,7 @@ def test_layers_are_plausible(stage: Stage) -> None:
     assert np.abs(np.linalg.norm(normal, axis=1) - 1).max() < 0.01
     assert ((normal * drawn.layers["position"].values[there]).sum(axis=1) <= 1e-3).all()
     assert 40 < np.median(drawn.layers["depth"].values[there]) < 70
+    assert not any(drawn.layers[name].values[~there].any() for name in ("uv", "normal", "position"))
     assert np.allclose(
         drawn.layers["position"].values[there][:, 2], drawn.layers["depth"].values[there][:, 0]
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from likeness.face import warp
 from likeness.face.compose import compose
 from likeness.face.cutout import whole
+from likeness.render.raster import room
 
 
 def smooth_plate(height: int = 40, width: int = 50) -> np.ndarray:
@@ -42,10 +43,9 @@ def at(field: warp.Field, x: int, y: int) -> tuple[float, float, float]:
     """Displacement and change of light of one pixel."""
     height, width = (len(side) for side in field.ramp)
     span = np.tile(np.array([0, width], np.int32), (height, 1))
-    out = np.empty((1, 3, width), np.float32)
-    near, carried = np.empty((1, width), np.float32), np.empty((1, width, 4), np.float32)
-    warp.displacements(y, y + 1, span, *field.parts, near, carried, out)
-    return tuple(out[0, :, x].tolist())
+    near, carried = room(1, width, 4)
+    warp.displacements(y, y + 1, span, *field.parts, near, carried)
+    return tuple(carried[0, :3, x].tolist())
 
 
 class TestSample:

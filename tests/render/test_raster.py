@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness.render.raster import carry, extents, rasterize
+from likeness.render.raster import carry, extents, rasterize, room
 
 TRIANGLE = np.array([[0, 1, 2]], np.int32)
 
@@ -56,13 +56,14 @@ def test_bands_carry_what_the_whole_picture_shows() -> None:
     rng = np.random.default_rng(4)
     points = rng.uniform([-5, -5, 3], [45, 35, 9], (30, 3)).astype(np.float32)
     triangles = rng.integers(0, 30, (20, 3)).astype(np.int32)
-    values = rng.normal(size=(30, 4)).astype(np.float32)
+    values = rng.normal(size=(30, 5)).astype(np.float32)
     index, bary, _ = rasterize(points, triangles, 40, 30)
     expected = (values[triangles[index]] * bary[..., None]).sum(axis=2)
     extent = extents(points, triangles)
     for first, end in ((0, 16), (16, 30)):
-        near, out = np.empty((end - first, 40), np.float32), np.empty((end - first, 40, 4), np.float32)
+        near, out = room(end - first, 40, 5)
         carry(first, end, points, triangles, extent, values, near, out)
         there = index[first:end] >= 0
-        assert (near > 0).tolist() == there.tolist()
-        np.testing.assert_allclose(out[there], expected[first:end][there], atol=1e-3)
+        assert (near[:, :40] > 0).tolist() == there.tolist()
+        seen = out[..., :40].transpose(0, 2, 1)[there]
+        np.testing.assert_allclose(seen, expected[first:end][there], atol=1e-3)

@@ -15,8 +15,8 @@ from likeness.face.data_layers import NO_DATA, Data, describe
 from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folds_at
 from likeness.face.warp import EVERYWHERE, Field, displacements, sample
 from likeness.render.bands import in_bands
-from likeness.render.raster import reaching
-from likeness.render.simd import FAST
+from likeness.render.raster import reaching, room
+from likeness.render.simd import FAST, stream
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -103,17 +103,6 @@ def _shares(dx: Float, dy: Float, light: Float) -> Float:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _tones(light: Float, tint: Float) -> Float:
-    """By what each channel (3, w) grows with a change of light (w,)."""
-    out = np.empty((3, len(light)), np.float32)
-    for n in range(3):
-        tone, more = out[n], tint[n] - np.float32(1)
-        for x in range(len(light)):
-            tone[x] = _exp(light[x]) * _power(light[x] * more)
-    return out
-
-
-@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _draw(
     first: int,
     end: int,
@@ -145,37 +134,33 @@ def _draw(
     motion: Float,
 ) -> None:
     width = matte.shape[1]
-    field = np.empty((BAND_ROWS, 3, width), np.float32)
-    near, carried = (
-        np.empty((BAND_ROWS, width), np.float32),
-        np.empty((BAND_ROWS, width, moved.shape[1]), np.float32),
-    )
-    folded = np.zeros((width, 4), np.float32)
+    near, carried = room(BAND_ROWS, width, moved.shape[1])
+    relit = folds.texels.size > 0
+    folded = np.empty((width if relit else 0, 4), np.float32)
+    went = np.empty((width if motion.size > 0 else 0, 2), np.float32)
     triangles, extent = reaching(first, end, triangles, extent)
     for start in range(first, end, BAND_ROWS):
         stop = min(start + BAND_ROWS, end)
         displacements(
             start, stop, span, points, triangles, extent, moved, per_px, grid, down, across, near, carried,
-            field,
         )  # fmt: skip
         for y in range(start, stop):
-            low, high, row = span[y, 0], span[y, 1], y - start
-            matte[y] = 0
-            if motion.size > 0:
-                motion[y] = 0
-            if folds.texels.size > 0:
-                everywhere = data.depth.size > 0
-                begin, stop_at = (0, width) if everywhere else (np.int64(low), np.int64(high))
-                folds_at(near[row], carried[row], begin, stop_at, folds, folded)
+            low, high, row = int(span[y, 0]), int(span[y, 1]), y - start
+            matte[y, :low] = matte[y, high:] = went[:low] = went[high:] = 0
+            if relit:
+                begin, until = low, high
+                if data.depth.size > 0:
+                    begin, until = min(begin, data.left), max(until, data.left + data.depth.shape[1])
+                folds_at(near[row], carried[row], begin, until, folds, folded)
             if data.depth.size > 0:
-                describe(y, 0, near[row], carried[row], folded, data)
+                describe(y, 0, near[row, :width], carried[row], folded, data)
             if low < high:
                 _draw_row(
-                    y, low, high, field[row], plate, layer, clean, under, bare, floor, body, tint,
-                    left, top, x0, y0, canvas, matte, motion,
+                    y, low, high, carried[row], plate, layer, clean, under, bare, floor, body, tint,
+                    left, top, x0, y0, folded[low:high], canvas, matte, went[low:high],
                 )  # fmt: skip
-                if folds.texels.size > 0:
-                    _fold(folded[low:high], tint, canvas[y0 + y, x0 + low : x0 + high], matte[y, low:high])
+            if motion.size > 0:
+                stream(went.reshape(-1), np.uint64(went.size), motion.reshape(-1), np.uint64(y * went.size))
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -196,14 +181,19 @@ def _draw_row(
     top: int,
     x0: int,
     y0: int,
+    folded: Float,
     canvas: Float,
     matte: Float,
-    motion: Float,
+    went: Float,
 ) -> None:
-    """Draw the columns from `low` to before `high`; `row` (3, w): their displacement and change of light."""
+    """Draw the columns from `low` to before `high`; `row` (3 or more, w): how they move, and their light.
+
+    `folded` (n, 4) and `went` (n, 2), their folds and their motion, are empty if there are none or it is not
+    asked for.
+    """
     zero, one = np.float32(0), np.float32(1)
     dx, dy, light = row[0, low:high], row[1, low:high], row[2, low:high]
-    share, tone = _shares(dx, dy, light), _tones(light, tint)
+    share = _shares(dx, dy, light)
     head = _head(y0 + y - top, x0 + low - left, dx, dy, share, layer, plate.shape, left, top)
     deep = y0 + y - floor
     moving = body.size > 0 and (deep >= 0 or deep + body[y, low:high, 1].max() > -1)
@@ -213,13 +203,11 @@ def _draw_row(
         back, going = head, share
     r, first, rows, columns = y0 + y - top, x0 + low - left, layer.shape[0], layer.shape[1]
     out, own_row = canvas[y0 + y, x0 + low : x0 + high], plate[y0 + y, x0 + low : x0 + high]
-    shown = matte[y, low:high]
+    color, shown = _toned(head, light, tint), matte[y, low:high]
     for x in range(np.uint64(len(share))):
         alpha, changed = head[x, 3], share[x]
+        shown[x] = changed
         if alpha >= one and changed >= one and not moving:  # as nearly all
-            shown[x] = one
-            for n in range(np.uint64(3)):
-                out[x, n] = head[x, n] * tone[n, x]
             continue
         c = first + np.int64(x)
         inside = 0 <= r < rows and 0 <= c < columns
@@ -227,12 +215,12 @@ def _draw_row(
             changed = zero
         if moving:
             changed = max(changed, going[x])
+        shown[x] = changed
         if changed <= zero:
             continue
-        shown[x] = changed
         carried = moving and going[x] > zero
         for n in range(np.uint64(3)):
-            value = head[x, n] * tone[n, x]
+            value = color[x, n]
             if alpha < one:
                 if carried and deep >= 0:
                     behind = bare[deep, np.uint64(x0 + low) + x, n]
@@ -243,23 +231,77 @@ def _draw_row(
                 value += (one - alpha) * behind
             if changed < one and np.isfinite(own_row[x, n]):
                 value = own_row[x, n] + changed * (value - own_row[x, n])
-            out[x, n] = value
-    if motion.size > 0:
-        went = motion[y, low:high]
-        for x in range(np.uint64(len(shown))):
-            if shown[x] > zero:
-                went[x, 0], went[x, 1] = -dx[x], -dy[x]
-                if moving and head[x, 3] <= zero and going[x] > zero:
-                    went[x, 0], went[x, 1] = -body[y, low + x, 0], -body[y, low + x, 1]
+            color[x, n] = value
+    _went(dx, dy, shown, went)
+    if moving and len(went):
+        for x in range(len(share)):
+            if head[x, 3] <= zero and going[x] > zero and shown[x] > zero:
+                went[x, 0], went[x, 1] = -body[y, low + x, 0], -body[y, low + x, 1]
+    if len(folded):
+        _fold(folded, tint, color, shown, out)
+    _put(color, shown, out)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _fold(folded: Float, tint: Float, color: Float, matte: Float) -> None:
-    """Relight a row's `color` (w, 3) by what folds (w, 4) change of the light, the last."""
+def _toned(head: Float, light: Float, tint: Float) -> Float:
+    """The color (w, 3) of a row of the head (w, 4), as the change of its `light` (w,) makes it."""
+    out = np.empty((len(light), 3), np.float32)
+    flat, given, three, four = out.reshape(-1), head.reshape(-1), np.uint64(3), np.uint64(4)
+    red, green, blue = tint[0] - np.float32(1), tint[1] - np.float32(1), tint[2] - np.float32(1)
+    for x in range(np.uint64(len(light))):
+        tone = _exp(light[x])
+        flat[three * x] = given[four * x] * (tone * _power(light[x] * red))
+        flat[three * x + np.uint64(1)] = given[four * x + np.uint64(1)] * (tone * _power(light[x] * green))
+        flat[three * x + np.uint64(2)] = given[four * x + np.uint64(2)] * (tone * _power(light[x] * blue))
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _went(dx: Float, dy: Float, shown: Float, out: Float) -> None:
+    """The motion (w, 2) of the pixels that are shown, 0 of others; nothing if that is not asked for."""
+    flat, zero, two = out.reshape(-1), np.float32(0), np.uint64(2)
+    for x in range(np.uint64(len(out))):
+        flat[two * x] = -dx[x] if shown[x] > zero else zero
+        flat[two * x + np.uint64(1)] = -dy[x] if shown[x] > zero else zero
+
+
+@numba.njit(cache=True, nogil=True)
+def _put(color: Float, shown: Float, out: Float) -> None:
+    """The row's color (w, 3) where it is shown (w,) into the first three channels of `out` (w, 3 or more)."""
+    if out.shape[1] > 3:
+        _copy(color, shown, out, True)
+        return
+    first, end = 0, len(shown)
+    while end > 0 and shown[end - 1] <= 0:
+        end -= 1
+    while first < end and shown[first] <= 0:
+        first += 1
+    row, own = color[first:end], out[first:end]
+    _copy(own, shown[first:end], row, False)
+    stream(row.reshape(-1), np.uint64(row.size), own.reshape(-1), np.uint64(0))
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(color: Float, shown: Float, out: Float, where: bool) -> None:
+    """The first three channels of a row where it is shown (w,), or where it is not."""
+    for x in range(np.uint64(len(shown))):
+        if (shown[x] > 0) == where:
+            for n in range(np.uint64(3)):
+                out[x, n] = color[x, n]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _fold(folded: Float, tint: Float, color: Float, matte: Float, own: Float) -> None:
+    """Relight a row's `color` (w, 3) by what folds (w, 4) change of the light, the last.
+
+    Where nothing has changed yet it becomes the row's `own` (w, 3 or more).
+    """
     zero, one = np.float32(0), np.float32(1)
     for x in range(np.uint64(len(matte))):
         fold = folded[x, 3]
         if fold != zero:
+            if matte[x] <= zero:
+                color[x, 0], color[x, 1], color[x, 2] = own[x, 0], own[x, 1], own[x, 2]
             matte[x] = max(matte[x], min(abs(fold) * np.float32(1 / FULL_MATTE), one))
             for n in range(np.uint64(3)):
                 color[x, n] *= _exp(fold * tint[n])
@@ -354,8 +396,9 @@ def _isolate(
 ) -> None:
     zero, one = np.float32(0), np.float32(1)
     red, green, blue = np.uint64(channels[0]), np.uint64(channels[1]), np.uint64(channels[2])
+    row = np.empty(out.shape[1:], np.float32)
     for y in range(first, end):
-        behind, drawn, shown, row = plate[y], color[y], matte[y], out[y]
+        behind, drawn, shown = plate[y], color[y], matte[y]
         for x in range(np.uint64(len(shown))):
             alpha = shown[x]
             if alpha <= zero:
@@ -366,6 +409,7 @@ def _isolate(
                 row[x, 0] -= behind[x, red] * (one - alpha)
                 row[x, 1] -= behind[x, green] * (one - alpha)
                 row[x, 2] -= behind[x, blue] * (one - alpha)
+        stream(row.reshape(-1), np.uint64(row.size), out.reshape(-1), np.uint64(y * row.size))
 
 
 def hold_out(plate: Float, matte: Float, color: Float, in_front: Float) -> Float:

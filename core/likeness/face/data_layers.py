@@ -15,12 +15,14 @@ from likeness.face.person import OPENINGS, outline_points
 from likeness.face.rig import Rig, bounds
 from likeness.head.model import vertex_normals
 from likeness.render.raster import rasterize
+from likeness.render.simd import FAST, stream
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Box = tuple[int, int, int, int]
 
 NEAR = 1e-5  # of the depth: so near, two surfaces are one
+VECTORS = {"fastmath": {"contract"}, "error_model": "numpy"}  # what may raise is not taken several at once
 NAMES = ("uv", "normal", "position", "depth")
 
 
@@ -79,47 +81,94 @@ def _cover(out: Float, normals: Float) -> None:
                 out[v, k] = normals[v, k]
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(cache=True, fastmath=FAST, nogil=True)
 def describe(y: int, first: int, near: Float, carried: Float, folds: Float, data: Data) -> None:
     """Fill a row of the layers from what the mesh carries in that row of the region, from column `first` on.
 
-    `near` (w,): the inverse of the depth, 0 where there is nothing, below 0 where what is there stays.
-    `carried` (w, 12) holds from the fifth on u and v, from the ninth on the normal, which the first three of
-    `folds` (w, 4) bend.
+    `near` (w,): the inverse of the depth, 0 where there is nothing. `carried` (10, w) holds from the fifth on
+    u and v, from the eighth on the normal, which the first three of `folds` (w, 4) bend; they may be none.
     """
-    row = y - data.top
+    row, columns = y - data.top, data.depth.shape[1]
     if not 0 <= row < data.depth.shape[0]:
         return
-    uv, normal, position, depth = data.uv[row], data.normal[row], data.position[row], data.depth[row]
-    half, per = np.float32(0.5), np.float32(1) / data.focal
-    py = (np.float32(y) + half - data.y) * per
-    low, high = max(first, data.left), min(first + len(near), data.left + data.depth.shape[1])
-    for at in range(np.uint64(low), np.uint64(max(high, low))):
-        x, column = at - np.uint64(first), at - np.uint64(data.left)
-        if near[x] <= 0:
-            if near[x] == 0:
-                depth[column, 0] = uv[column, 0] = uv[column, 1] = 0
-                for n in range(np.uint64(3)):
-                    position[column, n] = normal[column, n] = 0
-            continue
-        z = np.float32(1) / near[x]
-        px = (np.float32(at) + half - data.x) * per
-        depth[column, 0] = z
-        position[column, 0], position[column, 1], position[column, 2] = px * z, py * z, z
-        uv[column, 0], uv[column, 1] = carried[x, 4], carried[x, 5]
-        i, j, k = carried[x, 8], carried[x, 9], carried[x, 10]
-        away, far = i * px + j * py + k, px * px + py * py + np.float32(1)
-        if away > 0:  # what is seen faces the camera; skin that rolls in at a lid or lip is mirrored
-            back = np.float32(2) * away / far
-            i, j, k = i - back * px, j - back * py, k - back
-        unit = _unit(i, j, k)
-        if folds[x, 0] != 0 or folds[x, 1] != 0 or folds[x, 2] != 0:
-            i, j, k = i * unit - folds[x, 0], j * unit - folds[x, 1], k * unit - folds[x, 2]
+    low, high = max(first, data.left), min(first + len(near), data.left + columns)
+    if low >= high:
+        return
+    here, at = slice(low - first, high - first), np.uint64(row * columns + low - data.left)
+    half, per, count = np.float32(0.5), np.float32(1) / data.focal, np.uint64(high - low)
+    px, py = (np.float32(low) + half - data.x) * per, (np.float32(y) + half - data.y) * per
+    depth, values = np.empty(count, np.float32), np.empty(np.uint64(3) * count, np.float32)
+    _depths(near[here], depth)
+    stream(depth, count, data.depth.reshape(-1), at)
+    _places(depth, px, py, per, values)
+    stream(values, np.uint64(3) * count, data.position.reshape(-1), np.uint64(3) * at)
+    _pairs(carried[4, here], carried[5, here], depth, values)
+    stream(values, np.uint64(2) * count, data.uv.reshape(-1), np.uint64(2) * at)
+    _normals(carried[7, here], carried[8, here], carried[9, here], px, py, per, depth, values)
+    if len(folds):
+        _bend(folds[here], depth, values)
+    stream(values, np.uint64(3) * count, data.normal.reshape(-1), np.uint64(3) * at)
+
+
+@numba.njit(cache=True, nogil=True, **VECTORS)
+def _depths(near: Float, out: Float) -> None:
+    """The depths (w,) of a row's points from their inverse; 0 where there is nothing."""
+    zero, one = np.float32(0), np.float32(1)
+    for x in range(np.uint64(len(near))):
+        out[x] = one / near[x] if near[x] > zero else zero
+
+
+@numba.njit(cache=True, nogil=True, **VECTORS)
+def _places(depth: Float, px: Any, py: Any, per: Any, out: Float) -> None:
+    """Where (3 w,) a row's points are in camera space."""
+    three = np.uint64(3)
+    for x in range(np.uint64(len(depth))):
+        z, n = depth[x], three * x
+        out[n] = (px + np.float32(x) * per) * z
+        out[n + np.uint64(1)] = py * z
+        out[n + np.uint64(2)] = z
+
+
+@numba.njit(cache=True, nogil=True, **VECTORS)
+def _pairs(u: Float, v: Float, depth: Float, out: Float) -> None:
+    """Texture coordinates (2 w,) of a row's points."""
+    zero, two = np.float32(0), np.uint64(2)
+    for x in range(np.uint64(len(depth))):
+        n = two * x
+        out[n] = u[x] if depth[x] > zero else zero
+        out[n + np.uint64(1)] = v[x] if depth[x] > zero else zero
+
+
+@numba.njit(cache=True, nogil=True, **VECTORS)
+def _normals(i: Float, j: Float, k: Float, px: Any, py: Any, per: Any, depth: Float, out: Float) -> None:
+    """Unit normals (3 w,) of a row's points.
+
+    What is seen faces the camera; skin that rolls in at a lid or lip is mirrored.
+    """
+    zero, one, two, three = np.float32(0), np.float32(1), np.float32(2), np.uint64(3)
+    for x in range(np.uint64(len(depth))):
+        qx, n = px + np.float32(x) * per, three * x
+        back = two * max(i[x] * qx + j[x] * py + k[x], zero) / (qx * qx + py * py + one)
+        a, b, c = i[x] - back * qx, j[x] - back * py, k[x] - back
+        unit, there = _unit(a, b, c), depth[x] > zero
+        out[n] = a * unit if there else zero
+        out[n + np.uint64(1)] = b * unit if there else zero
+        out[n + np.uint64(2)] = c * unit if there else zero
+
+
+@numba.njit(cache=True, nogil=True, **VECTORS)
+def _bend(folds: Float, depth: Float, normal: Float) -> None:
+    """Bend a row's normals (3 w,) by the slopes of folds (w, 4), in place."""
+    for x in range(np.uint64(len(depth))):
+        if depth[x] > 0 and (folds[x, 0] != 0 or folds[x, 1] != 0 or folds[x, 2] != 0):
+            n = np.uint64(3) * x
+            i, j = normal[n] - folds[x, 0], normal[n + np.uint64(1)] - folds[x, 1]
+            k = normal[n + np.uint64(2)] - folds[x, 2]
             unit = _unit(i, j, k)
-        normal[column, 0], normal[column, 1], normal[column, 2] = i * unit, j * unit, k * unit
+            normal[n], normal[n + np.uint64(1)], normal[n + np.uint64(2)] = i * unit, j * unit, k * unit
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, inline="always", **VECTORS)
 def _unit(i: Any, j: Any, k: Any) -> Any:
     long = i * i + j * j + k * k
     return np.float32(1) / np.sqrt(long) if long > np.float32(1e-12) else np.float32(1)
@@ -169,7 +218,7 @@ def behind(rig: Rig, points: Float, outlines: Sequence[Float], box: Box) -> list
 def look_in(rig: Rig, openings: Sequence[Behind], carried: Float, data: Data) -> None:
     """Put what lies behind the closed openings into the layers, in place.
 
-    `carried` (V, 12): see `describe`.
+    `carried` (V, 10): see `describe`.
     """
     for opening in openings:
         _look(opening, rig.behind, carried, data)
@@ -181,20 +230,30 @@ def _look(opening: Behind, triangles: Int, carried: Float, data: Data) -> None:
 
     between them and the lids and lips there is a thread's width.
     """
-    left, top, closed, before, shown, bary, depth = opening
+    left, top, _, _, shown, bary, depth = opening
     rows, columns = shown.shape
-    near, row = np.empty(columns, np.float32), np.zeros((columns, carried.shape[1]), np.float32)
-    flat = np.zeros((columns, 4), np.float32)
+    near, row = np.empty(columns, np.float32), np.empty((carried.shape[1], columns), np.float32)
+    flat = np.empty((0, 4), np.float32)
     for y in range(rows):
-        near[:] = -1
-        for x in range(columns):
-            t = shown[y, x]
-            seen = data.depth[top + y - data.top, left + x - data.left, 0]
-            if t < 0 or (seen > 0 and (closed[y, x] < 0 or before[y, x] > seen * (1 + NEAR))):
-                continue
-            near[x] = np.float32(1) / depth[y, x]
-            for n in range(4, carried.shape[1]):
-                row[x, n] = 0
-                for corner in range(3):
-                    row[x, n] += bary[y, x, corner] * carried[triangles[t, corner], n]
-        describe(top + y, left, near, row, flat, data)
+        first = 0  # of a run of pixels in which it shows
+        for x in range(columns + 1):
+            if x < columns and _shows(opening, data, y, x):
+                t = shown[y, x]
+                near[x] = np.float32(1) / depth[y, x]
+                for n in range(4, carried.shape[1]):
+                    row[n, x] = 0
+                    for corner in range(3):
+                        row[n, x] += bary[y, x, corner] * carried[triangles[t, corner], n]
+            else:
+                if first < x:
+                    describe(top + y, left + first, near[first:x], row[:, first:x], flat, data)
+                first = x + 1
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _shows(opening: Behind, data: Data, y: int, x: int) -> bool:
+    """Whether a pixel of the opening shows what lies behind it."""
+    seen = data.depth[opening.top + y - data.top, opening.left + x - data.left, 0]
+    if opening.shown[y, x] < 0:
+        return False
+    return seen <= 0 or (opening.closed[y, x] >= 0 and opening.before[y, x] <= seen * (1 + NEAR))

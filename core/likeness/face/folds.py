@@ -141,18 +141,19 @@ def lit(relief: Relief, normals: Float, held: Float, rotation: Array, light: Lig
 def folds_at(near: Float, carried: Float, low: int, high: int, folds: Folds, out: Float) -> None:
     """The texels (w, 4) that lie at the columns from `low` to before `high`; 0 where there is no fold.
 
-    Of each pixel, `carried` (w, 8 or more) holds from the fifth on the place in texture space, y up, and
+    Of each pixel, `carried` (7 or more, w) holds from the fifth on the place in texture space, y up, and
     whether there can be folds; `near` (w,) whether there is anything.
     """
     rows, columns = folds.texels.shape[:2]
     half, one = np.float32(0.5), np.float32(1)
     flat, line, four = folds.texels.reshape(-1), np.uint64(4 * columns), np.uint64(4)
     out[low:high], result = 0, out.reshape(-1)
+    across, up, can = carried[4], carried[5], carried[6]
     for x in range(np.uint64(low), np.uint64(high)):
-        if near[x] <= 0 or carried[x, 6] <= 0:
+        if near[x] <= 0 or can[x] <= 0:
             continue
-        u = carried[x, 4] * folds.size - folds.left - half
-        v = (one - carried[x, 5]) * folds.size - folds.top - half
+        u = across[x] * folds.size - folds.left - half
+        v = (one - up[x]) * folds.size - folds.top - half
         if not (0 <= u < columns - 1 and 0 <= v < rows - 1):
             continue
         q, r = np.int32(u), np.int32(v)

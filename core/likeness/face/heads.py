@@ -25,7 +25,7 @@ from likeness.face.references import Look, Reference
 from likeness.face.rig import Rig
 from likeness.face.taken import Taken
 from likeness.head import points as dense
-from likeness.render.raster import carry, extents
+from likeness.render.raster import carry, extents, room
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -242,16 +242,13 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float) -> Float:
     local = pixels - np.array([x0, y0, 0], np.float32)
     left, top, columns, rows = data_layers.box_of(local, rig.used, (height, width))
     local -= np.array([left, top, 0], np.float32)
-    face = share[:HAIR]
-    count = 1 + share.shape[1]
-    values = np.zeros((len(local), -(-count // 4) * 4), np.float32)
-    values[:, 0], values[:, 1:count] = rig.masks.sum(axis=0), rig.masks.T @ face
-    near = np.empty((rows, columns), np.float32)
-    carried = np.zeros((rows, columns, values.shape[1]), np.float32)
+    values = np.concatenate([rig.masks.sum(axis=0)[:, None], rig.masks.T @ share[:HAIR]], 1, dtype=np.float32)
+    near, carried = room(rows, columns, values.shape[1])
     carry(0, rows, local, rig.skin, extents(local, rig.skin), values, near, carried)
-    spot, there = (slice(top, top + rows), slice(left, left + columns)), (near > 0)[..., None]
+    spot, there = (slice(top, top + rows), slice(left, left + columns)), (near[:, :columns] > 0)[..., None]
+    carried = carried[..., :columns].transpose(0, 2, 1)
     beyond = np.where(there, 1 - carried[..., :1], 1)
-    out[spot] = out[spot] * beyond + np.where(there, carried[..., 1:count], 0)
+    out[spot] = out[spot] * beyond + np.where(there, carried[..., 1:], 0)
     return out
 
 

@@ -176,7 +176,7 @@ def field_of(
 
     `points` (V, 3) are the vertices in it, pixels and depth. `moved` (V, 5): what the head's turn does, the
     last two, goes on beyond the mesh, through hair and ears; what the expression does ends soon. `more`
-    (V, 4 or 8) is only carried along.
+    (V, 3 or 6) is only carried along.
     """
     face = face_width(taken.pixels[rig.person.vertex_count :])
     cell = warp.cell_px(face)

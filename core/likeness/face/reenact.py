@@ -203,15 +203,15 @@ def _joined(shift: Float, turn: Float, light: Float, held: Float) -> Float:
 
 
 def _carried(rig: Rig, moved: _Moved, relief: folds.Relief | None, layers: bool) -> Float | None:
-    """What folds (V, 4) and layers (V, 8) ask of each pixel of the mesh: see `folds_at`, `describe`."""
+    """What folds (V, 3) and layers (V, 6) ask of each pixel of the mesh: see `folds_at`, `describe`."""
     if relief is None and not layers:
         return None
-    out = np.zeros((len(moved.pixels), 8 if layers else 4), np.float32)
+    out = np.zeros((len(moved.pixels), 6 if layers else 3), np.float32)
     out[:, :2] = rig.uv
     if relief is not None:
         out[: len(relief.sheet.folded), 2] = relief.sheet.folded
     if layers:
-        out[:, 4:7] = data_layers.normals_with_openings(rig, moved.camera, moved.normals)
+        out[:, 3:] = data_layers.normals_with_openings(rig, moved.camera, moved.normals)
     return out
 
 

@@ -83,7 +83,7 @@ def spread(
 
     `moved` (V, 5): displacement and light as in `Field.grid`. `reach_px`: within it the near and the far part
     fade; the far one's may differ from cell to cell. At the region's border the near part is nothing, the far
-    part goes on as it comes. `more` (V, 4 or 8): see `Field.moved`.
+    part goes on as it comes. `more` (V, 3 or 6): see `Field.moved`.
     """
     rows, columns = (-(-len(side) // cell) for side in ramp)
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
@@ -279,23 +279,22 @@ def displacements(
     across: Float,
     near: Float,
     carried: Float,
-    out: Float,
 ) -> None:
-    """Displacement in x and y and change of light of a few rows of a `Field`, `out` (rows, 3, w).
+    """What the mesh carries in a few rows of a `Field`, and around it the field's own displacement and light.
 
-    Between the first and the end column that `span` (h, 2) gives for each row. `near` (rows, w), `carried`
-    (rows, w, C): what the mesh carries there, see `carry`.
+    `near` (rows, W + LANES), `carried` (rows, C, W + LANES): see `carry`. The first three of `carried` are
+    right everywhere between the first and the end column that `span` (h, 2) gives for each row.
     """
     carry(first, end, points, triangles, extent, moved, near, carried)
     cells = np.empty((3, grid.shape[2]), np.float32)
     for r in range(end - first):
         low, high = span[first + r, 0], span[first + r, 1]
         if low < high:
-            _row(first + r, low, high, per_px, grid, down, across, cells, near[r], carried[r], out[r])
+            _around(first + r, low, high, per_px, grid, down, across, cells, near[r], carried[r])
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _row(
+def _around(
     y: int,
     low: int,
     high: int,
@@ -306,9 +305,8 @@ def _row(
     cells: Float,
     near: Float,
     carried: Float,
-    row: Float,
 ) -> None:
-    """Displacement in x and y and change of light of a row of the region, `row` (3, w).
+    """The grid's displacement in x and y and change of light where a row of the region has no mesh to trust.
 
     Only from column `low` to before `high`. `cells` (3, c + 2) is room to work in.
     """
@@ -316,23 +314,25 @@ def _row(
     fy = (np.float32(y) + half) * per_px + half
     r = int(fy)
     wy, last = fy - np.float32(r), len(across) - 1
-    for c in range(grid.shape[2]):
-        at = int((np.float32(c) - half) / per_px)
+    wide = np.float32(1) / per_px
+    first = int((np.float32(low) + half) * per_px + half)
+    end = int((np.float32(high - 1) + half) * per_px + half)
+    for c in range(first, end + 2):
+        at = int((np.float32(c) - half) * wide)
         left = min(down[y], across[min(max(at, 0), last)])
         for n in range(3):
             cells[n, c] = grid[n, r, c] + wy * (grid[n, r + 1, c] - grid[n, r, c])
         for n in range(2):
             cells[n, c] += left * (grid[n + 3, r, c] + wy * (grid[n + 3, r + 1, c] - grid[n + 3, r, c]))
+    trust = carried[3]
     for x in range(np.uint64(low), np.uint64(high)):
-        if near[x] > 0 and carried[x, 3] >= half:
-            for n in range(3):
-                row[n, x] = carried[x, n]
+        if near[x] > 0 and trust[x] >= half:
             continue
         fx = (np.float32(x) + half) * per_px + half
         cell = np.uint64(fx)
         wx = fx - np.float32(cell)
         for n in range(3):
-            row[n, x] = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
+            carried[n, x] = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
@@ -361,13 +361,8 @@ def sample(picture: Float, x: Float, y: Float, wanted: Float, ends: Four, out: F
                     _sample_border(picture, x[n], y[n], weights, at, room, samples, n * pixel)
                 continue
             first = np.uint64(corner[at])
-            near = first + line + pixel
-            alpha = near + np.uint64(3)
-            # overshoot stays within these four, so where they are empty there is nothing
-            if flat[alpha] + flat[alpha + pixel] + flat[alpha + line] + flat[alpha + line + pixel] == 0:
-                out[n, 0] = out[n, 1] = out[n, 2] = out[n, 3] = 0
-            elif not patch(flat, first, line, weights, at, samples, n * pixel):
-                _finite_mean(flat, near, line, x[n] % 1, y[n] % 1, samples, n * pixel)
+            if not patch(flat, first, line, weights, at, samples, n * pixel):
+                _finite_mean(flat, first + line + pixel, line, x[n] % 1, y[n] % 1, samples, n * pixel)
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.bands import in_bands
-from likeness.render.simd import FAST, advanced
+from likeness.render.simd import FAST, LANES, nearest
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -82,6 +82,13 @@ def reaching(first: int, end: int, triangles: Int, extent: Int) -> tuple[Int, In
     return triangles[there[:count]], extent[there[:count]]
 
 
+@numba.njit(cache=True, nogil=True)
+def room(rows: int, width: int, channels: int) -> tuple[Float, Float]:
+    """`near` and `out` for `carry`, with nothing in them yet."""
+    wide = width + LANES
+    return np.empty((rows, wide), np.float32), np.empty((rows, channels, wide), np.float32)
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def carry(
     first: int,
@@ -95,48 +102,38 @@ def carry(
 ) -> None:
     """What the nearest triangles carry in the rows from `first` to `end`: for kernels that go by bands.
 
-    `points` and `triangles` as for `rasterize`, `extent` from `extents`, `values` (V, C) of the vertices, C a
-    multiple of four. `near` (rows, W) becomes the inverse of the depth, 0 where there is nothing, `out`
-    (rows, W, C) what they carry.
+    `points` and `triangles` as for `rasterize`, `extent` from `extents`, `values` (V, C) of the vertices.
+    `near` (rows, W + LANES) and `out` (rows, C, W + LANES) are from `room`; the columns beyond the width W
+    mean nothing. `near` becomes the inverse of the depth, 0 where there is nothing, `out` what they carry.
     """
     near[: end - first] = 0
-    channels, width, flat = np.uint64(values.shape[1]), np.uint64(near.shape[1]), out.reshape(-1)
-    begin, more = np.empty(channels, np.float32), np.empty(channels, np.float32)
+    channels, wide = np.uint64(values.shape[1]), np.uint64(near.shape[1])
+    inverse, carried, given = near.reshape(-1), out.reshape(-1), values.reshape(-1)
     for t in range(triangles.shape[0]):
         y0, y1 = max(first, extent[t, 0]), min(end - 1, extent[t, 1])
         if y1 < y0:
             continue
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        edges = _edges(points, a, b, c, near.shape[1])
+        edges = _edges(points, a, b, c, near.shape[1] - LANES)
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         # what is over depth grows evenly from pixel to pixel
-        step = (edges[5][0] * ia, edges[5][1] * ib, -(edges[5][0] + edges[5][1]) * ic)
-        dz = np.float32(step[0] + step[1] + step[2])
-        for m in range(channels):
-            more[m] = _sum(values, a, b, c, m, step)
+        step = _single(edges[5][0] * ia, edges[5][1] * ib, -(edges[5][0] + edges[5][1]) * ic)
+        corners = (np.uint64(a) * channels, np.uint64(b) * channels, np.uint64(c) * channels)
         for y in range(y0, y1 + 1):
             low, high, w0, w1 = _covered(edges, y)
-            if high <= low:
-                continue
-            start = (w0 * ia, w1 * ib, (1.0 - w0 - w1) * ic)
-            az = np.float32(start[0] + start[1] + start[2])
-            for m in range(channels):
-                begin[m] = _sum(values, a, b, c, m, start)
-            row = y - first
-            for x in range(low, high):
-                n = np.float32(x - low)
-                inverse = az + n * dz
-                if inverse > near[row, x]:
-                    near[row, x] = inverse
-                    z = np.float32(1) / inverse
-                    at = channels * (width * np.uint64(row) + np.uint64(x))
-                    for m in range(np.uint64(0), channels, np.uint64(4)):
-                        advanced(flat, at + m, begin, more, m, n, z)
+            start = _single(w0 * ia, w1 * ib, (1.0 - w0 - w1) * ic)
+            row = np.uint64(y - first)
+            for n in range(np.uint64(0), np.uint64(high - low), np.uint64(LANES)):
+                x, count = np.uint64(low) + n, np.float32(np.uint64(high - low) - n)
+                nearest(
+                    inverse, row * wide + x, count, np.float32(n), start, step, given, corners,
+                    channels, carried, row * channels * wide + x, wide,
+                )  # fmt: skip
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _sum(values: Float, a: int, b: int, c: int, n: Any, weight: tuple[Any, Any, Any]) -> Any:
-    return np.float32(weight[0] * values[a, n] + weight[1] * values[b, n] + weight[2] * values[c, n])
+@numba.njit(cache=True, nogil=True, inline="always")
+def _single(a: float, b: float, c: float) -> tuple[Any, Any, Any]:
+    return np.float32(a), np.float32(b), np.float32(c)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")

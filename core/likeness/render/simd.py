@@ -6,18 +6,20 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 FAST = {"reassoc", "contract", "arcp", "afn"}  # not those that take every number for finite
 FLAGS = tuple(sorted(FAST))
 WORD = ir.IntType(64)
-FOUR, EIGHT, SIXTEEN = (ir.VectorType(ir.FloatType(), count) for count in (4, 8, 16))
+ONE, FOUR, EIGHT, SIXTEEN = (ir.VectorType(ir.FloatType(), count) for count in (1, 4, 8, 16))
+LANES = 8  # pixels of a row that `nearest` takes at once
 RUN = 128  # so many pixels have their weights made at once: what is between stays in the cache
 
 
 @intrinsic
 def patch(typing: Any, flat: Any, first: Any, line: Any, weights: Any, at: Any, out: Any, to: Any) -> Any:
-    """A sample of 4 x 4 pixels of four channels, held within the middle four.
+    """A sample of 4 x 4 pixels of four channels, held within the middle four; 0 where their alpha is.
 
     `flat` is the picture, one float32 after the other, `first` (uint64) where the patch begins in it, `line`
     how far it is from row to row. `weights` (8, RUN) of the four columns and the four rows; `at` is the place
@@ -33,25 +35,36 @@ def _sampled(context: Any, build: Any, signature: Any, given: Any) -> Any:
         context.make_array(signature.args[n])(context, build, array).data
         for n, array in ((0, flat), (3, weights), (5, out))
     )
-    weight = [build.load(build.gep(weigh, [build.add(which, WORD(n * RUN))])) for n in range(8)]
-    middle, total = [], None
-    for n in range(4):
-        row = _load(build, data, at, SIXTEEN)
-        total = _plus(build, total, build.fmul(row, _all(build, weight[4 + n], 16), flags=FLAGS))
-        if n in (1, 2):
-            middle.append(_load(build, data, build.add(at, WORD(4)), EIGHT))
-        at = build.add(at, line)
-    mixed, total = total, None
-    for n in range(4):
-        part = build.fmul(_pixels(build, mixed, n, n + 1), _all(build, weight[n]), flags=FLAGS)
-        total = _plus(build, total, part)
-    for which, other in ((">", "<"), ("<", ">")):
-        end = _chosen(build, other, *middle)
-        end = _chosen(build, other, _pixels(build, end, 0, 1), _pixels(build, end, 1, 2))
-        total = _chosen(build, which, total, end)
-    build.store(total, build.bitcast(build.gep(result, [to]), FOUR.as_pointer()), align=4)
-    sound = build.fcmp_ordered("==", build.fsub(total, total), ir.Constant(FOUR, [0.0] * 4))
-    return build.icmp_unsigned("==", build.bitcast(sound, ir.IntType(4)), ir.Constant(ir.IntType(4), 15))
+    result = build.bitcast(build.gep(result, [to]), FOUR.as_pointer())
+    rows = [at]
+    for _ in range(3):
+        rows.append(build.add(rows[-1], line))
+    middle = [_load(build, data, build.add(row, WORD(4)), EIGHT) for row in rows[1:3]]
+    both = build.fadd(*middle)
+    both = build.fadd(_pixels(build, both, 0, 1), _pixels(build, both, 1, 2))
+    empty = build.fcmp_ordered("==", build.extract_element(both, WORD(3)), ir.FloatType()(0.0))
+    sound = cgutils.alloca_once_value(build, ir.IntType(1)(1))
+    with build.if_else(empty) as (nothing, something):
+        with nothing:
+            build.store(ir.Constant(FOUR, [0.0] * 4), result, align=4)
+        with something:
+            weight = [build.load(build.gep(weigh, [build.add(which, WORD(n * RUN))])) for n in range(8)]
+            mixed = total = None
+            for row, share in zip(rows, weight[4:], strict=True):
+                part = build.fmul(_load(build, data, row, SIXTEEN), _all(build, share, 16), flags=FLAGS)
+                mixed = _plus(build, mixed, part)
+            for n, share in enumerate(weight[:4]):
+                part = build.fmul(_pixels(build, mixed, n, n + 1), _all(build, share), flags=FLAGS)
+                total = _plus(build, total, part)
+            for which, other in ((">", "<"), ("<", ">")):
+                end = _chosen(build, other, *middle)
+                end = _chosen(build, other, _pixels(build, end, 0, 1), _pixels(build, end, 1, 2))
+                total = _chosen(build, which, total, end)
+            build.store(total, result, align=4)
+            finite = build.fcmp_ordered("==", build.fsub(total, total), ir.Constant(FOUR, [0.0] * 4))
+            four = ir.IntType(4)
+            build.store(build.icmp_unsigned("==", build.bitcast(finite, four), four(15)), sound)
+    return build.load(sound)
 
 
 @intrinsic
@@ -81,31 +94,111 @@ def _between(context: Any, build: Any, signature: Any, given: Any) -> Any:
     return context.get_dummy_value()
 
 
+def _advance(build: Any, begin: Any, more: Any, times: Any) -> Any:
+    return build.fadd(begin, build.fmul(more, times, flags=FLAGS), flags=FLAGS)
+
+
 def _mixed(build: Any, one: Any, other: Any, share: Any) -> Any:
     return build.fadd(one, build.fmul(build.fsub(other, one, flags=FLAGS), share, flags=FLAGS), flags=FLAGS)
 
 
 @intrinsic
-def advanced(
-    typing: Any, out: Any, at: Any, start: Any, step: Any, first: Any, times: Any, factor: Any
+def nearest(
+    typing: Any,
+    near: Any,
+    at: Any,
+    count: Any,
+    first: Any,
+    start: Any,
+    step: Any,
+    values: Any,
+    corners: Any,
+    channels: Any,
+    out: Any,
+    to: Any,
+    line: Any,
 ) -> Any:
-    """Write `(start + times * step) * factor` of four channels from `first` on into `out` from `at` on.
+    """What a triangle carries at `LANES` pixels of a row, where it is nearer than what is there.
 
-    `out`, `start`, `step` are flat float32, `at` and `first` uint64, `times` and `factor` float32.
+    All arrays are flat float32, all places uint64. `start` and `step`: the weights of the three corners over
+    their depths in the row's first pixel, and by what they grow from pixel to pixel; the first one here is
+    the row's `first` (float32), and as many count as `count` (float32) says. `near`, from `at` on, is the
+    inverse of the depth. `values` has `channels` of each corner from `corners` on; they go into `out`, one
+    channel `line` behind the other, from `to` on. All that lies beyond the count is left as it is.
     """
-    return types.void(out, types.uint64, start, step, types.uint64, types.float32, types.float32), _advanced
+    place, single, three = types.uint64, types.float32, types.UniTuple(types.float32, 3)
+    given = (near, place, single, single, three, three, values, types.UniTuple(place, 3), place)
+    return types.void(*given, out, place, place), _nearest
 
 
-def _advanced(context: Any, build: Any, signature: Any, given: Any) -> Any:
-    out, at, start, step, first, times, factor = given
-    data = [
-        context.make_array(kind)(context, build, array).data
-        for kind, array in zip((signature.args[n] for n in (0, 2, 3)), (out, start, step), strict=True)
+def _nearest(context: Any, build: Any, signature: Any, given: Any) -> Any:
+    near, at, count, first, start, step, values, corners, channels, out, to, line = given
+    near, values, out = (
+        context.make_array(signature.args[n])(context, build, array).data
+        for n, array in ((0, near), (6, values), (9, out))
+    )
+    start, step, corners = (cgutils.unpack_tuple(build, each, 3) for each in (start, step, corners))
+    lane = ir.Constant(EIGHT, [float(n) for n in range(LANES)])
+    places = build.fadd(_all(build, first, LANES), lane, flags=FLAGS)
+    weights = [
+        _advance(build, _all(build, begin, LANES), _all(build, more, LANES), places)
+        for begin, more in zip(start, step, strict=True)
     ]
-    begin, more = (_load(build, each, first) for each in data[1:])
-    total = build.fadd(begin, build.fmul(more, _all(build, times), flags=FLAGS), flags=FLAGS)
-    total = build.fmul(total, _all(build, factor), flags=FLAGS)
-    build.store(total, build.bitcast(build.gep(data[0], [at]), FOUR.as_pointer()), align=4)
+    inverse = build.fadd(build.fadd(weights[0], weights[1], flags=FLAGS), weights[2], flags=FLAGS)
+    there = build.bitcast(build.gep(near, [at]), EIGHT.as_pointer())
+    before = build.load(there, align=4)
+    within = build.fcmp_ordered("<", lane, _all(build, count, LANES))
+    shown, lanes = build.and_(build.fcmp_ordered(">", inverse, before), within), ir.IntType(LANES)
+    with build.if_then(build.icmp_unsigned("!=", build.bitcast(shown, lanes), lanes(0))):
+        build.store(build.select(shown, inverse, before), there, align=4)
+        depth = build.fdiv(ir.Constant(EIGHT, [1.0] * LANES), inverse)
+        shares = [build.fmul(weight, depth, flags=FLAGS) for weight in weights[:2]]
+        with cgutils.for_range(build, channels) as loop:
+            *others, last = (
+                build.load(build.gep(values, [build.add(corner, loop.index)])) for corner in corners
+            )
+            total = _all(build, last, LANES)  # what is the same at all corners stays so, to the last bit
+            for share, value in zip(shares, others, strict=True):
+                total = _advance(build, total, _all(build, build.fsub(value, last), LANES), share)
+            place = build.add(to, build.mul(loop.index, line))
+            behind = build.bitcast(build.gep(out, [place]), EIGHT.as_pointer())
+            build.store(build.select(shown, total, build.load(behind, align=4)), behind, align=4)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def stream(typing: Any, row: Any, count: Any, out: Any, to: Any) -> Any:
+    """Copy the first `count` (uint64) of `row` into `out` from `to` (uint64) on, both flat float32.
+
+    It goes past the cache, in half the time, for what is not read again soon: the cache would first fetch
+    what is overwritten. Whoever lets another thread read it does so by a lock, which waits for it.
+    """
+    return types.void(row, types.uint64, out, types.uint64), _stream
+
+
+def _stream(context: Any, build: Any, signature: Any, given: Any) -> Any:
+    row, count, out, to = given
+    data, result = (
+        context.make_array(signature.args[n])(context, build, array).data for n, array in ((0, row), (2, out))
+    )
+    result = build.gep(result, [to])
+    # whole lines of the cache, and what lies before the first and behind the last
+    before = build.lshr(build.and_(build.neg(build.ptrtoint(result, WORD)), WORD(63)), WORD(2))
+    before = build.select(build.icmp_unsigned("<", before, count), before, count)
+    lines = build.lshr(build.sub(count, before), WORD(4))
+    behind = build.add(before, build.shl(lines, WORD(4)))
+    past = build.module.add_metadata([ir.IntType(32)(1)])
+    for first, times, kind in (
+        (WORD(0), before, ONE),
+        (before, lines, SIXTEEN),
+        (behind, build.sub(count, behind), ONE),
+    ):
+        with cgutils.for_range(build, times) as loop:
+            at = build.add(first, build.mul(loop.index, WORD(kind.count)))
+            place = build.bitcast(build.gep(result, [at]), kind.as_pointer())
+            stored = build.store(_load(build, data, at, kind), place, align=4 * kind.count)
+            if kind is SIXTEEN:
+                stored.set_metadata("nontemporal", past)
     return context.get_dummy_value()
 
 
