@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.face.expected import JAW, expected_expression, expected_turn, toward_camera
+from likeness.face.expected import JAW, LOOKS, expected_expression, expected_turn, toward_camera
 from likeness.face.fit import default_lens, fit_still, rotation_vector
 from likeness.face.frame import direction, in_head, straight_at
 from likeness.head import points as dense
@@ -75,3 +75,21 @@ def test_lips_that_part_on_closed_teeth_do_so_by_themselves(head: Head) -> None:
     lowers = [ARKIT.index(f"mouthLowerDown{side}") for side in ("Left", "Right")]
     assert seen.expression[lowers].sum() > believed.expression[lowers].sum()
     assert seen.residual < believed.residual + 0.003
+
+
+@pytest.mark.parametrize(
+    ("gaze_deg", "shapes"),
+    [
+        ((19.0, 7.0), ["OutLeft", "UpLeft", "InRight", "UpRight"]),
+        ((-19.0, -7.0), ["InLeft", "DownLeft", "OutRight", "DownRight"]),
+    ],
+)
+def test_lids_follow_a_gaze_that_is_seen(
+    head: Head, gaze_deg: tuple[float, float], shapes: list[str]
+) -> None:
+    points = scene(head, seed=6, noise_px=0.4).points
+    mean, _ = expected_expression(head, replace(points, gaze=np.radians([gaze_deg, gaze_deg])))
+    raised = {ARKIT[i].removeprefix("eyeLook"): mean[i] for i in LOOKS if mean[i] > 0}
+    assert raised == pytest.approx(dict(zip(shapes, [0.5, 0.25, 0.5, 0.25], strict=True)))
+    skin = np.setdiff1d(np.arange(len(ARKIT)), LOOKS)
+    assert np.array_equal(mean[skin], expected_expression(head, points)[0][skin])

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness.face import fit as fitting
+from likeness.face.expected import LOOKS
 from likeness.face.fit import (
     conjugate,
     fit_still,
@@ -20,6 +21,7 @@ from likeness.face.fit import (
     skin_points,
 )
 from likeness.head.model import Head
+from likeness.performance import ARKIT
 from tests.face.conftest import expression, scene
 
 ANGLES = st.floats(-3.0, 3.0)
@@ -65,12 +67,12 @@ class TestStill:
         told = truth.fit.gaze + np.radians([-8.0, 3.0])
         plain, before = fit_still(head, truth.points, truth.lens)
         shot, found = fit_still(head, replace(truth.points, gaze=told), truth.lens)
-        expected = before.gaze + fitting.EYEBALL_SHARE * (told - before.gaze)
-        assert np.degrees(found.gaze - expected) == pytest.approx(0, abs=1.0)
+        assert np.degrees(found.gaze - told) == pytest.approx(0, abs=1.0)
         for iris, _ in fitting.EYES:
             assert not plain.bias[iris].any()
             assert 0.05 < np.linalg.norm(shot.bias[iris]) < fitting.EYEBALL_CM
-        assert np.abs(found.expression - before.expression).max() < 0.02, "skin is as it was"
+        skin = np.setdiff1d(np.arange(len(ARKIT)), LOOKS)
+        assert np.abs(found.expression - before.expression)[skin].max() < 0.1, "lids alone follow"
 
     def test_weights_stay_between_rest_and_full(self, head: Head) -> None:
         truth = scene(head, 5, noise_px=4.0, jawOpen=1.0, eyeBlink=1.0, mouthFunnel=1.0)

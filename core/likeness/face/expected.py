@@ -32,19 +32,32 @@ LEAST_STD = 0.02
 SHAPES = len(ARKIT)
 JAW = ARKIT.index("jawOpen")
 CLENCHED, CLENCHED_STD = 0.05, 0.03  # the jaw's weight while teeth are closed
+LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
+LOOKS = [
+    ARKIT.index(f"eyeLook{way}{side}") for side in ("Left", "Right") for way in ("Out", "In", "Up", "Down")
+]
+LOOK_STD = 0.1  # of those shapes where the gaze is seen
 
 
 def expected_expression(head: Head, found: Points) -> tuple[Array, Array]:
     """Mean and standard deviation (52,) of the weights, given the found points alone.
 
-    Where teeth are seen closed behind parted lips, the jaw is.
+    Where teeth are seen closed behind parted lips, the jaw is; where a gaze is seen, lids follow it.
     """
     _, estimate = _estimate(head, found.xy, found.z, found.visible)
     mean, std = np.clip(estimate[:SHAPES], 0.0, 1.0), np.maximum(OWN * _table()[2][:SHAPES], LEAST_STD)
+    if found.gaze is not None:
+        mean[LOOKS], std[LOOKS] = looking(found.gaze), LOOK_STD
     if found.clenched > 0:
         mean[JAW] += found.clenched * (CLENCHED - mean[JAW])
         std[JAW] *= (CLENCHED_STD / std[JAW]) ** found.clenched
     return mean, std
+
+
+def looking(gaze: Array) -> Array:
+    """The weights (8,) of `LOOKS` under yaw and pitch of both eyes (2, 2) in radians."""
+    aside, above = gaze[:, 0] * [1.0, -1.0] / LOOK_YAW_RAD, gaze[:, 1] / LOOK_PITCH_RAD
+    return np.clip(np.stack([aside, -aside, above, -above], axis=1), 0.0, 1.0).ravel()
 
 
 def expected_turn(head: Head, xy: Array, z: Array, visible: Array) -> Array:

@@ -32,14 +32,13 @@ PIVOT = np.array([0.0, -7.0, 0.0])  # where the head turns on the neck, head spa
 POSE = 6
 SKIN = slice(0, dense.SKIN_COUNT)
 EYE_LIMIT_RAD = np.radians([40.0, 30.0])
-LOOK_YAW_RAD, LOOK_PITCH_RAD = np.radians(38.0), np.radians(28.0)  # what a full eyeLook shape means
 TURNED_IN_RAD, TURNED_IN_SHARE = np.radians(2.8), 0.25  # eyes converge; how much of what is found is believed
 
 CORRELATED = 0.1  # neighboring points err together: ten of them are about one measurement
 ROUNDS = 8  # of expressions and identity, in turns
 TOGETHER = 3.0  # root of how much better than either point is known what lies between two that err together
 EYES = ((dense.IRIS_LEFT, dense.RIM_LEFT), (dense.IRIS_RIGHT, dense.RIM_RIGHT))
-EYEBALL_SHARE, EYEBALL_CM = 0.8, 0.3  # how far eyeballs follow the gaze that is seen, and at most
+EYEBALL_CM = 0.45  # how far eyeballs follow the gaze that is seen, at most
 FAR = 27.0  # squared deviations beyond which a point is rather an outlier
 _BY_POINT: dict[tuple[int, str], Array] = {}
 
@@ -411,7 +410,7 @@ def eyeball_bias(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], si
             seen.append(shot.bias[EYES[side][0]] + radius * turned)
     if not seen:
         return np.zeros(3)
-    out: Array = EYEBALL_SHARE * np.mean(seen, axis=0)
+    out: Array = np.mean(seen, axis=0)
     return out * min(1.0, EYEBALL_CM / max(float(np.linalg.norm(out)), 1e-9))
 
 

@@ -26,9 +26,9 @@ LIDS = np.concatenate(
 )
 POINTS = np.concatenate([LIDS, np.arange(dense.SKIN_COUNT, dense.COUNT)])
 TRUST = 0.5  # how much its lids count against those of `face_points`: both together err less than either
-# Factors of width, turns in radians, and whether mirrored, of the strips whose mean is taken.
-LOOKS = ((1.0, 0.0, False), (1.0, 0.0, True), (1.05, 0.04, False), (0.96, -0.04, True))
-MIRRORED = np.array([mirrored for *_, mirrored in LOOKS])
+# Factors of width and turns in radians of the strips whose mean is taken, then of the mirrored ones.
+LOOKS = 2 * ((1.0, 0.0), (1.05, 0.04), (0.96, -0.04), (1.1, -0.08), (0.92, 0.08))
+MIRRORED = np.arange(len(LOOKS)) >= len(LOOKS) // 2
 
 
 def strip(xy: Array, width: float = 1.0, roll: float = 0.0) -> Array:
@@ -53,13 +53,14 @@ def seen_gaze(look: Look, xy: Array, camera: Array, device: str = "auto") -> tup
     `camera` (2,) is where a gaze would meet the camera (`expected.toward_camera`). Radians in the head's
     frame, as `fit.Fit.gaze`.
     """
-    strips = [strip(xy, width, roll) for width, roll, _ in LOOKS]
+    strips = [strip(xy, width, roll) for width, roll in LOOKS]
     blob = np.stack([look.crop(matrix, WIDTH_PX, HEIGHT_PX) for matrix in strips])
     blob[MIRRORED] = blob[MIRRORED, ..., ::-1]
     cameras = np.repeat(camera[None].astype(np.float32), len(LOOKS), axis=0)
     cameras[MIRRORED, 0] *= -1
-    places, looks, _ = session("face_eyes", device)(blob, cameras)
+    places, looks, spread = session("face_eyes", device)(blob, cameras)
     looks[MIRRORED] = looks[MIRRORED, ::-1] * [-1.0, 1.0]
+    spread[MIRRORED] = spread[MIRRORED, ::-1]
     places[MIRRORED, :, 0] = WIDTH_PX - places[MIRRORED, :, 0]
     seen = np.repeat(xy[None], len(LOOKS), axis=0)
     for points, matrix, place, mirrored in zip(seen, strips, places, MIRRORED, strict=True):
@@ -67,4 +68,4 @@ def seen_gaze(look: Look, xy: Array, camera: Array, device: str = "auto") -> tup
         points[ids] = place[: len(LIDS)].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
     out = xy.copy()
     out[LIDS] += TRUST * (seen.mean(axis=0)[LIDS] - xy[LIDS])
-    return out, looks.mean(axis=0).astype(np.float64)
+    return out, np.average(looks.astype(np.float64), axis=0, weights=spread.astype(np.float64) ** -2)

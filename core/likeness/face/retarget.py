@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from likeness.errors import BadRequest
 from likeness.face.corrective import strengths
+from likeness.face.expected import LOOK_PITCH_RAD, LOOK_YAW_RAD
 from likeness.face.fit import (
     EYE_LIMIT_RAD,
     HEAD_TO_CAMERA,
-    LOOK_PITCH_RAD,
-    LOOK_YAW_RAD,
     PIVOT,
     SKIN,
     Array,
