@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from likeness.face import plates
-from likeness.face.findings import shot_of
+from likeness.face.align import take_texture
+from likeness.face.findings import fit_of, prefixed, shot_of
 from likeness.face.heads import NECK, Lent
+from likeness.face.landmarks import Points
 from likeness.face.person import build_person, to_camera, to_pixels
-from likeness.face.plates import Sight
+from likeness.face.references import looked_at
 from likeness.face.rig import build_rig
 from likeness.face.taken import take
 from likeness.head import points as dense
@@ -31,20 +33,26 @@ def test_one_camera_is_told_by_what_is_behind(shown: np.ndarray, portrait: Scene
     points, other = portrait.points, shown.copy()
     low, high = points.min(axis=0).astype(int), points.max(axis=0).astype(int)
     other[low[1] : high[1], low[0] : high[0]] = 0.5  # the face itself tells nothing
-    assert plates.same_view(shown, other, points, points)
-    assert not plates.same_view(shown, np.roll(shown, 25, axis=1), points, points + RIGHT)
-    assert not plates.same_view(shown, shown[:-2], points, points)
+    assert plates.same_view(Shown(shown), Shown(other), points, points)
+    assert not plates.same_view(Shown(shown), Shown(np.roll(shown, 25, axis=1)), points, points + RIGHT)
+    assert not plates.same_view(Shown(shown), Shown(shown[:-2]), points, points)
 
 
 def test_other_clothes_are_not_lent(shown: np.ndarray, portrait: Scene) -> None:
     dyed = np.where((portrait.down > 1)[..., None], [0.1, 0.6, 0.1], shown).astype(np.float32)
-    assert plates.same_view(shown, shown, portrait.points, portrait.points)
-    assert not plates.same_view(shown, dyed, portrait.points, portrait.points)
+    assert plates.same_view(Shown(shown), Shown(shown), portrait.points, portrait.points)
+    assert not plates.same_view(Shown(shown), Shown(dyed), portrait.points, portrait.points)
 
 
 @pytest.fixture(scope="module")
-def sight(shown: np.ndarray, portrait: Scene) -> Sight:
-    return Sight(Shown(shown), portrait.points, portrait.fit)
+def seen(shown: np.ndarray, found: dict[str, np.ndarray]) -> Points:
+    return looked_at(Shown(shown), found["points"][0], "cpu")
+
+
+def viewed(found: dict[str, np.ndarray], seen: Points, there: Points) -> plates.View:
+    """The plate's person as a picture shows it, in which its points were found `there`."""
+    shot, fit = shot_of(found), fit_of(found, 0)
+    return plates.view(load_head(), shot, take_texture(load_head(), shot, seen, fit), there, fit)
 
 
 def pixels_of(view: plates.View) -> np.ndarray:
@@ -54,34 +62,72 @@ def pixels_of(view: plates.View) -> np.ndarray:
     return to_pixels(camera, view.shot.lens)[person.vertex_count :, :2][: dense.SKIN_COUNT]
 
 
-def test_the_plates_person_is_laid_onto_the_reference(sight: Sight, found: dict[str, np.ndarray]) -> None:
-    moved = np.roll(sight.look.whole(), SHIFT[::-1], axis=(0, 1))
-    there = replace(sight, look=Shown(moved), points=(sight.points + SHIFT).astype(np.float32))
-    view = plates.view(load_head(), shot_of(found), sight, there, np.array([0.5, 0.2]))
-    off = np.abs(pixels_of(view) - there.points[: dense.SKIN_COUNT])
-    assert np.median(off) < 0.3
+def test_the_plates_person_is_laid_onto_the_reference(
+    shown: np.ndarray, found: dict[str, np.ndarray], seen: Points
+) -> None:
+    moved = np.roll(shown, SHIFT[::-1], axis=(0, 1))
+    view = viewed(found, seen, looked_at(Shown(moved), seen.xy + SHIFT, "cpu"))
+    off = np.abs(pixels_of(view) - (seen.xy + SHIFT)[: dense.SKIN_COUNT])
+    assert np.median(off) < 0.5
     assert (view.shot.identity == shot_of(found).identity).all()
-    assert view.fit.body == pytest.approx([0.5, 0.2])
 
 
-def test_texture_tells_where_the_skin_lies(sight: Sight, found: dict[str, np.ndarray]) -> None:
-    rough = replace(sight, points=(sight.points + np.array([2, 1])).astype(np.float32))
-    view = plates.view(load_head(), shot_of(found), sight, rough, np.zeros(2))
-    off = np.linalg.norm(pixels_of(view) - sight.points[: dense.SKIN_COUNT], axis=1)
-    assert np.median(off) < 0.5 * np.hypot(2, 1)
+def test_texture_tells_where_the_skin_lies(found: dict[str, np.ndarray], seen: Points) -> None:
+    off = np.array([2, 1])
+    view = viewed(found, seen, replace(seen, xy=seen.xy + off))
+    left = np.linalg.norm(pixels_of(view) - seen.xy[: dense.SKIN_COUNT], axis=1)
+    assert np.median(left) < 0.5 * np.hypot(*off)
 
 
-def test_a_body_that_was_not_seen_is_unknown(sight: Sight, found: dict[str, np.ndarray]) -> None:
-    assert plates.view(load_head(), shot_of(found), sight, sight, np.full(2, np.nan)).fit.body is None
+@pytest.fixture(scope="module")
+def three(shown: np.ndarray, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What three references tell, the second of another camera."""
+    pictures = {1: shown, 3: np.roll(shown, RIGHT[0], axis=1), 5: shown}
+    points = found["points"][0] + np.stack([0 * RIGHT, RIGHT, 0 * RIGHT])[:, None]
+    lent = {"frames": np.array(list(pictures)), "points": points.astype(float)}
+    looks = {frame: Shown(picture) for frame, picture in pictures.items()}
+    return plates.find(load_head(), Shown(shown), found, looks.__getitem__, lent, "cpu")
+
+
+def test_references_of_the_plates_camera_have_views(
+    three: dict[str, np.ndarray], found: dict[str, np.ndarray]
+) -> None:
+    first, other, last = plates.views_of(prefixed("plate", found) | three)
+    assert first is not None
+    assert last is not None
+    assert other is None
+    assert first.fit.body == pytest.approx([0, 0], abs=0.1)
+    assert (first.shot.identity == three["plate_identity"][0]).all()
+
+
+def test_the_plates_person_is_the_one_of_all_pictures(
+    three: dict[str, np.ndarray], found: dict[str, np.ndarray]
+) -> None:
+    fitted = prefixed("plate", found) | three
+    again = {
+        name.removeprefix("plate_"): value for name, value in fitted.items() if name.startswith("plate_")
+    }
+    off = pixels_of(plates.View(shot_of(again), fit_of(again, 0))) - found["points"][0][: dense.SKIN_COUNT]
+    assert np.median(np.abs(off)) < 1
+    assert not (again["identity"] == found["identity"]).all()
+
+
+def test_a_body_that_was_not_seen_is_unknown(
+    three: dict[str, np.ndarray], found: dict[str, np.ndarray]
+) -> None:
+    lost = {"views_body": np.full_like(three["views_body"], np.nan)}
+    first, *_ = plates.views_of(prefixed("plate", found) | three | lost)
+    assert first is not None
+    assert first.fit.body is None
 
 
 def test_neck_and_clothes_come_with_the_head(
-    portrait: Scene, sight: Sight, found: dict[str, np.ndarray]
+    portrait: Scene, found: dict[str, np.ndarray], seen: Points
 ) -> None:
     dyed = portrait.plate.copy()
     dyed[portrait.down > 0.9] *= np.array([0.2, 3.0, 0.2], np.float32)
     there = np.clip(dyed, 0, 1) ** (1 / 2.2)
-    view = plates.view(load_head(), shot_of(found), sight, replace(sight, look=Shown(there)), np.zeros(2))
+    view = viewed(found, seen, seen)
     rig = build_rig(build_person(load_head(), view.shot))
     apart = take(rig, dyed, view.fit, portrait.lens, there)
     share = np.zeros(NECK + 1, np.float32)

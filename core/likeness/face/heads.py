@@ -34,13 +34,14 @@ Box = tuple[int, int, int, int]
 
 # Where each part of the head comes from: those of the face (`references.masks`), hair with ears, and neck.
 HAIR, NECK = len(references.PARTS) + 1, len(references.PARTS) + 2
-TURN_CM = 2.5  # a radian of turn counts as so much motion
-OFF_BODY = 0.1  # and so much of a head's way against its body, for the neck
-CLOSE_CM = np.array([0.25] * NECK + [0.15])  # by part: so much farther off is clearly another look
-PLATE_FIRST = np.array([0.6] * NECK + [0.4])  # by part: the plate counts as nearer by this factor
+TURN_CM = np.array([2.5] * HAIR + [4.0, 2.5])  # by part: a radian of turn counts as so much motion
+OFF_BODY = 0.2  # and so much of a head's way against its body, for the neck
+CLOSE_CM = np.array([0.25] * NECK + [0.2])  # by part: so much farther off is clearly another look
+PLATE_FIRST = 0.6  # the plate counts as nearer by this factor
 LEAST = 0.05  # smaller shares are none
 ALIKE = 0.12  # of the face's width: over so much two fits of one person differ alike
-NECK_FROM, NECK_ON = 0.6, 0.8  # from brows to chin is 1: between these the neck comes in
+NECK_FROM = {True: 0.6, False: 0.9}  # from brows to chin is 1: here a neck that is lent, or not, comes in
+NECK_OVER = 0.2  # and over so much
 CELL_PX = 8.0  # of the plate: as finely is it told where in the reference a pixel lies
 
 
@@ -49,7 +50,8 @@ class Stand:
     """The `plate` (H, W, 3) with the head of a reference, which lies in it as `fit` says.
 
     `clean` (H, W, 3) is the plate without a head, if it is known. Beyond `box` (x0, y0, width, height)
-    neither differs; how much of it is the reference's tells `shown` (height, width).
+    neither differs; how much of it is the reference's tells `shown` (height, width). `neck`: whether it has
+    the reference's own.
     """
 
     plate: Float
@@ -57,6 +59,7 @@ class Stand:
     fit: Fit
     box: Box
     shown: Float
+    neck: bool
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,11 @@ def shares(target: Pose, plate: Pose, lent: Sequence[Pose]) -> Float:
 
 def _away(target: Pose, other: Pose) -> Array:
     """How far each part (PARTS,) is from looking alike, cm; a neck that is not lent is as far as can be."""
-    face = references.away(target.look, other.look, TURN_CM)
+    face = references.away(target.look, other.look, 0.0)
+    off = np.hypot([*face, face[-1], face[-1]], TURN_CM * references.turned(target.look, other.look))
     craned = OFF_BODY * float(np.linalg.norm(_off_body(target.fit) - _off_body(other.fit)))
-    return np.array([*face, face[-1], np.hypot(face[-1], craned) if other.neck else np.inf])
+    off[NECK] = np.hypot(off[NECK], craned) if other.neck else np.inf
+    return np.asarray(off, float)
 
 
 def _off_body(fit: Fit) -> Array:
@@ -145,7 +150,8 @@ def put(
     plate[spot] = np.where(there, mixed, clean[spot])
     whole = _union(box, (x, y, columns, rows))
     inner = _spot(whole)
-    return Stand(plate, clean, fit, whole, _differ(plate[inner], taken.plate[inner]).astype(np.float32))
+    shown = _differ(plate[inner], taken.plate[inner]).astype(np.float32)
+    return Stand(plate, clean, fit, whole, shown, neck=False)
 
 
 def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
@@ -217,7 +223,8 @@ class _Mix:
         person, fit = retake.rig.person, retake.target
         camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, retake.taken.fit)
         share = np.stack([head.share for head in heads], axis=1)
-        share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share) * free[..., None]
+        necks = [head.stand.neck for head in heads]
+        share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share, necks) * free[..., None]
         return cls(box, np.zeros_like(change), own.copy(), share, own)
 
     def add(self, k: int, head: Lent, made: Drawn, picture: Float) -> None:
@@ -232,13 +239,18 @@ class _Mix:
         np.maximum(self.matte, changed * (self.share[..., k] > 0), out=self.matte)
 
 
-def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float) -> Float:
-    """How much of every pixel of the box (h, w, N) is each head's, whose parts have `share` (PARTS, N)."""
+def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[bool]) -> Float:
+    """How much of every pixel of the box (h, w, N) is each head's, whose parts have `share` (PARTS, N).
+
+    A head that does not lend its neck (`necks`) has its share of the jaw all the same.
+    """
     x0, y0, width, height = box
     x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
     down = down_face(pixels[-dense.COUNT :, :2], x, y)
-    neck = np.clip((down - NECK_FROM) / (NECK_ON - NECK_FROM), 0, 1)[..., None].astype(np.float32)
+    start = np.array([NECK_FROM[lent] for lent in necks])
+    neck = np.clip((down[..., None] - start) / NECK_OVER, 0, 1).astype(np.float32)
     out = share[HAIR] + neck * (share[NECK] - share[HAIR])
+    out /= np.maximum(out.sum(axis=2, keepdims=True), 1)
     local = pixels - np.array([x0, y0, 0], np.float32)
     left, top, columns, rows = data_layers.box_of(local, rig.used, (height, width))
     local -= np.array([left, top, 0], np.float32)

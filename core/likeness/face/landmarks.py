@@ -159,12 +159,6 @@ def crop_from_detection(box: Array, points5: Array) -> Crop:
     return Crop((float(x), float(y)), max(side, 2.0) * BOX_TO_CROP, roll)
 
 
-def view_of(picture: Look | Float, xy: Array) -> View:
-    """What a picture shows around dense points (450, 2)."""
-    crop = crop_from_points(xy)
-    return View(crop, _gray(sample_crop(picture, crop)))
-
-
 def find_points(
     picture: Look | Float, crop: Crop, device: str = "auto", *, refine: int = 0, looks: int = 1
 ) -> Points:

@@ -6,18 +6,23 @@ reference shows is redrawn where it is, from less far than from the plate.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.align import laid, take_texture
-from likeness.face.fit import Fit, Shot, interocular, refine, solve_bias, start_pose
+from likeness.face import clothes
+from likeness.face.align import Texture, laid, take_texture
+from likeness.face.findings import fit_of, lens_of, prefixed, shot_of, under
+from likeness.face.fit import Fit, Shot, fit_identity, interocular, refine, solve_bias
 from likeness.face.heads import Stand
-from likeness.face.landmarks import Points, view_of
+from likeness.face.landmarks import Points
+from likeness.face.references import looked_at, own_bias
 from likeness.face.taken import Taken
 from likeness.head.model import Head
-from likeness.media.look import Look
+from likeness.media.look import Look, Shown
 
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -30,24 +35,23 @@ FEWEST = 100  # cells of background tell
 COLLAR = np.array([0.6, 0.5])  # sizes of a face aside of the chin and below it: there are clothes
 DRESSED = 0.15  # of display codes: clothes that differ by more are others
 SURE = 0.012  # of the distance of the eyes: so exactly points of a reference are known
+TELLING = 3  # so many pictures tell more of a person than the plate alone
 SHOWN = 0.02  # of alpha: less of a head is none
 STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points and texture
 
 
-def same_view(one: Float, other: Float, points: Float, others: Float) -> bool:
-    """Whether two display views (H, W, 3) show the same background, and clothes of the same color.
+def same_view(one: Look, other: Look, points: Array, others: Array) -> bool:
+    """Whether two pictures show the same background, and clothes of the same color.
 
     Their faces' `points` and `others` (POINTS, 2) tell where these are: beside heads, above chins; below.
     """
     if one.shape != other.shape:
         return False
     cell = max(1, one.shape[1] // CELLS)
-    rows, columns = (n // cell for n in one.shape[:2])
-    first, second = (
-        picture[: rows * cell, : columns * cell, :3].reshape(rows, cell, columns, cell, 3).mean(axis=(1, 3))
-        for picture in (one, other)
-    )
-    x, y = (np.arange(columns) + 0.5) * cell, (np.arange(rows)[:, None] + 0.5) * cell
+    rows, columns = (n // cell for n in one.shape)
+    first, second = (picture.whole(cell)[:rows, :columns] for picture in (one, other))
+    x: Any = (np.arange(columns) + 0.5) * cell
+    y: Any = (np.arange(rows)[:, None] + 0.5) * cell
     back = np.ones((rows, columns), bool)
     for face in (points, others):
         middle, size = face.mean(axis=0), np.ptp(face, axis=0)
@@ -63,20 +67,11 @@ def same_view(one: Float, other: Float, points: Float, others: Float) -> bool:
     )
 
 
-def _worn(picture: Float, face: Float, x: Array, y: Array) -> Float:
+def _worn(picture: Float, face: Array, x: Array, y: Array) -> Float:
     """The colors (N, 3) of a picture, whose cells lie at `x` and `y`, below a face's chin."""
     aside, below = COLLAR * np.ptp(face, axis=0)
     out: Float = picture[(np.abs(x - face[8, 0]) < aside) & (y > face[8, 1]) & (y < face[8, 1] + below)]
     return out
-
-
-@dataclass(frozen=True)
-class Sight:
-    """A `look` at a picture, and the `points` (POINTS, 2) and the `fit` of the face in it."""
-
-    look: Look
-    points: Float
-    fit: Fit
 
 
 @dataclass(frozen=True)
@@ -87,30 +82,87 @@ class View:
     fit: Fit
 
 
-def view(head: Head, person: Shot, plate: Sight, reference: Sight, body: Array) -> View:
-    """The plate's `person` laid onto the reference; `body` (2,): how far its body is from the plate's, cm.
+def find(
+    head: Head,
+    plate: Look,
+    own: Mapping[str, Any],
+    look: Callable[[int], Look],
+    lent: Mapping[str, Any],
+    device: str,
+) -> dict[str, Any]:
+    """What the references that the camera of the `plate`, a still, took tell of its person, and their views.
 
-    The reference's points are found without the plate, and err otherwise than the plate's: its skin is laid
-    to where its texture is the plate's.
+    `own` is what was found of the plate, `lent` of the references (`references.find`), which `look` shows.
+    Returns `views_same` (N,) bool. If there are any, all that `views_of` asks for begins with `views_`; and
+    with `plate_`, in place of `own`, the plate's fit as the person whom all these pictures show.
     """
-    found, fit = _found(reference), reference.fit
-    texture = take_texture(head, person, _found(plate), plate.fit)
-    start = replace(start_pose(person, found), expression=fit.expression, gaze=fit.gaze)
-    out = refine(head, person, found, start, steps=STEPS)
-    person, out = _onto(head, person, found, out)
+    first, others = own["points"][0].astype(np.float64), lent["points"]
+    seen = [_kept(look(int(frame))) for frame in lent["frames"]]
+    same = np.array([same_view(plate, one, first, xy) for one, xy in zip(seen, others, strict=True)])
+    out: dict[str, Any] = {"views_same": same}
+    if not same.any():
+        return out
+    alike = [plate, *(seen[k] for k in np.flatnonzero(same))]
+    places = np.stack([first, *others[same]])
+    keys = [looked_at(one, xy, device) for one, xy in zip(alike, places, strict=True)]
+    shot, fit = shot_of(own, 0), fit_of(own, 0)
+    person, fits = fit_identity(head, keys, shot.lens)
+    if len(keys) >= TELLING:
+        shot, fit = own_bias(head, person, keys[0], fits[0])
+        fit = replace(fit, gaze=own["gaze"][0])
+        out |= _arrays("plate", [View(shot, fit)])
+    texture = take_texture(head, shot, keys[0], fit)
+    out |= _arrays(
+        "views", [view(head, shot, texture, *each) for each in zip(keys[1:], fits[1:], strict=True)]
+    )
+    way = clothes.follow(alike.__getitem__, range(len(alike)), np.ones(len(alike), bool), places)[1:]
+    return out | {"views_body": way * fit.translation[2] / shot.lens.focal_px}
+
+
+def _arrays(prefix: str, views: Sequence[View]) -> dict[str, Any]:
+    """Persons and fits by name, as `findings.find` has them."""
+    fits = ("rotation", "translation", "expression", "gaze", "residual")
+    out = {name: np.stack([getattr(one.fit, name) for one in views]) for name in fits}
+    out |= {
+        name: np.stack([getattr(one.shot, name) for one in views]) for name in ("identity", "bias", "rest")
+    }
+    return prefixed(prefix, out)
+
+
+def _kept(look: Look) -> Look:
+    """A look at all of a picture, in eight bits: read once, it needs little room."""
+    return Shown(np.round(255 * np.clip(np.nan_to_num(look.whole()), 0, 1)).astype(np.uint8))
+
+
+def views_of(findings: Mapping[str, Any]) -> list[View | None]:
+    """The views of what `find` found, None where a reference is none."""
+    found, lens = under("views", findings), lens_of(under("plate", findings))
+    numbers = np.cumsum(found["same"]) - 1
+    return [
+        View(
+            Shot(lens, *(found[name][k] for name in ("identity", "bias", "rest"))),
+            replace(fit_of(found, k), body=found["body"][k] if np.isfinite(found["body"][k]).all() else None),
+        )
+        if same
+        else None
+        for k, same in zip(numbers.tolist(), found["same"].tolist(), strict=True)
+    ]
+
+
+def view(head: Head, person: Shot, texture: Texture, found: Points, fit: Fit) -> View:
+    """The plate's `person` laid onto a reference, whose points were `found`, from what it was fitted with.
+
+    Points found without the plate err otherwise than the plate's: skin is laid to where its `texture` is.
+    """
+    sigma = np.full(len(found.xy), SURE * interocular(found.xy))
+    sure = replace(found, sigma_px=sigma, visible=np.ones(len(sigma)))
+    out = refine(head, person, sure, fit, steps=STEPS)
+    person, out = _onto(head, person, sure, out)
     for _ in range(ROUNDS):
-        there = laid(head, person, texture, found, out)
+        there = laid(head, person, texture, sure, out)
         person, out = _onto(head, person, there, out)
-        found = replace(found, xy=there.xy)
-    return View(person, replace(out, gaze=fit.gaze, body=body if np.isfinite(body).all() else None))
-
-
-def _found(sight: Sight) -> Points:
-    """The points of a face as if they had just been found."""
-    points = sight.points.astype(np.float64)
-    none, sure = np.zeros(len(points)), np.ones(len(points))
-    sigma = np.full(len(points), SURE * interocular(points))
-    return Points(points, none, sigma, sure, 1.0, view_of(sight.look, points))
+        sure = replace(sure, xy=there.xy)
+    return View(person, replace(out, gaze=fit.gaze))
 
 
 def _onto(head: Head, person: Shot, found: Points, fit: Fit) -> tuple[Shot, Fit]:
@@ -127,4 +179,4 @@ def stand(picture: Float, taken: Taken) -> Stand:
     shown = np.zeros((rows, columns), np.float32)
     (x, y), alpha = taken.cutout.origin, taken.cutout.layer[..., 3]
     shown[y : y + len(alpha), x : x + alpha.shape[1]] = alpha > SHOWN
-    return Stand(picture, None, taken.fit, (0, 0, columns, rows), shown)
+    return Stand(picture, None, taken.fit, (0, 0, columns, rows), shown, neck=True)

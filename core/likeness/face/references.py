@@ -24,6 +24,7 @@ from likeness.face.shot import choose_typical, estimate_lens
 from likeness.face.track import STILL_LOOKS, Pictures, follow
 from likeness.head import points as dense
 from likeness.head.model import Head
+from likeness.media import look as looks
 from likeness.render.bands import in_bands
 from likeness.render.simd import FAST
 
@@ -88,23 +89,25 @@ def find(
 ) -> dict[str, Any]:
     """Find the face in a still or clip and fit its `most` most typical frames (N), each with its own bias.
 
-    Returns arrays by name: `frames` (N,), and as in `findings.find` `rotation`, `translation`, `expression`,
-    `gaze`, `residual`, `bias` (N, POINTS, 3), `rest` (N, POINTS, 3), `identity`, `focal_px`, `center_px`.
+    Returns arrays by name: `frames` (N,), `points` (N, POINTS, 2), and as in `findings.find` `rotation`,
+    `translation`, `expression`, `gaze`, `residual`, `bias` (N, POINTS, 3), `rest` (N, POINTS, 3), `identity`,
+    `focal_px`, `center_px`.
     Raises `BadInput` when no frame shows a face.
     """
     track = follow(source, source.frames, device=device, tell=tell)
     seen = np.flatnonzero(track.found)
     chosen = [int(seen[i]) for i in choose_typical(track.seen, most)]
-    keys = [_looked_at(source, track.frames[i], track.points[i], device) for i in chosen]
+    keys = [looked_at(source.look(track.frames[i]), track.points[i].xy, device) for i in chosen]
     lens = estimate_lens(head, keys, size) if len(keys) > 1 else default_lens(*size)
     person, fits = fit_identity(head, keys, lens)
-    each = [_own_bias(head, person, key, fit) for key, fit in zip(keys, fits, strict=True)]
+    each = [own_bias(head, person, key, fit) for key, fit in zip(keys, fits, strict=True)]
     out: dict[str, Any] = {
         name: np.stack([getattr(fit, name) for _, fit in each])
         for name in ("rotation", "translation", "expression", "gaze", "residual")
     }
     return out | {
         "frames": np.array([track.frames[i] for i in chosen]),
+        "points": np.stack([key.xy for key in keys]),
         "bias": np.stack([shot.bias for shot, _ in each]),
         "rest": np.stack([shot.rest for shot, _ in each]),
         "identity": person.identity,
@@ -113,12 +116,12 @@ def find(
     }
 
 
-def _looked_at(source: Pictures, frame: int, points: Points, device: str) -> Points:
-    """The points of one frame, found as carefully as those of a still."""
-    return find_points(source.look(frame), crop_from_points(points.xy), device, looks=STILL_LOOKS)
+def looked_at(look: looks.Look, xy: Array, device: str) -> Points:
+    """The points of a face that lie about `xy` (POINTS, 2), found as carefully as those of a still."""
+    return find_points(look, crop_from_points(xy), device, looks=STILL_LOOKS)
 
 
-def _own_bias(head: Head, person: Shot, key: Points, fit: Fit) -> tuple[Shot, Fit]:
+def own_bias(head: Head, person: Shot, key: Points, fit: Fit) -> tuple[Shot, Fit]:
     """The person with the bias that lays it onto this very picture."""
     shot = person
     for _ in range(3):
@@ -213,7 +216,7 @@ def _looks_there(target: Look, other: Look, side: int) -> float:
 def away(target: Look, other: Look, turn_cm: float = TURN_CM) -> Array:
     """How far each region (PARTS + 1,) is from looking alike, cm; a radian of turn counts as `turn_cm`."""
     moved = target.place - other.place
-    turn = turn_cm * float(np.linalg.norm(rotation_vector(target.rotation @ other.rotation.T)))
+    turn = turn_cm * turned(target, other)
     out = []
     for name, (groups, _) in PARTS.items():
         ids = np.concatenate([dense.GROUPS[g] for g in groups])
@@ -224,6 +227,11 @@ def away(target: Look, other: Look, turn_cm: float = TURN_CM) -> Array:
         out.append(np.sqrt(off + turn**2))
     out.append(np.sqrt(float((moved[: dense.SKIN_COUNT] ** 2).sum(axis=1).mean()) + turn**2))
     return np.array(out)
+
+
+def turned(target: Look, other: Look) -> float:
+    """By how much two heads are turned against each other, radians."""
+    return float(np.linalg.norm(rotation_vector(target.rotation @ other.rotation.T)))
 
 
 def lend(

@@ -39,7 +39,6 @@ from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resamp
 
 if TYPE_CHECKING:
     from likeness.job import Job, Layers
-    from likeness.media.look import Look
 
 Made = TypeVar("Made")
 
@@ -71,7 +70,8 @@ def analyze(job: Job) -> dict[str, Any]:
         driver = parameters.find(job, "driver", "driver_")
         found |= faces.prefixed("driver", driver | _clothes(job, driver))
     if job.kind("references") == "picture":
-        found |= faces.prefixed("references", _find_references(job))
+        lent = _find_references(job)
+        found |= faces.prefixed("references", lent) | _find_views(job, faces.under("plate", found), lent)
     return found
 
 
@@ -102,6 +102,19 @@ def _find_references(job: Job) -> dict[str, Any]:
         )
 
     return job.cached("references", find, inputs=["references"], params=["references_most"])
+
+
+def _find_views(job: Job, own: dict[str, Any], lent: dict[str, Any]) -> dict[str, Any]:
+    """What a still's own camera shows of its person in the references, and that person's fit to the plate."""
+    plate, source = job.source("plate"), job.source("references")
+    if not plate.is_still or not own["found"][0]:
+        return {"views_same": np.zeros(len(lent["frames"]), bool)}
+
+    def find() -> dict[str, Any]:
+        return plates.find(load_head(), plate.look(1), own, source.look, lent, job.device)
+
+    params = [*parameters.chosen(), "references_most"]
+    return job.cached("views", find, inputs=["plate", "references"], params=params)
 
 
 def render(job: Job, frame: int) -> Layers:
@@ -227,7 +240,7 @@ def _heads(
     """The references whose whole heads stand in for a still's own, with their shares."""
     if not lent or job.params["references_lend"] == "face" or not job.source("plate").is_still:
         return []
-    views = _views(job, taken, lent)
+    views = _views(job)
     plate, *poses = _poses(job, rig, taken, lent, views)
     share = heads.shares(heads.pose_of(rig.person, wanted), plate, poses)
     out = []
@@ -236,6 +249,14 @@ def _heads(
         if made is not None:
             out.append(heads.Lent(*made, share[:, k]))
     return out
+
+
+def _views(job: Job) -> list[plates.View | None]:
+    """The references that the plate's own camera took; their bodies' ways matter if the driver's is known."""
+    views = plates.views_of(job.findings)
+    if "driver_body" in job.findings:
+        return views
+    return [view and replace(view, fit=replace(view.fit, body=None)) for view in views]
 
 
 def _poses(
@@ -254,44 +275,6 @@ def _poses(
         ]
 
     return _kept(job, "poses", make)
-
-
-def _views(job: Job, taken: Taken, lent: Sequence[Reference]) -> list[plates.View | None]:
-    """The references that the plate's own camera took, and how the plate's person lies in them."""
-    found = faces.under("references", job.findings)
-    source, plate = job.source("references"), job.source("plate")
-
-    def look(k: int) -> Look:
-        return source.look(int(found["frames"][k - 1])) if k else plate.look(int(plate.frames[0]))
-
-    def make() -> list[plates.View | None]:
-        own = faces.under("plate", job.findings)
-        points = [own["points"][0], *(one.points for one in lent)]
-        back = display_view(rgb(plate.read(int(plate.frames[0]))), plate.linear_colorspace)
-        same = [
-            plates.same_view(
-                back, display_view(_in_plates_space(job, k), plate.linear_colorspace), points[0], there
-            )
-            for k, there in enumerate(points[1:])
-        ]
-        if not any(same):
-            return [None] * len(lent)
-        body = np.full((len(lent), 2), np.nan)
-        if "driver_body" in job.findings:
-            way = clothes.follow(look, range(len(points)), np.ones(len(points), bool), np.stack(points))
-            body = way[1:] * taken.fit.translation[2] / faces.lens_of(own).focal_px
-        sights = [
-            plates.Sight(look(k), there, fit)
-            for k, (there, fit) in enumerate(
-                zip(points, [taken.fit, *(one.fit for one in lent)], strict=True)
-            )
-        ]
-        return [
-            plates.view(load_head(), faces.shot_of(own), sights[0], sight, at) if seen else None
-            for sight, at, seen in zip(sights[1:], body, same, strict=True)
-        ]
-
-    return _kept(job, "views", make)
 
 
 def _in_plates_space(job: Job, k: int) -> Any:
