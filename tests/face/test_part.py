@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeness.face.part import Part
+from likeness.face.part import Part, window
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,13 @@ def test_what_another_part_takes_is_gone(rows: tuple[int, int], columns: tuple[i
 def test_nothing_is_one_empty_pixel() -> None:
     assert Part.empty(4).values.shape == (1, 1, 4)
     assert not Part.empty(4).values.any()
+
+
+@pytest.mark.parametrize("rows", [(0, 1), (3, 9)])
+@pytest.mark.parametrize("columns", [(0, 300), (1, 2), (63, 64), (64, 129), (130, 299), (299, 300)])
+def test_the_window_is_what_is_not_zero(rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    matte = np.zeros((12, 300), np.float32)
+    spot = slice(*rows), slice(*columns)
+    matte[spot][[0, -1], [0, -1]] = 1e-6
+    assert window(matte) == spot
+    assert window(0 * matte) == (slice(0, 1), slice(0, 1))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.bands import in_bands
+from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Spot = tuple[slice, slice]
+
+RUN = 64  # pixels of a row that are looked at together
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,26 @@ def window(matte: Float) -> Spot:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(left), int(right))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _ends(first: int, end: int, matte: Float, out: Int) -> None:
     """The first column that is not 0 and the one after the last, of each row (h, 2); 0 if there is none."""
     for y in range(first, end):
         row, left, right = matte[y], 0, matte.shape[1]
-        while right > 0 and row[right - 1] <= 0:
+        while right - left >= RUN and _sum(row, right - RUN) <= 0:
+            right -= RUN
+        while right > left and row[right - 1] <= 0:
             right -= 1
+        while right - left >= RUN and _sum(row, left) <= 0:
+            left += RUN
         while left < right and row[left] <= 0:
             left += 1
         out[y, 0], out[y, 1] = left, right
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
+def _sum(row: Float, first: int) -> Any:
+    """Of so many of a row as are looked at together."""
+    total = np.float32(0)
+    for x in range(np.uint64(first), np.uint64(first + RUN)):
+        total += row[x]
+    return total

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face import grain
+from likeness.face.part import Spot, window
 from likeness.face.rig import face_width
 from likeness.render.bands import in_bands
 
@@ -76,11 +77,11 @@ def smear(
     few = slice(None, None, POINT_STEP)
     reach = np.array([NEAR, GOES_ON, ENDS], np.float32) * np.float32(face)
     _spread(way.places[few] - corner, way.way[few], np.float32(cell), reach, grid)
-    spot = _where(grid, cell, matte.shape)
+    margin = int(0.5 * np.sqrt((grid**2).sum(axis=2).max())) + 2
+    spot = _where(grid, cell, matte, margin)
     if spot is None:
         return
     first = (spot[0].start, spot[1].start)
-    margin = int(0.5 * np.sqrt((grid**2).sum(axis=2).max())) + 2
     there = _source(color[spot], matte[spot], margin)
     lost = np.zeros(matte[spot].shape, np.float32)
     scale = np.float32(1 / cell)
@@ -101,17 +102,28 @@ def _copy(begin: int, end: int, color: Float, matte: Float, margin: int, out: Fl
     """Pixels that are not finite have the color of the one before them in their row."""
     height, width = matte.shape
     for y in range(begin, end):
-        row = min(max(y - margin, 0), height - 1)
-        red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-        for x in range(width):
-            a, b, c = color[row, x, 0], color[row, x, 1], color[row, x, 2]
+        row, line, sound = min(max(y - margin, 0), height - 1), out[y, margin : margin + width], True
+        own, shown = color[row], matte[row]
+        for x in range(np.uint64(width)):
+            a, b, c = own[x, 0], own[x, 1], own[x, 2]
             total = a + b + c
-            if total - total == 0:  # finite
-                red, green, blue = a, b, c
-            at = margin + x
-            out[y, at, 0], out[y, at, 1], out[y, at, 2], out[y, at, 3] = red, green, blue, matte[row, x]
+            sound &= total - total == 0  # finite
+            line[x, 0], line[x, 1], line[x, 2], line[x, 3] = a, b, c, shown[x]
+        if not sound:
+            _mend(line)
         out[y, :margin] = out[y, margin]
         out[y, margin + width :] = out[y, margin + width - 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _mend(line: Float) -> None:
+    """Give pixels (w, 4) that are not finite the color of the one before, in place."""
+    red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+    for x in range(len(line)):
+        total = line[x, 0] + line[x, 1] + line[x, 2]
+        if total - total == 0:
+            red, green, blue = line[x, 0], line[x, 1], line[x, 2]
+        line[x, 0], line[x, 1], line[x, 2] = red, green, blue
 
 
 @numba.njit(cache=True, nogil=True)
@@ -136,15 +148,27 @@ def _spread(places: Float, way: Float, cell: np.float32, reach: Float, out: Floa
             out[r, c, 0], out[r, c, 1] = left * x, left * y
 
 
-def _where(grid: Float, cell: float, shape: tuple[int, ...]) -> tuple[slice, slice] | None:
-    """Rows and columns of the region in which a way is long enough to smear; None where there are none."""
+def _where(grid: Float, cell: float, matte: Float, margin: int) -> Spot | None:
+    """Rows and columns of the region in which a way is long enough to smear; None where there are none.
+
+    No farther from what the `matte` (h, w) has than the `margin`.
+    """
     long = (grid**2).sum(axis=2) > LEAST_PX**2
+    if not long.any():
+        return None
     spot = []
-    for axis, size in enumerate(shape):
+    for axis, shown in enumerate(window(matte)):
         cells = np.flatnonzero(long.any(axis=1 - axis))
-        if not len(cells):
+        first, end = (
+            max(int((cells[0] - 1) * cell), 0),
+            min(int((cells[-1] + 1) * cell) + 1, matte.shape[axis]),
+        )
+        # whole runs are left out, so that those which stay begin where they would
+        end = min(end, first + -(-(shown.stop + margin - first) // RUN) * RUN)
+        first += max(shown.start - margin - first, 0) // RUN * RUN
+        if end <= first:
             return None
-        spot.append(slice(max(int((cells[0] - 1) * cell), 0), min(int((cells[-1] + 1) * cell) + 1, size)))
+        spot.append(slice(first, end))
     return spot[0], spot[1]
 
 
@@ -170,6 +194,7 @@ def _smear(
     width, line = matte.shape[1], there.shape[1] * 4
     flat, sums = there.reshape(-1), np.empty(4 * RUN, np.float32)
     for y in range(begin, end):
+        own, shown, gone = color[y], matte[y], lost[y]
         for start in range(0, width, RUN):
             count = min(RUN, width - start)
             u, v = _at(grid, (left + start + half * count) * scale, (top + y + half) * scale)
@@ -179,24 +204,24 @@ def _smear(
                 continue
             slope, reach = (u / v if across else v / u), half * (length + one)
             along, aside = (line, 4) if across else (4, line)
-            own = (y + margin) * line + (start + margin) * 4
+            middle = (y + margin) * line + (start + margin) * 4
             sums[:] = 0
             squares = np.float32(0)
             for k in range(-int(reach), int(reach) + 1):
                 weight = np.float32(min(reach - abs(k), one) / length)
-                place = own + k * along + round(slope * k) * aside
-                part = flat[place : place + 4 * RUN]
-                for i in range(len(sums)):
-                    sums[i] += weight * part[i]
+                place = np.uint64(middle + k * along + round(slope * k) * aside)
+                for i in range(np.uint64(4 * RUN)):  # a slice of its own would be counted, which takes longer
+                    sums[i] += weight * flat[place + i]
                 squares += weight * weight
             grainless = np.sqrt(max(one - squares, np.float32(0)))
-            for x in range(count):
-                at, i = start + x, 4 * x
-                own = color[y, at, 0] + color[y, at, 1] + color[y, at, 2]
-                if sums[i + 3] > 0 and own - own == 0:  # finite
-                    color[y, at, 0], color[y, at, 1], color[y, at, 2] = sums[i], sums[i + 1], sums[i + 2]
-                    matte[y, at] = sums[i + 3]
-                    lost[y, at] = grainless
+            for x in range(np.uint64(count)):
+                at, mean = np.uint64(start) + x, np.uint64(4) * x
+                total = own[at, 0] + own[at, 1] + own[at, 2]
+                if sums[mean + np.uint64(3)] > 0 and total - total == 0:  # finite
+                    for n in range(np.uint64(3)):
+                        own[at, n] = sums[mean + n]
+                    shown[at] = sums[mean + np.uint64(3)]
+                    gone[at] = grainless
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
