@@ -258,3 +258,14 @@ def test_no_head_is_darker_than_black() -> None:
     assert cover[0, 0, 0] == pytest.approx(1 - 0.02 / 0.5)
     assert color.min() > -1e-6
     assert np.allclose(color + (1 - cover) * behind, own, atol=1e-6)
+
+
+def test_a_walls_specks_are_no_head() -> None:
+    """Brushwork that is a little like the head leaves the background, and the matte, whole."""
+    alpha = np.zeros((200, 200), np.float32)
+    alpha[60:140, 60:140] = 1.0
+    alpha[20:50:5, 20:180:7] = 0.04
+    alpha[61, 140:180] = 0.3  # a strand that hangs on the head
+    hole = _hole(alpha, np.zeros(alpha.shape, bool), 200.0)
+    assert not hole[:55].any()
+    assert hole[61, 175] and hole[100, 100]

@@ -198,8 +198,9 @@ def cut(
 def _hole(alpha: Float, skin: Mask, side: float) -> Mask:
     """Where (h, w) the background is not to be trusted: some way about the matte, less beside bare `skin`."""
     near, halo = (max(1, round(reach * side)) for reach in (NEAR, HALO))
-    hair = (alpha > 0) & ~ndimage.maximum_filter(skin, 2 * round(EDGE * side) + 1)
-    out: Mask = ndimage.binary_dilation(alpha > 0, iterations=near)
+    there = alpha > LEAST  # fainter is a wall's texture
+    hair = there & ~ndimage.maximum_filter(skin, 2 * round(EDGE * side) + 1)
+    out: Mask = ndimage.binary_dilation(there, iterations=near)
     return out | ndimage.binary_dilation(hair, iterations=halo)
 
 
