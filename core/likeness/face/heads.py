@@ -18,7 +18,7 @@ from likeness.face import data_layers, references, warp
 from likeness.face.cutout import cut, regions_of
 from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.landmarks import down_face
-from likeness.face.part import Part
+from likeness.face.part import Part, Spot, window
 from likeness.face.person import Person, to_camera, to_pixels
 from likeness.face.reenact import Drawn, Retake, redraw
 from likeness.face.references import Look, Reference
@@ -58,7 +58,7 @@ class Stand:
     clean: Float | None
     fit: Fit
     box: Box
-    shown: Float
+    shown: Mask
     neck: bool
 
 
@@ -150,8 +150,7 @@ def put(
     plate[spot] = np.where(there, mixed, clean[spot])
     whole = _union(box, (x, y, columns, rows))
     inner = _spot(whole)
-    shown = _differ(plate[inner], taken.plate[inner]).astype(np.float32)
-    return Stand(plate, clean, fit, whole, shown, neck=False)
+    return Stand(plate, clean, fit, whole, _differ(plate[inner], taken.plate[inner]), neck=False)
 
 
 def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
@@ -164,16 +163,15 @@ def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
     own = shown = redraw(replace(retake, layers=retake.layers and most == 0))
     if own is None or shown is None:
         return None
-    drawn = []
+    made = []
     for k, head in enumerate(heads, 1):
         there = _with(head, retake, most == k)
-        made = redraw(there) or Drawn(there.picture, own.origin, np.zeros_like(own.matte), {})
-        drawn.append((head, made))
-        shown = made if made.layers else shown
-    boxes = [box for head, made in drawn for box in (head.stand.box, _box_of(made))]
-    mix = _Mix.of(own, _union(_box_of(own), *boxes), retake, heads)
-    for k, (head, made) in enumerate(drawn):
-        mix.add(k, head, made, own.picture)
+        drawn = redraw(there) or Drawn(there.picture, own.origin, np.zeros_like(own.matte), {})
+        made.append(_Made.of(drawn, own, head.stand))
+        shown = drawn if drawn.layers else shown
+    mix = _Mix.of(own, _union(_box_of(own), *(one.box for one in made)), retake, heads)
+    for k, one in enumerate(made):
+        mix.add(k, one, own.picture)
     color = own.picture[_spot(mix.box)][..., :3]
     np.add(color, mix.change, out=color, where=mix.matte[..., None] > 0)
     x, y = shown.origin[0] - mix.box[0], shown.origin[1] - mix.box[1]
@@ -200,17 +198,41 @@ def _with(head: Lent, retake: Retake, layers: bool) -> Retake:
 
 
 @dataclass(frozen=True)
+class _Made:
+    """What of a picture matters, in which a head stands in: its `color` (h, w, 3) in a `box`.
+
+    `changed` (h, w): how much of it is not the plate.
+    """
+
+    box: Box
+    color: Float
+    changed: Float
+
+    @classmethod
+    def of(cls, drawn: Drawn, own: Drawn, stand: Stand) -> _Made:
+        """Of what was `drawn` of it, beside the plate's `own`: whole pictures need much room."""
+        there = window(stand.shown.astype(np.float32))
+        head = _box_at(there, stand.box), stand.shown[there]
+        parts = [(_box_of(own), own.matte), (_box_of(drawn), drawn.matte), head]
+        box = _union(*(part for part, _ in parts))
+        changed = np.zeros(box[:1:-1], np.float32)
+        for part, shown in parts:
+            inner = _spot(part, box)
+            np.maximum(changed[inner], shown, out=changed[inner])
+        return cls(box, drawn.picture[_spot(box)][..., :3].copy(), changed)
+
+
+@dataclass(frozen=True)
 class _Mix:
     """By how much heads `change` (h, w, 3) what was drawn of the plate's own in a `box`, and its `matte`.
 
-    `share` (h, w, N): each head's. `own` (h, w): where the plate's own was drawn.
+    `share` (h, w, N): each head's.
     """
 
     box: Box
     change: Float
     matte: Float
     share: Float
-    own: Float
 
     @classmethod
     def of(cls, drawn: Drawn, box: Box, retake: Retake, heads: Sequence[Lent]) -> _Mix:
@@ -220,23 +242,22 @@ class _Mix:
         own[_spot(_box_of(drawn), box)] = drawn.matte
         free = np.ones((height, width), np.float32)
         retake.taken.cutout.lay_front(change, free, (x0, y0))
+        change[...] = 0
         person, fit = retake.rig.person, retake.target
         camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, retake.taken.fit)
         share = np.stack([head.share for head in heads], axis=1)
         necks = [head.stand.neck for head in heads]
         share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share, necks) * free[..., None]
-        return cls(box, np.zeros_like(change), own.copy(), share, own)
+        return cls(box, change, own, share)
 
-    def add(self, k: int, head: Lent, made: Drawn, picture: Float) -> None:
-        """Add the share of head `k` as it was drawn; `picture` has the plate's own."""
-        changed, spot = self.own.copy(), _spot(self.box)
-        for box, shown in ((_box_of(made), made.matte), (head.stand.box, head.stand.shown)):
-            inner = _spot(box, self.box)
-            np.maximum(changed[inner], shown, out=changed[inner])
+    def add(self, k: int, made: _Made, picture: Float) -> None:
+        """Add the share of head `k` as it was `made`; `picture` has the plate's own."""
+        spot = _spot(made.box, self.box)
+        share = self.share[spot][..., k]
         with np.errstate(invalid="ignore"):  # pixels that are not finite stay the plate's
-            off = np.nan_to_num(made.picture[spot][..., :3] - picture[spot][..., :3], posinf=0, neginf=0)
-        self.change[...] += (self.share[..., k] * changed)[..., None] * off
-        np.maximum(self.matte, changed * (self.share[..., k] > 0), out=self.matte)
+            off = np.nan_to_num(made.color - picture[_spot(made.box)][..., :3], posinf=0, neginf=0)
+        self.change[spot] += (share * made.changed)[..., None] * off
+        np.maximum(self.matte[spot], made.changed * (share > 0), out=self.matte[spot])
 
 
 def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[bool]) -> Float:
@@ -262,6 +283,13 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[
     beyond = np.where(there, 1 - carried[..., :1], 1)
     out[spot] = out[spot] * beyond + np.where(there, carried[..., 1:], 0)
     return out
+
+
+def _box_at(spot: Spot, within: Box) -> Box:
+    """The box of rows and columns that count from the first of another."""
+    rows, columns = spot
+    size = columns.stop - columns.start, rows.stop - rows.start
+    return (within[0] + columns.start, within[1] + rows.start, *size)
 
 
 def _box_of(drawn: Drawn) -> Box:

@@ -176,7 +176,7 @@ def _onto(head: Head, person: Shot, found: Points, fit: Fit) -> tuple[Shot, Fit]
 def stand(picture: Float, taken: Taken) -> Stand:
     """The reference `picture` (H, W, 3) in place of the plate; of it, its head is shown."""
     rows, columns = picture.shape[:2]
-    shown = np.zeros((rows, columns), np.float32)
+    shown = np.zeros((rows, columns), bool)
     (x, y), alpha = taken.cutout.origin, taken.cutout.layer[..., 3]
     shown[y : y + len(alpha), x : x + alpha.shape[1]] = alpha > SHOWN
     return Stand(picture, None, taken.fit, (0, 0, columns, rows), shown, neck=True)

@@ -295,19 +295,23 @@ def _stand(
     """The plate with the head of one reference, and the same taken apart."""
     space = job.source("plate").linear_colorspace
 
+    def apart(own: Rig, picture: Any, fit: Fit, behind: Any = None) -> Taken:
+        shown = display_view(picture, space)
+        seed, sure = (job.request.seed, 0), _glasses(job, shown)
+        return take(own, picture, fit, lens, shown, seed, sure, job.device, behind)
+
     def make() -> tuple[heads.Stand, Taken] | None:
         picture = _in_plates_space(job, k)
-        shown, own, seed = display_view(picture, space), rig, (job.request.seed, 0)
         if view is not None:
-            own = build_rig(build_person(load_head(), view.shot))
-            apart = take(own, picture, view.fit, lens, shown, seed, _glasses(job, shown), job.device)
-            return plates.stand(picture, apart), apart
+            alone = apart(build_rig(build_person(load_head(), view.shot)), picture, view.fit)
+            return plates.stand(picture, alone), alone
+        shown = display_view(picture, space)
         stand = heads.put(lent, picture, shown, rig.person, taken, lens, job.device)
+        del picture, shown  # a large picture leaves no room for all of these
         if stand is None:
             return None
-        shown = display_view(stand.plate, space)
-        sure = _glasses(job, shown)
-        return stand, take(rig, stand.plate, stand.fit, lens, shown, seed, sure, job.device, stand.clean)
+        alone = apart(rig, stand.plate, stand.fit, stand.clean)
+        return replace(stand, clean=None), alone
 
     return _kept(job, f"head {k}", make)
 
