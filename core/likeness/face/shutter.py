@@ -24,6 +24,7 @@ Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 FULL_DEG = 360.0  # open all the time from one frame to the next
+TRACE = np.float32(1e-6)  # of a matte: less is nothing in half precision, and stays the plate
 LEAST_PX = 1.0  # a shorter way stays within a pixel
 MOST = 0.4  # of the face's width: longer smears are cut
 JUMP = 0.5  # of the face's width from frame to frame: a cut, not motion
@@ -217,7 +218,7 @@ def _smear(
             for x in range(np.uint64(count)):
                 at, mean = np.uint64(start) + x, np.uint64(4) * x
                 total = own[at, 0] + own[at, 1] + own[at, 2]
-                if sums[mean + np.uint64(3)] > 0 and total - total == 0:  # finite
+                if sums[mean + np.uint64(3)] > TRACE and total - total == 0:  # finite
                     for n in range(np.uint64(3)):
                         own[at, n] = sums[mean + n]
                     shown[at] = sums[mean + np.uint64(3)]
