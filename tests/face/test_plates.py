@@ -14,7 +14,7 @@ from likeness.face.heads import NECK, Lent
 from likeness.face.landmarks import Points
 from likeness.face.person import build_person, to_camera, to_pixels
 from likeness.face.references import looked_at
-from likeness.face.rig import build_rig
+from likeness.face.rig import FACETS_PX_PER_CM, build_rig
 from likeness.face.taken import take
 from likeness.head import points as dense
 from likeness.head.model import load_head
@@ -119,6 +119,13 @@ def test_a_body_that_was_not_seen_is_unknown(
     first, *_ = plates.views_of(prefixed("plate", found) | three | lost)
     assert first is not None
     assert first.fit.body is None
+
+
+def test_a_view_is_drawn_with_the_plates_facets(portrait: Scene, found: dict[str, np.ndarray]) -> None:
+    fine = build_rig(portrait.rig.person, FACETS_PX_PER_CM + 1)
+    assert fine.inside is not portrait.rig.inside
+    view = plates.View(shot_of(found), fit_of(found, 0))
+    assert plates.rig_of(view, fine).inside is fine.inside
 
 
 def test_neck_and_clothes_come_with_the_head(

@@ -19,7 +19,9 @@ from likeness.face.findings import fit_of, lens_of, prefixed, shot_of, under
 from likeness.face.fit import Fit, Shot, fit_identity, interocular, refine, solve_bias
 from likeness.face.heads import Stand
 from likeness.face.landmarks import Points
+from likeness.face.person import build_person
 from likeness.face.references import looked_at, own_bias
+from likeness.face.rig import Rig, build_rig
 from likeness.face.taken import Taken
 from likeness.head.model import Head
 from likeness.media.look import Look, Shown
@@ -171,6 +173,11 @@ def _onto(head: Head, person: Shot, found: Points, fit: Fit) -> tuple[Shot, Fit]
         person = solve_bias(head, person, [found], [fit])
         fit = refine(head, person, found, fit, steps=2)
     return person, fit
+
+
+def rig_of(view: View, rig: Rig) -> Rig:
+    """The person of a view, with the facets of the plate's `rig`, whose size in the picture says how fine."""
+    return replace(build_rig(build_person(rig.person.head, view.shot)), inside=rig.inside)
 
 
 def stand(picture: Float, taken: Taken) -> Stand:

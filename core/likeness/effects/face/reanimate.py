@@ -303,7 +303,7 @@ def _stand(
     def make() -> tuple[heads.Stand, Taken] | None:
         picture = _in_plates_space(job, k)
         if view is not None:
-            alone = apart(build_rig(build_person(load_head(), view.shot)), picture, view.fit)
+            alone = apart(plates.rig_of(view, rig), picture, view.fit)
             return plates.stand(picture, alone), alone
         shown = display_view(picture, space)
         stand = heads.put(lent, picture, shown, rig.person, taken, lens, job.device)
@@ -490,7 +490,9 @@ LAYERS = (
         "What was drawn, alone and premultiplied: over the plate it is the comp.",
     ),
     Layer("matte", ("A",), "Where the picture changed: 0 keeps the plate's own pixel."),
-    Layer("mouth", ("R", "G", "B", "A"), "The inside of the mouth alone, premultiplied, without motion blur."),
+    Layer(
+        "mouth", ("R", "G", "B", "A"), "The inside of the mouth alone, premultiplied, without motion blur."
+    ),
     Layer("eyes", ("R", "G", "B", "A"), "Eyeballs and irises alone, premultiplied, without motion blur."),
     Layer("uv", ("u", "v"), "Texture coordinates of the house head, 0 to 1."),
     Layer("normal", ("x", "y", "z"), "Unit normals in camera space: x right, y down, z away."),
