@@ -60,6 +60,12 @@ class TestSmear:
         assert (np.diff(row[70:90]) >= -1e-6).all()
         assert row.mean() == pytest.approx(0.5, abs=0.005)
 
+    def test_a_trace_of_matte_brings_nothing(self) -> None:
+        color, matte = picture()
+        before = color.copy()
+        smear(color, 1e-8 * matte, shot(10, 0), (0, 0), NO_GRAIN, (0,))
+        assert (color == before).all()
+
     def test_an_edge_along_the_way_stays(self) -> None:
         color, matte = picture()
         smear(color, matte, shot(0, 10), (0, 0), NO_GRAIN, (0,))
