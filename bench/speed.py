@@ -26,6 +26,7 @@ LONG, SHORT = 1000, 10
 SIZES = {"512": (512, 512), "1080p medium": (1920, 1080), "1080p close-up": (1920, 1080), "4K": (3840, 2160)}
 CLOSE_UP = (0.18, 0.08, 0.7, 0.373)  # of the portrait: left, top, right, bottom
 ASKED_FPS = {"512": 60.0, "1080p medium": 45.0, "1080p close-up": 25.0}
+SHUTTER_DEG = 180
 ASKED_ALL_FPS = 20.0  # with all layers at 1080p
 
 
@@ -56,7 +57,9 @@ def framed(picture: Bytes, name: str, work: Path) -> Path:
 
 def _render(name: str, plate: Path, work: Path) -> list[Row]:
     """Frames a second of rendering an analyzed shot, the comp alone and all layers, and of writing."""
-    out: list[Row] = []
+    blurred, _ = _frames(plate, work, "comp", SHUTTER_DEG)
+    what = f"reanimate after analysis, comp, {name}, shutter of {SHUTTER_DEG} degrees"
+    out = [Row("speed", what, 1 / blurred.seconds, "frames/s")]
     for layers in ("comp", "all"):
         drawn, written = _frames(plate, work, layers)
         asked = ASKED_FPS[name] if layers == "comp" else ASKED_ALL_FPS if "1080p" in name else None
@@ -78,12 +81,12 @@ class Spent:
     cpu: float
 
 
-def _frames(plate: Path, work: Path, layers: str) -> tuple[Spent, Spent]:
+def _frames(plate: Path, work: Path, layers: str, shutter_deg: float = 0) -> tuple[Spent, Spent]:
     """What a frame takes to be drawn, and to be written."""
     request = Request(
         effect="reanimate",
         inputs={"plate": str(plate), "driver": str(PERFORMANCE)},
-        params={"layers": layers},
+        params={"layers": layers, "shutter_deg": shutter_deg},
         output=str(work / "render.####.exr"),
     )
     effect = find("reanimate")

@@ -610,9 +610,9 @@ REANIMATE = Effect(
         Param(
             "shutter_deg",
             "float",
-            180.0,
+            0.0,
             "Shutter",
-            "Motion blur of what the performance adds: 360 is a shutter that is always open, 0 none.",
+            "Motion blur of what the performance adds: 180 as most film cameras have it, 0 none.",
             0.0,
             360.0,
             "deg",
