@@ -72,6 +72,13 @@ def _nearness(head: Head) -> Array:
 
 def strengths(head: Head, gains: Array) -> Float:
     """The strength (SKIN_COUNT, 1) of correctives: the factors of the shapes (52,) that move each point."""
-    moves = np.linalg.norm(head.point_expression[:, SKIN], axis=2)
-    out: Float = (gains @ moves / moves.sum(axis=0))[:, None].astype(np.float32)
+    out: Float = (gains @ _parts(head))[:, None].astype(np.float32)
+    return out
+
+
+@cache
+def _parts(head: Head) -> Array:
+    """Which part of all that moves a skin point each shape is (52, SKIN_COUNT)."""
+    moves = np.linalg.norm(head.point_expression[:, SKIN].astype(np.float64), axis=2)
+    out: Array = moves / moves.sum(axis=0)
     return out

@@ -19,7 +19,7 @@ from likeness.face.cutout import cut, regions_of
 from likeness.face.fit import PIVOT, Fit, Lens
 from likeness.face.landmarks import down_face
 from likeness.face.part import Part, Spot, window
-from likeness.face.person import Person, to_camera, to_pixels
+from likeness.face.person import Person, shown_in, to_pixels
 from likeness.face.reenact import Drawn, Retake, redraw
 from likeness.face.references import Look, Reference
 from likeness.face.rig import Rig
@@ -130,7 +130,7 @@ def put(
     `picture` (H, W, 3) is all of the reference in the plate's color space, `shown` its display view.
     """
     fit = standing(taken.fit, reference.fit)
-    camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, fit)
+    camera = shown_in(person, fit)
     points = to_pixels(camera, lens)[-dense.COUNT :, :2]
     cutout = cut(picture, shown, reference.points, regions_of(shown, reference.points, device))
     theirs = reference.points - np.array(cutout.origin, np.float32)
@@ -243,8 +243,7 @@ class _Mix:
         free = np.ones((height, width), np.float32)
         retake.taken.cutout.lay_front(change, free, (x0, y0))
         change[...] = 0
-        person, fit = retake.rig.person, retake.target
-        camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, retake.taken.fit)
+        camera = shown_in(retake.rig.person, retake.target, retake.taken.fit)
         share = np.stack([head.share for head in heads], axis=1)
         necks = [head.stand.neck for head in heads]
         share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share, necks) * free[..., None]

@@ -12,7 +12,7 @@ from scipy import ndimage
 from likeness.face import references
 from likeness.face.align import flow, textured
 from likeness.face.fit import Fit, Lens
-from likeness.face.person import to_camera, to_pixels
+from likeness.face.person import shown_in, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import GRAZING, Rig, normals_of, open_facing, trust_of, visible
 from likeness.face.taken import Taken
@@ -33,7 +33,7 @@ def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
     `own` is the rig of the person as this picture shows it.
     """
     person = own.person
-    camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, fit)
+    camera = shown_in(person, fit)
     pixels = to_pixels(camera, lens)
     facing = open_facing(own, camera, normals_of(own, camera)) * visible(own, pixels)
     part, inside = references.around(picture, pixels, pixels[own.used, :2])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face.findings import fit_of, lens_of, reprojected, shot_of
-from likeness.face.person import build_person, to_camera, to_pixels
+from likeness.face.person import build_person, shown_in, to_pixels
 from likeness.head import points as dense
 from likeness.head.model import Head, vertex_normals
 from likeness.render.raster import rasterize
@@ -63,7 +63,7 @@ def unwrap_texture(head: Head, found: Mapping[str, Any], index: int, view: Float
     """The face's skin in the house head's texture space (1024, 1024, 4), alpha where it is seen."""
     shot, fit, lens = shot_of(found, index), fit_of(found, index), lens_of(found, index)
     person = build_person(head, shot)
-    camera = to_camera(person, person.posed(fit.expression, fit.corrective), fit, fit)
+    camera = shown_in(person, fit)
     pixels = to_pixels(camera, lens)
     skin = head.part("skin")
     normals = vertex_normals(camera, skin)

@@ -334,6 +334,11 @@ def to_camera(person: Person, vertices: Float, fit: Fit, still: Fit) -> Float:
     return _placed(vertices, person.stiffness, *(way.astype(np.float32) for way in ways))
 
 
+def shown_in(person: Person, fit: Fit, still: Fit | None = None) -> Float:
+    """Vertices and points (V + POINTS, 3) in camera space, cm, as `fit` says; as `still` the body holds."""
+    return to_camera(person, person.posed(fit.expression, fit.corrective), fit, still or fit)
+
+
 @numba.njit(cache=True, nogil=True)
 def _placed(vertices: Float, stiffness: Float, turn: Float, at: Float, still: Float, foot: Float) -> Float:
     out = np.empty_like(vertices)

@@ -16,7 +16,7 @@ from likeness.face.glasses import Glasses
 from likeness.face.lids import Lid, take_lid
 from likeness.face.light import Light, estimate
 from likeness.face.mouth import PlateMouth
-from likeness.face.person import to_camera, to_pixels, upper_count
+from likeness.face.person import shown_in, to_camera, to_pixels, upper_count
 from likeness.face.rig import (
     EYES,
     IRIS_RADIUS_CM,
@@ -158,7 +158,7 @@ def take(
 
 def light_on(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Light:
     """The light on the face that lies in a plate frame (H, W, 3), scene-linear, as `fit` says."""
-    camera = to_camera(rig.person, rig.person.posed(fit.expression, fit.corrective), fit, fit)
+    camera = shown_in(rig.person, fit)
     pixels = to_pixels(camera, lens)
     lids = [outlines_of(rig.person, pixels)[name] for name in EYES]
     axes = [iris_axes(rig.person, side, fit, lens) for side in (0, 1)]

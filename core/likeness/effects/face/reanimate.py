@@ -162,18 +162,13 @@ def _way(job: Job, found: dict[str, Any], index: int, wanted: Fit, frame: int) -
         return None
     shot = faces.shot_of(found, index)
     beyond, at = [], job.shot.index(frame)
-    known = job.memo.get("beyond", {})  # of the frames beside the last one
-    job.memo["beyond"] = {}
     for step in range(max(at - 1, 0), min(at + 2, len(job.shot))):
         own = index if job.source("plate").is_still else index + step - at
         if not found["found"][own] or faces.shot_number(found, own) != faces.shot_number(found, index):
             continue
-        if (far := known.get((own, step))) is None:
-            fit = faces.fit_of(found, own)
-            there = wanted if step == at else _target(job, fit, shot.rest, step)
-            far = skin_px(load_head(), shot, there) - skin_px(load_head(), shot, fit)
-        job.memo["beyond"][own, step] = far
-        beyond.append(far)
+        fit = faces.fit_of(found, own)
+        there = wanted if step == at else _target(job, fit, shot.rest, step)
+        beyond.append(skin_px(load_head(), shot, there) - skin_px(load_head(), shot, fit))
     return shutter.way_of(beyond, skin_px(load_head(), shot, wanted), angle_deg)
 
 
