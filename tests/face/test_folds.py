@@ -12,7 +12,7 @@ from likeness.face.light import Light
 from likeness.face.person import to_camera
 from likeness.face.rig import normals_of
 from likeness.head.model import Head
-from likeness.render.raster import rasterize
+from likeness.render.raster import extents, rasterize
 from tests.face.conftest import expression
 from tests.face.test_reenact import Stage
 
@@ -52,7 +52,7 @@ def _lit(stage: Stage, held: float, light: np.ndarray = FLAT) -> np.ndarray:
     bends = folds.lit(relief, normals, hidden, target.rotation, lamp, 1.0)
     places = np.zeros((len(camera), 7), np.float32)
     places[:, 4:6] = stage.rig.uv
-    places[: len(relief.sheet.folded), 6] = relief.sheet.folded
+    places[: len(relief.folded), 6] = relief.folded
     index, bary, depth = rasterize(stage.pixels(target), stage.rig.skin, width, height)
     carried = (places[stage.rig.skin[index]] * bary[..., None]).sum(axis=2)
     out = np.empty((height, width, 4), np.float32)
@@ -65,6 +65,21 @@ def test_a_fold_is_dark_and_thin(stage: Stage) -> None:
     change = _lit(stage, held=0.0)
     assert -0.6 < change.min() < -0.12
     assert 0.001 < (change < -0.05).mean() < 0.03
+
+
+def test_nothing_is_folded_beside_the_columns_that_can_fold(stage: Stage) -> None:
+    relief = folds.fold(expression(mouthSmileLeft=0.9), 1.0, 512)
+    assert relief is not None
+    target = replace(stage.fit, expression=expression(mouthSmileLeft=0.9))
+    points, skin = stage.pixels(target), stage.rig.skin
+    moved = np.zeros((len(points), 7), np.float32)
+    moved[: len(relief.folded), 6] = relief.folded
+    index, bary, _ = rasterize(points, skin, 640, 480)
+    can = (index >= 0) & ((moved[skin[index], 6] * bary).sum(axis=2) > 0)
+    at = np.flatnonzero(can[240:248].any(axis=0))
+    first, end = folds.folding(240, 248, 640, points, skin, extents(points, skin), moved)
+    assert first <= at[0] and at[-1] < end
+    assert end - first < 320  # not the whole face
 
 
 def test_light_from_aside_shows_its_banks(stage: Stage) -> None:

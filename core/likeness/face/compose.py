@@ -12,7 +12,7 @@ from scipy import ndimage
 from likeness.face.body import Body
 from likeness.face.cutout import NOWHERE, Cutout
 from likeness.face.data_layers import NO_DATA, Data, describe
-from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folds_at
+from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folding, folds_at
 from likeness.face.warp import EVERYWHERE, Field, displacements, sample
 from likeness.render.bands import in_bands
 from likeness.render.raster import reaching, room
@@ -24,7 +24,9 @@ Int = NDArray[np.int32]
 EVEN = np.ones(3, np.float32)
 STILL = np.empty((0, 0, 2), np.float32)
 FULL_MATTE_PX, FULL_MATTE_LIGHT = 0.35, 0.02  # displacement and change of light from which the matte is 1
-BAND_ROWS = 16  # so many are drawn at once: what is between the mesh and the picture stays in the cache
+RUN = 64  # pixels of a row that are looked at together
+SIEVE_ROWS = 64  # for so many, the triangles that can reach them are told from all others
+BAND_ROWS = 8  # so many are drawn at once: what is between the mesh and the picture stays in the cache
 
 
 def compose(
@@ -136,31 +138,36 @@ def _draw(
     width = matte.shape[1]
     near, carried = room(BAND_ROWS, width, moved.shape[1])
     relit = folds.texels.size > 0
-    folded = np.empty((width if relit else 0, 4), np.float32)
+    folded, left_fold, end_fold = np.zeros((width if relit else 0, 4), np.float32), 0, 0
     went = np.empty((width if motion.size > 0 else 0, 2), np.float32)
-    triangles, extent = reaching(first, end, triangles, extent)
+    flow, flat_motion = went.reshape(-1), motion.reshape(-1)
+    there, reach = triangles, extent
     for start in range(first, end, BAND_ROWS):
         stop = min(start + BAND_ROWS, end)
+        if (start - first) % SIEVE_ROWS == 0:
+            there, reach = reaching(start, min(start + SIEVE_ROWS, end), triangles, extent)
+        if relit:
+            folded[left_fold:end_fold] = 0
+            left_fold, end_fold = folding(start, stop, width, points, there, reach, moved)
         displacements(
-            start, stop, span, points, triangles, extent, moved, per_px, grid, down, across, near, carried,
+            start, stop, span, points, there, reach, moved, per_px, grid, down, across, near, carried,
         )  # fmt: skip
         for y in range(start, stop):
             low, high, row = int(span[y, 0]), int(span[y, 1]), y - start
             matte[y, :low] = matte[y, high:] = went[:low] = went[high:] = 0
             if relit:
-                begin, until = low, high
-                if data.depth.size > 0:
-                    begin, until = min(begin, data.left), max(until, data.left + data.depth.shape[1])
-                folds_at(near[row], carried[row], begin, until, folds, folded)
+                folds_at(near[row], carried[row], left_fold, end_fold, folds, folded)
             if data.depth.size > 0:
-                describe(y, 0, near[row, :width], carried[row], folded, data)
+                describe(y, 0, near[row, :width], carried[row], folded[left_fold:end_fold], left_fold, data)
             if low < high:
+                relit_from = min(max(left_fold, low), high)
                 _draw_row(
                     y, low, high, carried[row], plate, layer, clean, under, bare, floor, body, tint,
-                    left, top, x0, y0, folded[low:high], canvas, matte, went[low:high],
+                    left, top, x0, y0, folded[relit_from : max(min(end_fold, high), relit_from)],
+                    relit_from - low, canvas, matte, went[low:high],
                 )  # fmt: skip
             if motion.size > 0:
-                stream(went.reshape(-1), np.uint64(went.size), motion.reshape(-1), np.uint64(y * went.size))
+                stream(flow, np.uint64(went.size), flat_motion, np.uint64(y * went.size))
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -182,14 +189,15 @@ def _draw_row(
     x0: int,
     y0: int,
     folded: Float,
+    relit_from: int,
     canvas: Float,
     matte: Float,
     went: Float,
 ) -> None:
     """Draw the columns from `low` to before `high`; `row` (3 or more, w): how they move, and their light.
 
-    `folded` (n, 4) and `went` (n, 2), their folds and their motion, are empty if there are none or it is not
-    asked for.
+    `folded` (n, 4), the folds of as many of them from `relit_from` on, and `went` (w, 2), their motion, are
+    empty if there are none or it is not asked for.
     """
     zero, one = np.float32(0), np.float32(1)
     dx, dy, light = row[0, low:high], row[1, low:high], row[2, low:high]
@@ -204,42 +212,56 @@ def _draw_row(
     r, first, rows, columns = y0 + y - top, x0 + low - left, layer.shape[0], layer.shape[1]
     out, own_row = canvas[y0 + y, x0 + low : x0 + high], plate[y0 + y, x0 + low : x0 + high]
     color, shown = _toned(head, light, tint), matte[y, low:high]
-    for x in range(np.uint64(len(share))):
-        alpha, changed = head[x, 3], share[x]
-        shown[x] = changed
-        if alpha >= one and changed >= one and not moving:  # as nearly all
+    shown[:] = share
+    for begin in range(0, len(share), RUN):
+        end = min(begin + RUN, len(share))
+        if not moving and _plain(head, share, begin, end):  # as nearly all
             continue
-        c = first + np.int64(x)
-        inside = 0 <= r < rows and 0 <= c < columns
-        if alpha <= zero and not (inside and layer[r, c, 3] > zero):
-            changed = zero
-        if moving:
-            changed = max(changed, going[x])
-        shown[x] = changed
-        if changed <= zero:
-            continue
-        carried = moving and going[x] > zero
-        for n in range(np.uint64(3)):
-            value = color[x, n]
-            if alpha < one:
-                if carried and deep >= 0:
-                    behind = bare[deep, np.uint64(x0 + low) + x, n]
-                else:
-                    behind = clean[r, c, n] if inside else own_row[x, n]
-                if carried:
-                    behind = back[x, n] + (one - back[x, 3]) * behind
-                value += (one - alpha) * behind
-            if changed < one and np.isfinite(own_row[x, n]):
-                value = own_row[x, n] + changed * (value - own_row[x, n])
-            color[x, n] = value
+        for x in range(np.uint64(begin), np.uint64(end)):
+            alpha, changed = head[x, 3], share[x]
+            if alpha >= one and changed >= one and not moving:
+                continue
+            c = first + np.int64(x)
+            inside = 0 <= r < rows and 0 <= c < columns
+            if alpha <= zero and not (inside and layer[r, c, 3] > zero):
+                changed = zero
+            if moving:
+                changed = max(changed, going[x])
+            shown[x] = changed
+            if changed <= zero:
+                continue
+            carried = moving and going[x] > zero
+            for n in range(np.uint64(3)):
+                value = color[x, n]
+                if alpha < one:
+                    if carried and deep >= 0:
+                        behind = bare[deep, np.uint64(x0 + low) + x, n]
+                    else:
+                        behind = clean[r, c, n] if inside else own_row[x, n]
+                    if carried:
+                        behind = back[x, n] + (one - back[x, 3]) * behind
+                    value += (one - alpha) * behind
+                if changed < one and np.isfinite(own_row[x, n]):
+                    value = own_row[x, n] + changed * (value - own_row[x, n])
+                color[x, n] = value
     _went(dx, dy, shown, went)
     if moving and len(went):
         for x in range(len(share)):
             if head[x, 3] <= zero and going[x] > zero and shown[x] > zero:
                 went[x, 0], went[x, 1] = -body[y, low + x, 0], -body[y, low + x, 1]
     if len(folded):
-        _fold(folded, tint, color, shown, out)
+        relit = slice(relit_from, relit_from + len(folded))
+        _fold(folded, tint, color[relit], shown[relit], out[relit])
     _put(color, shown, out)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _plain(head: Float, share: Float, first: Any, end: Any) -> bool:
+    """Whether all pixels of a row (w, 4) from `first` to `end` are wholly the head's, or as they were."""
+    mixed = 0
+    for x in range(first, end):
+        mixed += (share[x] > 0) & ((head[x, 3] < 1) | (share[x] < 1))
+    return mixed == 0
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -334,7 +356,7 @@ def _head(
     at_x, at_y = np.empty(len(share), np.float32), np.empty(len(share), np.float32)
     out = np.empty((len(share), 4), np.float32)
     for x in range(len(share)):
-        at_x[x] = np.float32(c) + np.float32(x) + dx[x]
+        at_x[x] = np.float32(np.int32(c) + np.int32(x)) + dx[x]
         at_y[x] = np.float32(r) + dy[x]
     sample(layer, at_x, at_y, share, ends, out)
     return out
@@ -377,10 +399,22 @@ def _power(x: Any) -> Any:
     return np.float32(1) + x + np.float32(0.5) * x * x
 
 
-def isolated(plate: Float, color: Float, matte: Float, channels: tuple[int, ...]) -> Float:
-    """What was drawn, alone and premultiplied (h, w, 4): over those `channels` of `plate` it is `color`."""
-    out = np.empty((*matte.shape, 4), np.float32)
-    in_bands(_isolate, len(out), plate, color, matte, channels, out)
+def isolated(
+    plate: Float,
+    picture: Float,
+    matte: Float,
+    channels: tuple[int, ...],
+    origin: tuple[int, int],
+    window: tuple[slice, slice],
+) -> Float:
+    """What was drawn, alone and premultiplied (h, w, 4), at rows and columns `window` of the `matte`.
+
+    The matte begins at pixel `origin` of the drawn `picture` and of the `plate`, in its `channels`.
+    """
+    rows, columns = window
+    out = np.empty((rows.stop - rows.start, columns.stop - columns.start, 4), np.float32)
+    corners = (origin[0] + columns.start, origin[1] + rows.start, columns.start, rows.start)
+    in_bands(_isolate, len(out), plate, picture, matte, channels, *corners, out)
     return out
 
 
@@ -389,27 +423,46 @@ def _isolate(
     first: int,
     end: int,
     plate: Float,
-    color: Float,
+    picture: Float,
     matte: Float,
     channels: tuple[int, int, int],
+    x0: int,
+    y0: int,
+    left: int,
+    top: int,
     out: Float,
 ) -> None:
     zero, one = np.float32(0), np.float32(1)
     red, green, blue = np.uint64(channels[0]), np.uint64(channels[1]), np.uint64(channels[2])
-    row = np.empty(out.shape[1:], np.float32)
+    width, flat = out.shape[1], out.reshape(-1)
+    row = np.empty((width, 4), np.float32)
+    line = row.reshape(-1)
     for y in range(first, end):
-        behind, drawn, shown = plate[y], color[y], matte[y]
-        for x in range(np.uint64(len(shown))):
-            alpha = shown[x]
-            if alpha <= zero:
-                row[x, 0] = row[x, 1] = row[x, 2] = row[x, 3] = zero
+        behind, drawn = plate[y0 + y, x0 : x0 + width], picture[y0 + y, x0 : x0 + width]
+        shown = matte[top + y, left : left + width]
+        for begin in range(0, width, RUN):
+            here = range(np.uint64(begin), np.uint64(min(begin + RUN, width)))
+            whole = mixed = 0
+            for x in here:
+                whole += shown[x] >= one
+                mixed += (shown[x] > zero) & (shown[x] < one)
+            if whole == 0 and mixed == 0:
+                for x in here:
+                    row[x, 0] = row[x, 1] = row[x, 2] = row[x, 3] = zero
                 continue
-            row[x, 0], row[x, 1], row[x, 2], row[x, 3] = drawn[x, 0], drawn[x, 1], drawn[x, 2], alpha
-            if alpha < one:
-                row[x, 0] -= behind[x, red] * (one - alpha)
-                row[x, 1] -= behind[x, green] * (one - alpha)
-                row[x, 2] -= behind[x, blue] * (one - alpha)
-        stream(row.reshape(-1), np.uint64(row.size), out.reshape(-1), np.uint64(y * row.size))
+            for x in here:
+                there, alpha = shown[x] > zero, shown[x]
+                row[x, 0], row[x, 1] = drawn[x, 0] if there else zero, drawn[x, 1] if there else zero
+                row[x, 2], row[x, 3] = drawn[x, 2] if there else zero, alpha if there else zero
+            if mixed == 0:
+                continue
+            for x in here:
+                if zero < shown[x] < one:
+                    rest = one - shown[x]
+                    row[x, 0] -= behind[x, red] * rest
+                    row[x, 1] -= behind[x, green] * rest
+                    row[x, 2] -= behind[x, blue] * rest
+        stream(line, np.uint64(row.size), flat, np.uint64(y * row.size))
 
 
 def hold_out(plate: Float, matte: Float, color: Float, in_front: Float) -> Float:

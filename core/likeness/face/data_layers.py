@@ -29,7 +29,8 @@ NAMES = ("uv", "normal", "position", "depth")
 class Data(NamedTuple):
     """Layers (h, w, C) of the part of a region that begins at `left`, `top`.
 
-    `focal`, `x`, `y`: the focal length, and the lens's center in pixels of the region.
+    `focal`, `x`, `y`: the focal length, and the lens's center in pixels of the region. `flat` are uv, normal,
+    position and depth once more, one number after the other.
     """
 
     uv: Float
@@ -41,6 +42,7 @@ class Data(NamedTuple):
     focal: Any
     x: Any
     y: Any
+    flat: tuple[Float, Float, Float, Float]
 
 
 def room(box: Box, lens: Lens, origin: tuple[int, int]) -> Data:
@@ -48,7 +50,8 @@ def room(box: Box, lens: Lens, origin: tuple[int, int]) -> Data:
     left, top, width, height = box
     uv, normal, position, depth = (np.empty((height, width, n), np.float32) for n in (2, 3, 3, 1))
     x, y = (np.float32(center - first) for center, first in zip(lens.center_px, origin, strict=True))
-    return Data(uv, normal, position, depth, left, top, np.float32(lens.focal_px), x, y)
+    flat = (uv.reshape(-1), normal.reshape(-1), position.reshape(-1), depth.reshape(-1))
+    return Data(uv, normal, position, depth, left, top, np.float32(lens.focal_px), x, y, flat)
 
 
 NO_DATA = room((0, 0, 0, 0), Lens(1.0, (0.0, 0.0)), (0, 0))
@@ -82,11 +85,14 @@ def _cover(out: Float, normals: Float) -> None:
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
-def describe(y: int, first: int, near: Float, carried: Float, folds: Float, data: Data) -> None:
+def describe(
+    y: int, first: int, near: Float, carried: Float, folds: Float, first_fold: int, data: Data
+) -> None:
     """Fill a row of the layers from what the mesh carries in that row of the region, from column `first` on.
 
     `near` (w,): the inverse of the depth, 0 where there is nothing. `carried` (10, w) holds from the fifth on
-    u and v, from the eighth on the normal, which the first three of `folds` (w, 4) bend; they may be none.
+    u and v, from the eighth on the normal, which the first three of `folds` (n, 4), from the region's column
+    `first_fold` on, bend.
     """
     row, columns = y - data.top, data.depth.shape[1]
     if not 0 <= row < data.depth.shape[0]:
@@ -97,17 +103,20 @@ def describe(y: int, first: int, near: Float, carried: Float, folds: Float, data
     here, at = slice(low - first, high - first), np.uint64(row * columns + low - data.left)
     half, per, count = np.float32(0.5), np.float32(1) / data.focal, np.uint64(high - low)
     px, py = (np.float32(low) + half - data.x) * per, (np.float32(y) + half - data.y) * per
+    uv, normal, position, depths = data.flat
     depth, values = np.empty(count, np.float32), np.empty(np.uint64(3) * count, np.float32)
     _depths(near[here], depth)
-    stream(depth, count, data.depth.reshape(-1), at)
+    stream(depth, count, depths, at)
     _places(depth, px, py, per, values)
-    stream(values, np.uint64(3) * count, data.position.reshape(-1), np.uint64(3) * at)
+    stream(values, np.uint64(3) * count, position, np.uint64(3) * at)
     _pairs(carried[4, here], carried[5, here], depth, values)
-    stream(values, np.uint64(2) * count, data.uv.reshape(-1), np.uint64(2) * at)
+    stream(values, np.uint64(2) * count, uv, np.uint64(2) * at)
     _normals(carried[7, here], carried[8, here], carried[9, here], px, py, per, depth, values)
-    if len(folds):
-        _bend(folds[here], depth, values)
-    stream(values, np.uint64(3) * count, data.normal.reshape(-1), np.uint64(3) * at)
+    begin, until = max(low, first_fold), min(high, first_fold + len(folds))
+    if begin < until:
+        bent = values[3 * (begin - low) : 3 * (until - low)]
+        _bend(folds[begin - first_fold : until - first_fold], depth[begin - low : until - low], bent)
+    stream(values, np.uint64(3) * count, normal, np.uint64(3) * at)
 
 
 @numba.njit(cache=True, nogil=True, **VECTORS)
@@ -246,7 +255,7 @@ def _look(opening: Behind, triangles: Int, carried: Float, data: Data) -> None:
                         row[n, x] += bary[y, x, corner] * carried[triangles[t, corner], n]
             else:
                 if first < x:
-                    describe(top + y, left + first, near[first:x], row[:, first:x], flat, data)
+                    describe(top + y, left + first, near[first:x], row[:, first:x], flat, 0, data)
                 first = x + 1
 
 

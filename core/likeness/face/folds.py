@@ -52,20 +52,20 @@ class Fold:
     """The folds that `shapes`, places in `ARKIT`, lay on one side of the face.
 
     `texel` (P,) are flat places in the folded part of the head's texture space; `relief` (P, 4) is there the
-    slope of the fold in head space, and its depth in cm.
+    slope of the fold in head space, and its depth in cm. `vertices` are those of triangles that it is on.
     """
 
     shapes: Int
     texel: Int
     relief: Float
+    vertices: Int
 
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """The folded part of a texture space of `size` x `size` texels, whose first texel is `corner`.
 
-    `index` (h, w) and `bary` (h, w, 3) are the rasterized `skin` (T, 3) of the head there. `folded` (V,): 1
-    where a vertex belongs to a triangle that has any fold.
+    `index` (h, w) and `bary` (h, w, 3) are the rasterized `skin` (T, 3) there of a head of `count` vertices.
     """
 
     folds: tuple[Fold, ...]
@@ -74,15 +74,19 @@ class Sheet:
     index: Int
     bary: Float
     skin: Int
-    folded: Float
+    count: int
 
 
 @dataclass(frozen=True, eq=False)
 class Relief:
-    """The folds of one expression: slope in head space and depth by texel of the `sheet` (h, w, 4)."""
+    """The folds of one expression: slope in head space and depth by texel of the `sheet` (h, w, 4).
+
+    `folded` (V,): 1 where a vertex belongs to a triangle that has any.
+    """
 
     sheet: Sheet
     texels: Float
+    folded: Float
 
 
 class Folds(NamedTuple):
@@ -116,11 +120,12 @@ def fold(change: Array, strength: float, size: int) -> Relief | None:
     )
     if weights.max() < LEAST_FOLD:
         return None
-    texels = np.zeros((*sheet.index.shape, 4), np.float32)
+    texels, folded = np.zeros((*sheet.index.shape, 4), np.float32), np.zeros(sheet.count, np.float32)
     for each, weight in zip(sheet.folds, weights, strict=True):
         if weight >= LEAST_FOLD:
             texels.reshape(-1, 4)[each.texel] += weight * each.relief
-    return Relief(sheet, texels)
+            folded[each.vertices] = 1
+    return Relief(sheet, texels, folded)
 
 
 def lit(relief: Relief, normals: Float, held: Float, rotation: Array, light: Light, share: float) -> Folds:
@@ -161,6 +166,25 @@ def folds_at(near: Float, carried: Float, low: int, high: int, folds: Folds, out
         between(flat, at, line, u - np.float32(q), v - np.float32(r), result, x * four)
 
 
+@numba.njit(cache=True, nogil=True)
+def folding(
+    first: int, end: int, width: int, points: Float, triangles: Int, extent: Int, moved: Float
+) -> tuple[int, int]:
+    """First and end column of the rows from `first` to before `end` in which there can be folds.
+
+    `moved` (V, 7 or more): see `folds_at`; the mesh as for `carry`, in a region that is `width` wide.
+    """
+    left, right = np.float32(width), np.float32(0)
+    for t in range(len(triangles)):
+        if extent[t, 0] < end and extent[t, 1] >= max(first, extent[t, 0]):
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            if max(moved[a, 6], moved[b, 6], moved[c, 6]) > 0:
+                left = min(left, points[a, 0], points[b, 0], points[c, 0])
+                right = max(right, points[a, 0], points[b, 0], points[c, 0])
+    begin = min(max(int(left), 0), width)
+    return begin, min(max(int(np.ceil(right)), begin), width)
+
+
 @lru_cache(maxsize=2)
 def _sheet(size: int) -> Sheet:
     """All folds of the mean head."""
@@ -181,7 +205,6 @@ def _sheet(size: int) -> Sheet:
     index, bary, places, depth = index[part], bary[part], places[part], depth[:, *part]
     left = np.clip(0.5 + places[..., :1] / MIDDLE_CM, 0, 1)
     out = []
-    folded = np.zeros(len(uv), np.float32)
     for own, shapes in zip(depth, wrinkles.GROUPS.values(), strict=True):
         soft = ndimage.gaussian_filter(own, SWELL_CM * size / WIDE_CM, truncate=2.5)
         relief = _slopes(
@@ -191,13 +214,12 @@ def _sheet(size: int) -> Sheet:
             half = (relief * share).reshape(-1, 4)
             texel = np.flatnonzero(np.abs(half).max(axis=1) > LEAST_SLOPE).astype(np.int32)
             here = [ARKIT.index(s) for s in shapes if s.endswith(side) or not s.endswith(("Left", "Right"))]
-            out.append(Fold(np.array(here, np.int32), texel, half[texel]))
             on = index.ravel()[texel]
-            folded[skin[on[on >= 0]]] = 1
+            vertices = np.unique(skin[on[on >= 0]])
+            out.append(Fold(np.array(here, np.int32), texel, half[texel], vertices))
     corner = (part[1].start, part[0].start)
-    return Sheet(
-        tuple(out), size, corner, np.ascontiguousarray(index), np.ascontiguousarray(bary), skin, folded
-    )
+    index, bary = np.ascontiguousarray(index), np.ascontiguousarray(bary)
+    return Sheet(tuple(out), size, corner, index, bary, skin, len(uv))
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

@@ -364,22 +364,25 @@ def _shade(
                     ink[k] = max(ink[k], lit * shadow * cheek[k])
                     ink[k] += slit * (cheek[k] - ink[k])
                 if shallow or t >= 0:
-                    taken[y, x] += _own(plate, own[kind], origin, px - half, py - half, ink) * cell * cell
+                    taken[y, x] += _own(plate, own, kind, origin, px - half, py - half, ink) * cell * cell
                 for k in range(3):
                     color[y, x, k] += ink[k] * cell * cell
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
-def _own(plate: Float, own: Float, origin: Int, fx: Any, fy: Any, ink: Float) -> Any:
-    """Replace `ink` by the plate's color at pixel (fx, fy) as far as `own` trusts it; returns how far."""
+def _own(plate: Float, own: Float, kind: int, origin: Int, fx: Any, fy: Any, ink: Float) -> Any:
+    """Replace `ink` by the plate's color at pixel (fx, fy) as far as `own` trusts it to be of that kind.
+
+    Returns how far.
+    """
     ix, iy = int(np.floor(fx)), int(np.floor(fy))
     qx, qy = ix - origin[0], iy - origin[1]
     zero, one = np.float32(0), np.float32(1)
-    if not (0 <= qx < own.shape[1] - 1 and 0 <= qy < own.shape[0] - 1):
+    if not (0 <= qx < own.shape[2] - 1 and 0 <= qy < own.shape[1] - 1):
         return zero
     wx, wy = fx - np.float32(ix), fy - np.float32(iy)
-    trust = (own[qy, qx] * (one - wx) + own[qy, qx + 1] * wx) * (one - wy) + (
-        own[qy + 1, qx] * (one - wx) + own[qy + 1, qx + 1] * wx
+    trust = (own[kind, qy, qx] * (one - wx) + own[kind, qy, qx + 1] * wx) * (one - wy) + (
+        own[kind, qy + 1, qx] * (one - wx) + own[kind, qy + 1, qx + 1] * wx
     ) * wy
     if trust <= 0:
         return zero

@@ -16,7 +16,7 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Spot = tuple[slice, slice]
 
-RUN = 64  # pixels of a row that are looked at together
+RUN = 256  # pixels of a row that are looked at together: of fewer the sum is taken one after the other
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_
 from likeness.face.taken import Taken
 from likeness.render.bands import aside
 from likeness.render.raster import rasterize
+from likeness.render.simd import copy_past
 
 Float = NDArray[np.float32]
 Box = tuple[int, int, int, int]
@@ -85,7 +86,7 @@ def redraw(retake: Retake) -> Drawn | None:
     if unmoved(taken.fit, target):
         return None
     picture = np.empty_like(retake.picture, order="C")
-    copied = aside(np.copyto, picture, retake.picture)
+    copied = aside(copy_past, retake.picture, picture)
     moved = _move(rig, taken, target, lens)
     box = region(rig, taken, target, moved.pixels, moved.shift, moved.turned)
     if box is None:
@@ -209,7 +210,7 @@ def _carried(rig: Rig, moved: _Moved, relief: folds.Relief | None, layers: bool)
     out = np.zeros((len(moved.pixels), 6 if layers else 3), np.float32)
     out[:, :2] = rig.uv
     if relief is not None:
-        out[: len(relief.sheet.folded), 2] = relief.sheet.folded
+        out[: len(relief.folded), 2] = relief.folded
     if layers:
         out[:, 3:] = data_layers.normals_with_openings(rig, moved.camera, moved.normals)
     return out

@@ -328,9 +328,9 @@ def _around(
     for x in range(np.uint64(low), np.uint64(high)):
         if near[x] > 0 and trust[x] >= half:
             continue
-        fx = (np.float32(x) + half) * per_px + half
-        cell = np.uint64(fx)
-        wx = fx - np.float32(cell)
+        fx = (np.float32(np.int32(x)) + half) * per_px + half
+        before = np.int32(fx)
+        wx, cell = fx - np.float32(before), np.uint64(before)
         for n in range(3):
             carried[n, x] = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
 

@@ -41,6 +41,8 @@ def _fill(first: int, end: int, points: Float, triangles: Int, index: Int, bary:
         if y1 < y0:
             continue
         edges = _edges(points, a, b, c, index.shape[1])
+        if edges[1] < edges[0]:
+            continue
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         # what is over depth grows evenly from pixel to pixel
         d0, d1 = np.float32(edges[5][0] * ia), np.float32(edges[5][1] * ib)
@@ -115,6 +117,8 @@ def carry(
             continue
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         edges = _edges(points, a, b, c, near.shape[1] - LANES)
+        if edges[1] < edges[0]:
+            continue
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         # what is over depth grows evenly from pixel to pixel
         step = _single(edges[5][0] * ia, edges[5][1] * ib, -(edges[5][0] + edges[5][1]) * ic)
@@ -124,9 +128,9 @@ def carry(
             start = _single(w0 * ia, w1 * ib, (1.0 - w0 - w1) * ic)
             row = np.uint64(y - first)
             for n in range(np.uint64(0), np.uint64(high - low), np.uint64(LANES)):
-                x, count = np.uint64(low) + n, np.float32(np.uint64(high - low) - n)
+                x, count = np.uint64(low) + n, np.float32(np.int32(high - low) - np.int32(n))
                 nearest(
-                    inverse, row * wide + x, count, np.float32(n), start, step, given, corners,
+                    inverse, row * wide + x, count, np.float32(np.int32(n)), start, step, given, corners,
                     channels, carried, row * channels * wide + x, wide,
                 )  # fmt: skip
 

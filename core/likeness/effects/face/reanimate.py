@@ -420,8 +420,8 @@ def _layers(job: Job, image: Image, drawn: reenact.Drawn, frame: int) -> Layers:
     shown = window(matte)
     parts = drawn.layers | {"matte": Part(shown, matte[shown][..., None])}
     if "face" in job.layers:
-        own, drawn_over = image.pixels[spot][shown], picture[spot][shown]
-        parts["face"] = Part(shown, compose.isolated(own, drawn_over, matte[shown], _three(image)))
+        alone = compose.isolated(image.pixels, picture, matte, _three(image), drawn.origin, shown)
+        parts["face"] = Part(shown, alone)
     for layer in LAYERS[1:]:
         if layer.name in job.layers:
             down, right = parts[layer.name].spot
