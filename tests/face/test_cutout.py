@@ -11,6 +11,7 @@ from likeness.face.cutout import (
     BESIDE,
     Cutout,
     _apart,
+    _beyond,
     _covering,
     _hole,
     _joined,
@@ -269,3 +270,16 @@ def test_a_walls_specks_are_no_head() -> None:
     hole = _hole(alpha, np.zeros(alpha.shape, bool), 200.0)
     assert not hole[:55].any()
     assert hole[61, 175] and hole[100, 100]
+
+
+def test_beyond_the_networks_crop_the_head_ends_where_its_color_does() -> None:
+    cells, beyond, scarf = 16, 8, 3
+    head = np.zeros((cells, cells), np.float32)
+    head[6:10, 6:] = 1
+    shown = np.full((cells, cells + beyond, 3), 0.1, np.float32)
+    shown[6:10, 6 : cells + scarf] = 0.8
+    matrix = np.array([[cells, 0, 0], [0, cells, 0]], float)
+    found = _beyond(head, beyond, shown, matrix)[beyond:-beyond, beyond:]
+    assert (found[:, :cells] == head).all()
+    assert found[6:10, cells : cells + scarf].min() > 0.9
+    assert found[:, cells + scarf :].max() < 0.3

@@ -30,16 +30,28 @@ def test_the_tone_goes_on_across_the_hole() -> None:
     assert np.abs((textured(picture, known, 3.0) - truth)[~known].mean()) < 0.02
 
 
-def test_what_lies_apart_gives_its_tone_to_nothing_else() -> None:
+def test_the_tone_of_each_part_comes_from_itself_alone() -> None:
     picture = np.full((64, 64, 3), 0.1, np.float32)
-    apart = np.zeros((64, 64), bool)
-    apart[40:] = True
-    picture[apart] = 0.9
+    below = np.zeros((64, 64), bool)
+    below[40:] = True
+    picture[below] = 0.9
     known = np.ones((64, 64), bool)
     known[16:48, 16:48] = False
-    filled = textured(picture, known, 2.0, apart)
+    share = below.astype(np.float32)
+    filled = textured(picture, known, 2.0, ((~below, 1 - share), (below, share)))
     assert np.abs(filled[16:32, 16:48] - 0.1).max() < 0.05
-    assert filled[44:48, 16:48].min() > 0.3
+    assert filled[44:48, 16:48].min() > 0.8
+
+
+def test_of_parts_that_are_not_seen_none_has_a_say() -> None:
+    picture, known, nowhere = (
+        np.full((32, 32, 3), 0.4, np.float32),
+        np.ones((32, 32), bool),
+        np.zeros((32, 32), bool),
+    )
+    known[8:24, 8:24] = False
+    parts = ((nowhere, np.ones((32, 32), np.float32)),)
+    assert np.allclose(textured(picture, known, 2.0, parts), 0.4, atol=1e-3)
 
 
 def test_grain_goes_on_into_the_hole() -> None:

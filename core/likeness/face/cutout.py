@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from likeness.face import fill, labels
+from likeness.face import fill, labels, torso
+from likeness.face.labels import SEEN, usual
 from likeness.face.landmarks import Crop, crop_from_points, down_face
 from likeness.face.part import Spot, window
 from likeness.face.regions import REGIONS, Regions, segment
@@ -31,7 +32,7 @@ Box = tuple[int, int, int, int]
 WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in it
 HEAD = [REGIONS.index(n) for n in REGIONS if n not in ("background", "occluder")]
 SKIN = [REGIONS.index(n) for n in ("skin", "neck")]
-OCCLUDER, HAIR = REGIONS.index("occluder"), REGIONS.index("hair")
+BACKGROUND, OCCLUDER, HAIR = (REGIONS.index(n) for n in ("background", "occluder", "hair"))
 RAGGED_PARTS = [HAIR, REGIONS.index("ears")]
 FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for sure
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
@@ -49,10 +50,11 @@ LEAST_FRONT = 0.004  # of that area must be hidden
 HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
 LOOSE = 0.65  # of the way from the brows to the chin: what is all below and looks like hair is a collar
 BODY = 1.2  # of that way: from here on down are clothes
+GAP = 9  # cells: what is no wider lies between strands or folds, and may be one itself
+UNLIKELY = 0.5  # how surely body: less is background
+SHARPLY = 3.0  # body behind the head ends so sharply in its likelihood
 SCRAP = 7  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
 BUMP, RAGGED = 5, 9  # of them: of bare skin's outline what is no wider, so far from hair, is background
-BINS = 20  # of each channel, in which colors are counted
-SEEN = 0.02  # of what is usual: colors that are seen as seldom tell nothing
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
 LOBES = (0.55, 0.65)  # of it: between these ears end, below is nothing beside the face but the neck
 TRACE = 0.004  # alpha of what may hold a last trace of hair
@@ -174,7 +176,7 @@ def cut(
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen = ~hole & np.isfinite(own).all(axis=2)
     if behind is None:
-        filled = fill.textured(own, seen, grain_px, _clothes(points_px, box), lines=True)
+        filled = _behind(own, seen, grain_px, *_body(own, alpha, regions, points_px, box))
     else:
         filled = behind[spot]
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
@@ -254,12 +256,39 @@ def _covering(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -
     return np.maximum(alpha, least).astype(np.float32)
 
 
-def _clothes(points_px: Float, box: Box) -> NDArray[np.bool_]:
-    """Where (h, w) shoulders and clothes are, not the background behind the head."""
-    x0, y0, width, height = box
-    x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
-    out: NDArray[np.bool_] = down_face(points_px, x, y) > BODY
+def _body(own: Float, alpha: Float, regions: Regions, points_px: Float, box: Box) -> tuple[Float, Float]:
+    """How surely (h, w) there are shoulders and clothes, or go on behind the head, and where are surely none.
+
+    `own` (h, w, 3) is the plate in the `box`, `alpha` (h, w) the head's matte.
+    """
+    halved = torso.levels(points_px)
+    finite = np.nan_to_num(own, posinf=0.0, neginf=0.0)
+    small, head = (labels.pyramid(part, halved)[-1] for part in (finite, alpha))
+    person = _person(regions, head.shape, box, 2**halved)
+    found = torso.likely(np.cbrt(small), head, (points_px - box[:2]) / 2**halved, person)
+    none = ndimage.maximum_filter(np.maximum(found, head), 3) < UNLIKELY
+    none = ndimage.grey_opening(none.astype(np.float32), GAP, mode="nearest")
+    return labels.enlarged(found, halved, alpha.shape), labels.enlarged(none, halved, alpha.shape)
+
+
+def _person(regions: Regions, shape: tuple[int, ...], box: Box, cell_px: int) -> Float:
+    """How much of a person the network saw in cells (h, w) of that `shape` and size in the `box`."""
+    matrix, places = regions.crop.matrix, len(regions.alpha)
+    inverse = np.linalg.inv(matrix[:, :2]) * places
+    x = box[0] + (np.arange(shape[1]) + 0.5) * cell_px - matrix[0, 2]
+    y = box[1] + (np.arange(shape[0])[:, None] + 0.5) * cell_px - matrix[1, 2]
+    at = [inverse[k, 0] * x + inverse[k, 1] * y - 0.5 for k in (1, 0)]
+    out: Float = ndimage.map_coordinates(regions.alpha[..., HEAD].sum(axis=2), at, np.float32, order=1)
     return out
+
+
+def _behind(own: Float, seen: Mask, grain_px: float, body: Float, none: Float) -> Float:
+    """The plate `own` (h, w, 3), filled where it is not `seen`: background goes on from background alone.
+
+    Where there is `body` (h, w), as surely, it goes on from body; `none` (h, w) is 1 where none is for sure.
+    """
+    share = np.clip(SHARPLY * (body - 0.5) + 0.5, 0, 1)
+    return fill.textured(own, seen, grain_px, ((none > 0.5, 1 - share), (body > 0.5, share)), lines=True)
 
 
 def _inside(points_px: Float, shrink: float, box: Box) -> Float:
@@ -313,8 +342,8 @@ def _box(crop: Crop, points_px: Float, shape: tuple[int, ...]) -> Box:
 def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[Float, Float]:
     """The network's alpha (h, w) of the head, and of the skin about its jaw alone.
 
-    Beyond its crop they are the value at its border, but nothing below. A hat is found as an occluder; what
-    lies above the brows goes with the head. Hair hangs from the head.
+    Beyond its crop they go on from its border, but not below. A hat is found as an occluder; what lies above
+    the brows goes with the head, and beside the face what has the head's colors. Hair hangs from the head.
     """
     cells = regions.alpha.shape[0]
     place = (np.arange(cells) + 0.5) / cells
@@ -324,19 +353,21 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     brows, chin = points_px[17:27].mean(axis=0), points_px[8]
     tall = max(float(np.linalg.norm(chin - brows)), 1.0)
     hat = (y < brows[1]) & (np.hypot((x - brows[0]) / HAT[0], (y - brows[1]) / HAT[1]) < tall)
-    head = regions.alpha[..., HEAD].sum(axis=2) + hat * regions.alpha[..., OCCLUDER]
     down = down_face(points_px, x, y)
+    head = regions.alpha[..., HEAD].sum(axis=2)
+    picture = np.nan_to_num(_at(shown, x, y))
+    back = regions.alpha[..., BACKGROUND] > SURE
+    hugging = (down > 0) * (down < LOBES[0]) * _alike(picture, head > SURE, back)
+    head = head + np.maximum(hat, hugging) * regions.alpha[..., OCCLUDER]
     head = head - _loose(regions.alpha[..., HAIR], down)
     head = np.where(down > BODY, ndimage.grey_opening(head, SCRAP), head)
     ragged = ndimage.maximum_filter(regions.alpha[..., RAGGED_PARTS].sum(axis=2), RAGGED) > LIKELY
     head = np.where((down > 0) & ~ragged, np.minimum(head, ndimage.grey_opening(head, BUMP)), head)
     away = _beside_face(points_px, regions.crop, cells) / tall
     beside = np.clip(away / BESIDE_FACE - 1, 0, 1) * (down > 0) * (down < 1) * regions.alpha[..., SKIN[0]]
-    row, column = (
-        np.clip(part, 0, size - 1).astype(int) for part, size in zip((y, x), shown.shape, strict=False)
-    )
     below_ears = np.clip((down - LOBES[0]) / (LOBES[1] - LOBES[0]), 0, 1)
-    head = head - beside * np.maximum(_like_wall(shown[row, column], head, beside), below_ears)
+    like_wall = _alike(picture, head < 1 - SURE, (head > SURE) & (beside <= 0))
+    head = head - beside * np.maximum(like_wall, below_ears)
     labels, _ = ndimage.label(head > 0.4)
     middle = labels[cells // 2, cells // 2]
     if middle:
@@ -352,11 +383,40 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     for n, k in enumerate((1, 0)):
         np.add(inverse[k, 0] * cells * px, inverse[k, 1] * cells * py - 0.5, out=at[n])
     below = np.clip(cells - 0.5 - at[0], 0, 1)
+    reach = max(0, int(np.ceil(max(-at.min(), at[1].max() - cells + 1))))
+    head, skin = _beyond(head, reach, shown, matrix), np.pad(skin, reach, "edge")
+    at += reach
     found, bare = (
         np.clip(below * ndimage.map_coordinates(part, at, np.float32, order=1, mode="nearest"), 0, 1)
         for part in (head, skin)
     )
     return found, bare
+
+
+def _beyond(head: Float, reach: int, shown: Float, matrix: NDArray[np.float64]) -> Float:
+    """The alpha of the `head` (cells, cells) of a crop, and so many cells beyond it, over what looks alike.
+
+    `matrix` (2, 3) leads from the crop, 0 to 1, to the picture `shown` (H, W, 3).
+    """
+    out = np.pad(head, reach, "edge").astype(np.float32)
+    if reach:
+        cells = len(head)
+        place = (np.arange(len(out)) - reach + 0.5) / cells
+        halved = max(0, int(np.log2(np.hypot(*matrix[:, 0]) / cells)))
+        view = labels.pyramid(np.nan_to_num(shown[..., :3]), halved)[-1]
+        x, y = ((m[0] * place + m[1] * place[:, None] + m[2]) / 2**halved for m in matrix)
+        unsure = np.pad(np.zeros(head.shape, bool), reach, constant_values=True)
+        labels.spread(out, unsure, _at(view, x, y), out.copy(), OWN, ALIKE)
+    return out
+
+
+def _at(picture: Float, x: Float, y: Float) -> Float:
+    """The pixels (h, w, 3) of a picture in which places `x` and `y` (h, w) lie, or the nearest."""
+    row, column = (
+        np.clip(part, 0, size - 1).astype(int) for part, size in zip((y, x), picture.shape, strict=False)
+    )
+    out: Float = picture[row, column, :3]
+    return out
 
 
 def _beside_face(points_px: Float, crop: Crop, cells: int) -> Float:
@@ -369,25 +429,13 @@ def _beside_face(points_px: Float, crop: Crop, cells: int) -> Float:
     return out
 
 
-def _like_wall(picture: Float, head: Float, beside: Float) -> Float:
-    """How surely (h, w) what looks like skin `beside` the face (h, w) is not `head` (h, w), by its colors.
+def _alike(picture: Float, seeds: Mask, others: Mask) -> Float:
+    """How surely (h, w) the colors of a picture (h, w, 3) are those of its `seeds` and not of the `others`.
 
-    Those of a wall are seen in the background; those of hair that was taken for skin, elsewhere on the head.
+    0 already where they are usual in both.
     """
-    picture = np.nan_to_num(picture[..., :3])
-    own, back = (usual(picture, seeds) for seeds in ((head > SURE) & (beside <= 0), head < 1 - SURE))
-    out: Float = back / (own + back + SEEN)
-    return np.clip(4 * out - 2, 0, 1)
-
-
-def usual(picture: Float, seeds: NDArray[np.bool_]) -> Float:
-    """How usual (h, w) a picture's colors (h, w, 3), 0 to 1, are among its `seeds`: 1 there on average."""
-    bins = tuple(np.clip(np.moveaxis(picture, 2, 0) * BINS, 0, BINS - 1).astype(int))
-    count = np.zeros((BINS,) * 3, np.float32)
-    np.add.at(count, tuple(each[seeds] for each in bins), 1)
-    count = ndimage.gaussian_filter(count, 1.0)
-    out: Float = count[bins] / max(float(count[bins][seeds].mean()) if seeds.any() else 1.0, 1e-6)
-    return out
+    own, other = (usual(picture, each) for each in (seeds, others))
+    return np.clip(4 * own / (own + other + SEEN) - 2, 0, 1).astype(np.float32)
 
 
 def _loose(hair: Float, down: Float) -> Float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +105,7 @@ def textured(
     picture: Float,
     known: Mask,
     grain_px: float,
-    apart: Mask | None = None,
+    parts: Sequence[tuple[Mask, Float]] = (),
     lines: bool = False,
     nearest: bool = False,
 ) -> Float:
@@ -111,7 +113,8 @@ def textured(
 
     The tone is that of the surroundings, or of what lies `nearest` alone (see `_nearest`), into which `lines`
     may go on (see `lined`); what is finer than `grain_px` is mirrored into the hole across its border, so
-    that brushwork, weave and noise go on. What lies `apart` (H, W) gives its tone to nothing that does not.
+    that brushwork, weave and noise go on. To each of its `parts`, if there are any, tone comes from itself
+    alone: where (H, W) it is seen for sure, and how much (H, W) every place belongs to it.
     """
     if known.all() or not known.any():
         return picture
@@ -121,9 +124,7 @@ def textured(
     share = ndimage.gaussian_filter(known.astype(np.float32), fine_px, truncate=2.5)
     base = ndimage.gaussian_filter(clean, (fine_px, fine_px, 0), truncate=2.5)
     base /= np.maximum(share, 1e-4)[..., None]
-    tone = _nearest(base, known, grain_px) if nearest else smooth(base, known)
-    if apart is not None and (near := known & ~apart).any():
-        np.copyto(tone, smooth(base, near), where=~apart[..., None])
+    tone = _nearest(base, known, grain_px) if nearest else _toned(base, known, parts)
     if lines:
         lined(base, known, grain_px, tone)
     detail = np.subtract(clean, base, out=clean)
@@ -136,6 +137,22 @@ def textured(
     out = picture.copy()
     _mirror(detail, tone, known, border.astype(np.int32), out)
     return out
+
+
+def _toned(base: Float, known: Mask, parts: Sequence[tuple[Mask, Float]]) -> Float:
+    """A soft picture (H, W, C), continued smoothly where it is not `known`: of `parts`, each by itself."""
+    seen = [(known & there, share) for there, share in parts]
+    seen = [(there, share) for there, share in seen if there.any()] or [
+        (known, np.ones(known.shape, np.float32))
+    ]
+    if len(seen) == 1:
+        return smooth(base, seen[0][0])
+    tone, total = np.zeros_like(base), np.full((*known.shape, 1), 1e-6, np.float32)
+    for there, share in seen:
+        tone += share[..., None] * smooth(base, there)
+        total += share[..., None]
+    tone /= total
+    return tone
 
 
 def _nearest(picture: Float, known: Mask, grain_px: float) -> Float:

@@ -17,6 +17,8 @@ Mask = NDArray[np.bool_]
 
 SWEEPS, RELAXATION = 40, 1.6
 LEAST = 1e-4  # spreads over any edge
+BINS = 20  # of each channel, in which colors are counted
+SEEN = 0.02  # of what is usual: colors that are seen as seldom tell nothing
 BAND = 3  # cells about the labels' edge whose labels are found anew on a finer grid
 
 
@@ -27,6 +29,16 @@ def spread(label: Float, unsure: Mask, color: Float, guess: Float, own: float, a
     """
     places = np.flatnonzero(unsure)
     _spread(label.reshape(-1), places, _weights(places, color, alike), guess.reshape(-1), own, label.shape[1])
+
+
+def usual(picture: Float, seeds: Mask) -> Float:
+    """How usual (h, w) a picture's colors (h, w, 3), 0 to 1, are among its `seeds`: 1 there on average."""
+    bins = tuple(np.clip(np.moveaxis(picture, 2, 0) * BINS, 0, BINS - 1).astype(int))
+    count = np.zeros((BINS,) * 3, np.float32)
+    np.add.at(count, tuple(each[seeds] for each in bins), 1)
+    count = ndimage.gaussian_filter(count, 1.0)
+    out: Float = count[bins] / max(float(count[bins][seeds].mean()) if seeds.any() else 1.0, 1e-6)
+    return out
 
 
 def sharp(label: Float, views: list[Float], alike: float) -> Float:
@@ -52,11 +64,23 @@ def pyramid(picture: Float | Mask, levels: int) -> list[Float]:
     return views
 
 
+def enlarged(label: Float, halvings: int, shape: tuple[int, ...]) -> Float:
+    """A label (h, w) of a view that was halved so often (see `pyramid`), in the finest's `shape`."""
+    scale = 0.5**halvings
+    out: Float = ndimage.affine_transform(
+        label, [scale] * 2, 0.5 * scale - 0.5, shape, np.float32, order=1, mode="nearest"
+    )
+    return out
+
+
 def _halved(picture: Float) -> Float:
-    rows, columns = (n + n % 2 for n in picture.shape[:2])
-    more = [(0, rows - picture.shape[0]), (0, columns - picture.shape[1])]
-    whole = np.pad(picture, more + [(0, 0)] * (picture.ndim - 2), "edge")
-    out: Float = whole.reshape(rows // 2, 2, columns // 2, 2, *picture.shape[2:]).mean(axis=(1, 3))
+    rows, columns = (n % 2 for n in picture.shape[:2])
+    if rows or columns:
+        picture = np.pad(picture, [(0, rows), (0, columns)] + [(0, 0)] * (picture.ndim - 2), "edge")
+    out: Float = picture[::2, ::2] + picture[1::2, ::2]
+    out += picture[::2, 1::2]
+    out += picture[1::2, 1::2]
+    out *= 0.25
     return out
 
 
