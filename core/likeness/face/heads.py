@@ -42,6 +42,7 @@ LEAST = 0.05  # smaller shares are none
 ALIKE = 0.12  # of the face's width: over so much two fits of one person differ alike
 NECK_FROM = {True: 0.6, False: 0.9}  # from brows to chin is 1: here a neck that is lent, or not, comes in
 NECK_OVER = 0.2  # and over so much
+BAND_ROWS = 128  # of a picture, mixed at once: a large one leaves no room for copies of all of it
 CELL_PX = 8.0  # of the plate: as finely is it told where in the reference a pixel lies
 
 
@@ -163,15 +164,16 @@ def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
     own = shown = redraw(replace(retake, layers=retake.layers and most == 0))
     if own is None or shown is None:
         return None
-    made = []
-    for k, head in enumerate(heads, 1):
-        there = _with(head, retake, most == k)
+    mix = _Mix.of(own, _box_of(own), retake, heads)
+    for k, head in enumerate(heads):  # one after another: large pictures leave no room for all of them
+        there = _with(head, retake, most == k + 1)
         drawn = redraw(there) or Drawn(there.picture, own.origin, np.zeros_like(own.matte), {})
-        made.append(_Made.of(drawn, own, head.stand))
+        made = _Made.of(drawn, own, head.stand)
         shown = drawn if drawn.layers else shown
-    mix = _Mix.of(own, _union(_box_of(own), *(one.box for one in made)), retake, heads)
-    for k, one in enumerate(made):
-        mix.add(k, one, own.picture)
+        del there, drawn
+        if (box := _union(mix.box, made.box)) != mix.box:
+            mix = _Mix.of(own, box, retake, heads, mix)
+        mix.add(k, made, own.picture)
     color = own.picture[_spot(mix.box)][..., :3]
     np.add(color, mix.change, out=color, where=mix.matte[..., None] > 0)
     x, y = shown.origin[0] - mix.box[0], shown.origin[1] - mix.box[1]
@@ -235,8 +237,10 @@ class _Mix:
     share: Float
 
     @classmethod
-    def of(cls, drawn: Drawn, box: Box, retake: Retake, heads: Sequence[Lent]) -> _Mix:
-        """Nothing changed yet of what was `drawn` of the plate's own."""
+    def of(
+        cls, drawn: Drawn, box: Box, retake: Retake, heads: Sequence[Lent], before: _Mix | None = None
+    ) -> _Mix:
+        """What was `drawn` of the plate's own, changed as in the mix `before`, which is a part of it."""
         x0, y0, width, height = box
         own, change = np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
         own[_spot(_box_of(drawn), box)] = drawn.matte
@@ -246,17 +250,23 @@ class _Mix:
         camera = shown_in(retake.rig.person, retake.target, retake.taken.fit)
         share = np.stack([head.share for head in heads], axis=1)
         necks = [head.stand.neck for head in heads]
-        share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share, necks) * free[..., None]
+        share = _shares_at(box, to_pixels(camera, retake.lens), retake.rig, share, necks)
+        share *= free[..., None]
+        if before is not None:
+            inner = _spot(before.box, box)
+            change[inner], own[inner] = before.change, before.matte
         return cls(box, change, own, share)
 
     def add(self, k: int, made: _Made, picture: Float) -> None:
         """Add the share of head `k` as it was `made`; `picture` has the plate's own."""
-        spot = _spot(made.box, self.box)
-        share = self.share[spot][..., k]
-        with np.errstate(invalid="ignore"):  # pixels that are not finite stay the plate's
-            off = np.nan_to_num(made.color - picture[_spot(made.box)][..., :3], posinf=0, neginf=0)
-        self.change[spot] += (share * made.changed)[..., None] * off
-        np.maximum(self.matte[spot], made.changed * (share > 0), out=self.matte[spot])
+        inner = _spot(made.box, self.box)
+        own, change, matte = picture[_spot(made.box)][..., :3], self.change[inner], self.matte[inner]
+        for rows in _bands(made.box[3]):
+            share, changed = self.share[inner][rows, :, k], made.changed[rows]
+            with np.errstate(invalid="ignore"):  # pixels that are not finite stay the plate's
+                off = np.nan_to_num(made.color[rows] - own[rows], posinf=0, neginf=0)
+            change[rows] += (share * changed)[..., None] * off
+            np.maximum(matte[rows], changed * (share > 0), out=matte[rows])
 
 
 def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[bool]) -> Float:
@@ -266,22 +276,33 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[
     """
     x0, y0, width, height = box
     x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
-    down = down_face(pixels[-dense.COUNT :, :2], x, y)
-    start = np.array([NECK_FROM[lent] for lent in necks])
-    neck = np.clip((down[..., None] - start) / NECK_OVER, 0, 1).astype(np.float32)
-    out = share[HAIR] + neck * (share[NECK] - share[HAIR])
-    out /= np.maximum(out.sum(axis=2, keepdims=True), 1)
+    start, out = (
+        np.array([NECK_FROM[lent] for lent in necks]),
+        np.empty((height, width, len(necks)), np.float32),
+    )
+    for band in _bands(height):
+        down = down_face(pixels[-dense.COUNT :, :2], x, y[band])
+        neck = np.clip((down[..., None] - start) / NECK_OVER, 0, 1).astype(np.float32)
+        out[band] = share[HAIR] + neck * (share[NECK] - share[HAIR])
+        out[band] /= np.maximum(out[band].sum(axis=2, keepdims=True), 1)
     local = pixels - np.array([x0, y0, 0], np.float32)
     left, top, columns, rows = data_layers.box_of(local, rig.used, (height, width))
     local -= np.array([left, top, 0], np.float32)
     values = np.concatenate([rig.masks.sum(axis=0)[:, None], rig.masks.T @ share[:HAIR]], 1, dtype=np.float32)
-    near, carried = room(rows, columns, values.shape[1])
-    carry(0, rows, local, rig.skin, extents(local, rig.skin), values, near, carried)
-    spot, there = (slice(top, top + rows), slice(left, left + columns)), (near[:, :columns] > 0)[..., None]
-    carried = carried[..., :columns].transpose(0, 2, 1)
-    beyond = np.where(there, 1 - carried[..., :1], 1)
-    out[spot] = out[spot] * beyond + np.where(there, carried[..., 1:], 0)
+    near, carried = room(BAND_ROWS, columns, values.shape[1])
+    face, reach = out[top : top + rows, left : left + columns], extents(local, rig.skin)
+    for band in _bands(rows):
+        carry(band.start, band.stop, local, rig.skin, reach, values, near, carried)
+        count = band.stop - band.start
+        there = (near[:count, :columns] > 0)[..., None]
+        here = np.where(there, carried[:count, :, :columns].transpose(0, 2, 1), 0)
+        face[band] = face[band] * (1 - here[..., :1]) + here[..., 1:]
     return out
+
+
+def _bands(rows: int) -> list[slice]:
+    """All rows of a picture, a band after another."""
+    return [slice(first, min(first + BAND_ROWS, rows)) for first in range(0, rows, BAND_ROWS)]
 
 
 def _box_at(spot: Spot, within: Box) -> Box:
