@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from likeness.face.light import EYEBALL_ALBEDO, Light, basis, estimate
+from likeness.face.light import EYEBALL_ALBEDO, LUMA, Light, basis, estimate
 
 
 def sphere(count: int = 400) -> np.ndarray:
@@ -56,3 +56,13 @@ def test_radiance_is_never_negative() -> None:
 
 def test_the_basis_is_that_of_order_two() -> None:
     assert basis(sphere(5)).shape == (5, 9)
+
+
+def test_teeth_beside_red_skin_are_warm_and_paler_than_it() -> None:
+    normals, skin = sphere(), np.array([0.5, 0.23, 0.18], np.float32)
+    light = estimate(np.tile(skin, (len(normals), 1)), normals, None)
+    teeth = light.white * light.enamel
+    assert np.allclose(teeth @ LUMA, light.white @ LUMA, rtol=1e-4)
+    assert np.allclose(teeth / teeth[0], np.sqrt(skin / skin[0]), rtol=1e-3)
+    gray = estimate(np.full((len(normals), 3), 0.3, np.float32), normals, None)
+    assert np.allclose(gray.enamel, 1, rtol=1e-4)

@@ -85,10 +85,10 @@ def test_twice_the_light_is_twice_as_bright(head: Head) -> None:
     assert np.allclose(two[cover > 0], 2 * one[cover > 0], rtol=1e-3)
 
 
-def test_it_is_redder_than_it_is_blue(mouth: Mouth) -> None:
+def test_it_is_redder_than_it_is_green_or_blue(mouth: Mouth) -> None:
     color, cover = mouth.draw(plate_of((np.nan, np.nan, np.nan)))
     inside = color[cover > 0.99]
-    assert inside[:, 0].mean() > inside[:, 1].mean() >= inside[:, 2].mean()
+    assert inside[:, 0].mean() > 1.3 * max(inside[:, 1].mean(), inside[:, 2].mean())
 
 
 def test_the_plates_own_inside_is_kept(mouth: Mouth) -> None:
@@ -220,3 +220,22 @@ def test_teeth_in_the_shade_are_warm_not_gray(mouth: Mouth) -> None:
     assert np.allclose(front, front[0], rtol=0.1)
     assert len(shaded) > 20
     assert (shaded[:, 0] > 1.3 * shaded[:, 1]).all()
+
+
+def test_teeth_take_their_hue_from_light_until_the_plate_shows_them(mouth: Mouth) -> None:
+    enamel, upper = np.array([0.8, 1.05, 1.1], np.float32), list(ALBEDO).index("teeth_upper")
+    gains = []
+    for plate in (plate_of((np.nan, np.nan, np.nan)), plate_of((0.6, 0.5, 0.4))):
+        args = (plate, mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+        gains.append([take_mouth(*args, enamel=e).gain for e in (None, enamel)])
+    assert np.allclose(gains[0][1][upper:], gains[0][0][upper:] * enamel)
+    assert np.array_equal(gains[0][1][:upper], gains[0][0][:upper])
+    assert np.array_equal(*gains[1])
+
+
+def test_seen_teeth_are_as_pale_as_where_they_are_bare(mouth: Mouth) -> None:
+    plate, upper = plate_of((0.8, 0.7, 0.6)), list(ALBEDO).index("teeth_upper")
+    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    bare = take_mouth(plate, *args).gain[upper]
+    plate[:, ::2] *= np.array([0.6, 0.4, 0.4], np.float32)  # half of it is gaps
+    assert np.allclose(take_mouth(plate, *args).gain[upper], bare, rtol=0.1)

@@ -19,7 +19,7 @@ Int = NDArray[np.int32]
 ALBEDO = {
     "socket": (0.20, 0.065, 0.055),
     "gums": (0.66, 0.32, 0.28),
-    "tongue": (0.70, 0.38, 0.38),
+    "tongue": (0.74, 0.39, 0.42),
     "teeth_upper": (0.97, 0.96, 0.90),
     "teeth_lower": (0.86, 0.78, 0.70),
 }
@@ -28,8 +28,10 @@ GLOSS_POWER = 24  # how small a highlight on wet surfaces is
 MOLARS_CM, MOLARS_LIGHT = (0.5, 2.2), (1.0, 0.35)  # comes to lower teeth: lip and cheek stand over them
 INWARD_LIGHT, ARCH_CM = 0.4, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
 BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
-TILTED = 0.75, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
+TILTED = 0.55, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
 REDDER = np.array([1.0, 1.5, 1.75], np.float32)  # what comes deep has met the mouth's red walls on its way
+REDDER_BEHIND = np.array([1.0, 1.2, 1.2], np.float32)  # and what the tongue gets, which is as blue as green
+UNDER_UPPER = 0.75  # of the light comes to lower teeth behind upper ones that they meet
 GROOVE, GROOVE_CM = 0.1, 0.25  # how much darker the tongue's middle is, and how wide
 BEHIND_TEETH = ("socket", "tongue")
 
@@ -135,14 +137,19 @@ def light_in(inside: Inside, camera: Float, normals: Float, lips: Float, between
     """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3), cm, with its unit normal.
 
     The sine of half the angle under which it sees the opening, taken for a disk; then as `Inside.glow` says.
-    What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert).
+    What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert), and
+    lower teeth the less the farther upper ones stand over them.
     """
     wide_cm, middle = wide_of(lips), lips.mean(axis=0)
     reach = wide_cm / np.hypot(wide_cm, np.maximum(camera[:, 2] - middle[2], 0))
     way = middle - camera[inside.behind]
     cosine = (normals[inside.behind] * way).sum(axis=1) / np.maximum(np.linalg.norm(way, axis=1), 1e-6)
     reach[inside.behind] *= between * np.interp(cosine, (0, 1), TILTED)
-    return ((reach * inside.glow)[:, None] ** REDDER).astype(np.float32)
+    reach[inside.lower] *= UNDER_UPPER + (1 - UNDER_UPPER) * between
+    light = (reach * inside.glow)[:, None]
+    out = light**REDDER
+    out[inside.behind] = light[inside.behind] ** REDDER_BEHIND
+    return out.astype(np.float32)
 
 
 def highlight(light: Light, normals: Float) -> Float:

@@ -14,6 +14,7 @@ from likeness.face.clench import clenched
 from likeness.face.expected import expected_turn, toward_camera
 from likeness.face.gaze import seen_gaze
 from likeness.face.irises import moved_irises
+from likeness.face.lip_edges import moved_lips
 from likeness.head import points as dense
 from likeness.head.model import load_head
 from likeness.media.look import Look, as_look
@@ -166,17 +167,19 @@ def find_points(
 
     `refine` looks again that many times, each time at the crop around the points just found. `looks` is the
     number of slightly different crops whose mean is taken, up to 5 (for stills; the time grows with it).
-    Irises are looked for in the picture itself, and whether teeth are closed; of several looks, the gaze too.
+    Irises and parted lips are looked for in the picture itself, and whether teeth are closed; of several
+    looks, the gaze too.
     """
     look = as_look(picture)
     found = find_points_many(look, [crop], device, looks=looks)[0]
     for _ in range(refine):
         found = find_points_many(look, [crop_from_points(found.xy)], device, looks=looks)[0]
-    xy, gaze = moved_irises(look, found.xy, found.sigma_px, found.visible), None
+    xy = moved_lips(look, found.xy, found.sigma_px)
+    xy, gaze, closed = moved_irises(look, xy, found.sigma_px, found.visible), None, clenched(look, xy)
     if looks > 1:
         camera = toward_camera(expected_turn(load_head(), found.xy, found.z, found.visible))
         xy, gaze = seen_gaze(look, xy, camera, device)
-    return replace(found, xy=xy, clenched=clenched(look, found.xy), gaze=gaze)
+    return replace(found, xy=xy, clenched=closed, gaze=gaze)
 
 
 def find_points_many(

@@ -21,6 +21,8 @@ EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
 EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
 MIDDLE_LEVEL, MIDDLE_TO_SKIN = 1.48, 0.85  # times as bright as an eyeball, and as skin's lights, its middle
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
+ENAMEL = 0.5  # the power to which teeth are of the hue of skin, in clips of four people
+DEEPEST = 0.05  # of a skin's luma has each channel at least
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SKIN_LIGHTS = 0.98  # of the skin is no brighter than its lights
 TINT, TINT_SURE = (
@@ -35,13 +37,14 @@ class Light:
 
     `tint` (3,): the power with which skin's channels follow a change of light. Its shadows are redder than
     its lights: light scatters below it, comes back from other skin, and clips in a picture's lights.
-    `skin` is the luma of those lights.
+    `skin` is the luma of those lights. `enamel` (3,): what the channels of teeth are of the wall's.
     """
 
     shape: Float
     white: Float
     tint: Float = field(default_factory=lambda: np.ones(3, np.float32))
     skin: float = np.inf
+    enamel: Float = field(default_factory=lambda: np.ones(3, np.float32))
 
     def at(self, normals: Float) -> Float:
         """Radiance (N, 3) of a white diffuse surface with unit `normals` (N, 3)."""
@@ -116,7 +119,19 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
         white = (0.5 * seen / seen.mean() + 0.5 * white / white.mean()) * level * white.mean()
     lights = float(np.quantile(luma, SKIN_LIGHTS))
     radiance = np.maximum(white, 1e-6).astype(np.float32)
-    return Light(shape.astype(np.float32), radiance, _tint(colors, luma), lights)
+    hue = (
+        np.maximum(bright / max(float(bright @ LUMA), 1e-6), 0.05) ** ENAMEL
+        * float(radiance @ LUMA)
+        / radiance
+    )
+    enamel = (hue * float(radiance @ LUMA) / float((radiance * hue) @ LUMA)).astype(np.float32)
+    return Light(shape.astype(np.float32), radiance, _tint(colors, luma), lights, enamel)
+
+
+def _enamel(skin: Float, white: Float) -> Float:
+    """What the channels (3,) of teeth beside `skin` are of those of `white`, as bright as that."""
+    pale = np.maximum(skin / max(float(skin @ LUMA), 1e-6), DEEPEST) ** ENAMEL
+    return np.asarray(pale * float(white @ LUMA) / float(pale @ LUMA) / white, np.float32)
 
 
 def _tint(colors: Float, luma: Float) -> Float:

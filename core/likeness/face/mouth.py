@@ -29,11 +29,13 @@ CHEEK_SEEN, CHEEK_WIDE = 0.3, 0.12  # how bright it is there, and how wide in mo
 SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
-TEETH_TO_SKIN = 1.25  # times the face's lights: teeth are at most so bright where the plate shows none
-BRIGHTER = 1.2  # than skin tells may teeth be: it gives but a lower bound of the light
+TEETH_TO_SKIN = 1.3  # times the face's lights: teeth are at most so bright where the plate shows none
+BRIGHTER = 1.3  # than skin tells may teeth be: it gives but a lower bound of the light
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
 GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
+LEAST_TEETH = 24  # pixels tell their color
+BARE = 0.6  # of what is seen of teeth is darker and redder, by gaps, gums and the lips' blur
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
@@ -66,12 +68,13 @@ def take_mouth(
     shade: Float,
     lip: Float | None = None,
     skin: float = np.inf,
+    enamel: Float | None = None,
 ) -> PlateMouth:
     """Find which of the plate's pixels (H, W, 3) show the inside. `pixels` (V, 3): its projected vertices.
 
     `shade` (V, 3): radiance of white at each vertex; the ratio of seen to shaded teeth sets the gain.
     `lip` (3,): the color of the lips, whose hue tongue, gums and cheeks share. `skin`: the luma of the face's
-    lights, of which teeth go beyond by little.
+    lights, of which teeth go beyond by little. `enamel` (3,) is that of `Light`.
     """
     x0, y0, width, height = box_around(outline, 2, plate.shape)
     between = polygon(outline, x0, y0, width, height)
@@ -89,15 +92,20 @@ def take_mouth(
     gain = np.ones(3, np.float32)
     teeth = (part >= UPPER_TEETH) & (open_ > 0.9)
     teeth &= np.isfinite(plate[y0 : y0 + height, x0 : x0 + width, :3]).all(axis=2)
-    if teeth.sum() >= 24:
+    shows_teeth = int(teeth.sum()) >= LEAST_TEETH
+    if shows_teeth:
         corners = inside.triangles[index[teeth]]
         model = (shade[corners] * bary[teeth][..., None]).sum(axis=1) * inside.albedo[index[teeth]]
-        seen = np.median(plate[y0 : y0 + height, x0 : x0 + width, :3][teeth], axis=0)
-        gain = np.clip(seen / np.maximum(np.median(model, axis=0), 1e-6), 0.4, 1.8).astype(np.float32)
+        seen = plate[y0 : y0 + height, x0 : x0 + width, :3][teeth]
+        bare = seen[:, 1] >= np.quantile(seen[:, 1], BARE)
+        seen, model = (np.median(colors[bare], axis=0) for colors in (seen, model))
+        gain = np.clip(seen / np.maximum(model, 1e-6), 0.4, 1.8).astype(np.float32)
     else:
         white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
         gain *= np.float32(min(BRIGHTER, TEETH_TO_SKIN * skin / max(white, 1e-6)))
     gain = np.tile(gain, (len(ALBEDO), 1))
+    if enamel is not None and not shows_teeth:
+        gain[UPPER_TEETH:] *= enamel
     if lip is not None:
         gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
     tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)

@@ -131,7 +131,7 @@ def take(
     shade = light.at(vertex_normals(inside.at(camera), inside.triangles))
     lip = lips.color(plate, person, pixels)
     plate_mouth = mouth.take_mouth(
-        plate, inside, inside.at(pixels), outlines["mouth"], shade, lip, light.skin
+        plate, inside, inside.at(pixels), outlines["mouth"], shade, lip, light.skin, light.enamel
     )
     level = np.log(np.maximum(light.level(normals), 0.2))
     facing = facing_of(camera, normals) * visible(rig, pixels)
