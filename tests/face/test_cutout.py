@@ -15,6 +15,7 @@ from likeness.face.cutout import (
     _covering,
     _hole,
     _joined,
+    _mend,
     _refine,
     cut,
     hair_at,
@@ -283,3 +284,20 @@ def test_beyond_the_networks_crop_the_head_ends_where_its_color_does() -> None:
     assert (found[:, :cells] == head).all()
     assert found[6:10, cells : cells + scarf].min() > 0.9
     assert found[:, cells + scarf :].max() < 0.3
+
+
+def test_a_jaw_before_a_wall_that_was_filled_wrongly_has_no_opposite_color() -> None:
+    own, fill = (np.array([[each]], np.float32) for each in ((0.3, 0.2, 0.15), (0.8, 0.45, 0.1)))
+    skin, hair = (np.array([[each]], np.float32) for each in ((0.6, 0.4, 0.3), (0.03, 0.02, 0.02)))
+    alpha, thin = np.full((1, 1, 1), 0.2, np.float32), np.ones((1, 1, 1), bool)
+    color, clean = _apart(own, alpha, fill, thin, thin)
+    assert color[0, 0, 0] < 0 < color[0, 0, 2]
+    for head in (skin, hair):
+        mended, behind = color.copy(), clean.copy()
+        _mend(own, mended, behind, alpha, thin, head)
+        np.testing.assert_allclose(mended + (1 - alpha) * behind, own, atol=1e-6)
+        if head is skin:
+            assert (mended >= 0).all()
+            assert (mended <= own).all()
+        else:
+            assert (mended == color).all()  # hair may darken

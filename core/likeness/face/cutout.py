@@ -57,6 +57,8 @@ SCRAP = 7  # of the network's cells: of clothes, what is no wider is a fold, not
 BUMP, RAGGED = 5, 9  # of them: of bare skin's outline what is no wider, so far from hair, is background
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
 LOBES = (0.55, 0.65)  # of it: between these ears end, below is nothing beside the face but the neck
+WHOLE, MIXED = 0.95, 0.7  # of alpha: from the first on all is head, up to the second two colors mix
+DIM, BRIGHT = 0.4, 2.5  # of the light that the head has beside: less or more it has nowhere at its edge
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 SHINING = 2.0  # times as much more, at that alpha, where hair is brighter: it leaves no dark spots
@@ -185,6 +187,7 @@ def cut(
     part = _wider(window(there.astype(np.float32)), there.shape)
     own, filled, alpha = own[part], filled[part], alpha[part]
     hole, thin = hole[part], thin[part]
+    usually = fill.smooth(own, (alpha > WHOLE) & np.isfinite(own).all(axis=2))
     layer, clean = np.empty((*alpha.shape, 4), np.float32), np.empty((*alpha.shape, 3), np.float32)
     for top in range(0, len(alpha), BAND_ROWS):  # a large picture leaves no room for copies of all of it
         rows = slice(top, top + BAND_ROWS)
@@ -192,6 +195,7 @@ def cut(
         behind = np.where(made, filled[rows], own[rows])
         cover = _covering(own[rows], alpha[rows, :, None], behind, made & ~vague)
         layer[rows, :, :3], clean[rows] = _apart(own[rows], cover, behind, made, vague)
+        _mend(own[rows], layer[rows, :, :3], clean[rows], cover, vague, usually[rows])
         layer[rows, :, 3] = cover[..., 0]
     first = (x0 + part[1].start, y0 + part[0].start)
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
@@ -241,6 +245,23 @@ def _apart(
     with np.errstate(invalid="ignore"):  # an infinite pixel is neither head nor background
         clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
     return color.astype(np.float32), clean.astype(np.float32)
+
+
+def _mend(own: Float, color: Float, clean: Float, alpha: Float, thin: Mask, usually: Float) -> None:
+    """Mend the head's premultiplied `color` and the background (h, w, 3), which mix to be `own`, in place.
+
+    A head has not much less or more light in any channel than is `usually` (h, w, 3) seen beside: what the
+    fill shines wrongly would go along as its opposite color. Where it is `thin` (h, w, 1), that is only sure
+    of one that is not darker than the background.
+    """
+    dark = thin[..., 0] & (usually <= clean).all(axis=2)
+    there = (alpha[..., 0] > 0) & (alpha[..., 0] < WHOLE) & ~dark & np.isfinite(own).all(axis=2)
+    share, own, usually, drawn = alpha[there], own[there], usually[there], color[there]
+    least = np.minimum(DIM * share * usually, np.maximum(drawn, share * own))
+    off = np.clip(drawn, least, BRIGHT * share * usually) - drawn
+    off *= np.clip((WHOLE - share) / (WHOLE - MIXED), 0, 1)
+    color[there] += off
+    clean[there] -= off / (1 - share)
 
 
 def _covering(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -> Float:
