@@ -61,3 +61,10 @@ def test_what_is_in_front_is_drawn_first(head: Head) -> None:
     teeth = head.part("teeth_upper")
     depth = head.mean[teeth[front_first(head, teeth)], 2].mean(axis=1)
     assert (np.diff(depth) <= 0).all()
+
+
+def test_teeth_have_no_seams_at_which_facets_would_show(head: Head) -> None:
+    inside = inside_of(head)
+    seen = np.unique(inside.triangles[np.isin(inside.part, (3, 4))])
+    places = np.unique(inside.at(head.mean)[seen].round(5), axis=0)
+    assert len(places) > 0.99 * len(seen)

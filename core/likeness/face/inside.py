@@ -67,7 +67,7 @@ class Inside:
 
 def inside_of(head: Head, cuts: int = 0) -> Inside:
     """Collect the parts of the head that lie behind the lips; each facet is cut into four, `cuts` times."""
-    parts = [head.part(name) for name in ALBEDO]
+    parts = [_welded(head, name) for name in ALBEDO]
     kind = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
     order = front_first(head, np.concatenate(parts))
     part = np.repeat(kind[order], 4**cuts).astype(np.int32)
@@ -97,6 +97,11 @@ def inside_of(head: Head, cuts: int = 0) -> Inside:
     return replace(inside, glow=np.clip(inside.at(inside.glow), 0, 1))  # what is cut finer overshoots
 
 
+def _welded(head: Head, part: str) -> Int:
+    """The triangles (T, 3) of a part without seams, at which its facets would show."""
+    return head.vertex_twin[head.part(part)]
+
+
 def front_first(head: Head, triangles: Int) -> Int:
     """The order (T,) of triangles (T, 3) from front to back: what is hidden need not be drawn."""
     return np.argsort(-head.mean[triangles, 2].mean(axis=1), kind="stable").astype(np.int32)
@@ -120,7 +125,7 @@ def wide_of(lips: Float) -> float:
 
 def _glow(head: Head) -> Float:
     """How much of the light that comes in meets each vertex (V,): less of it the inner sides of teeth."""
-    rows = [head.part("teeth_upper"), head.part("teeth_lower")]
+    rows = [_welded(head, "teeth_upper"), _welded(head, "teeth_lower")]
     front = float(head.mean[rows[0], 2].max())
     outward = head.mean[:, [0, 2]] - np.array([0, front - ARCH_CM], np.float32)
     outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
