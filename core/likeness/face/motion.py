@@ -171,18 +171,19 @@ def field_of(
     taken: Taken,
     box: tuple[int, int, int, int],
     more: Float | None,
+    rim: warp.Rim | None,
 ) -> warp.Field:
     """The displacement to the plate and the change of light of the region.
 
     `points` (V, 3) are the vertices in it, pixels and depth. `moved` (V, 5): what the head's turn does, the
-    last two, goes on beyond the mesh, through hair and ears; what the expression does ends soon. `more`
-    (V, 3 or 6) is only carried along.
+    last two, goes on beyond the mesh, through hair and ears, as at its `rim`; what the expression does ends
+    soon. `more` (V, 3 or 6) is only carried along.
     """
     face = face_width(taken.pixels[rig.person.vertex_count :])
     cell = warp.cell_px(face)
     reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
     ramp = _ramp(box, taken.plate.shape)
-    return warp.spread(points, outside(rig, points), moved, trust, cell, reach, ramp, more)
+    return warp.spread(points, outside(rig, points), moved, trust, cell, reach, ramp, more, rim)
 
 
 def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:

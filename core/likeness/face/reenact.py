@@ -7,13 +7,13 @@ around the face; outside that region, and wherever nothing moves, the plate is l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import data_layers, folds, glasses, shutter
+from likeness.face import data_layers, folds, glasses, rim, shutter, warp
 from likeness.face.compose import compose
 from likeness.face.fit import Fit, Lens
 from likeness.face.lending import borrow
@@ -154,7 +154,8 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
     relief = _relief(taken, moved.target, lens, retake.wrinkles)
     local = moved.pixels - np.array([x0, y0, 0], np.float32)
     more = _carried(rig, moved, relief, retake.layers)
-    field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more)
+    edge = _rim(rig, taken, moved, lens, box)
+    field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more, edge)
     shifted = body_shift(rig, taken, moved.target, lens, box)
     body = None if shifted is None else (taken.body, shifted)
     bends, data, behind = folds.NO_FOLDS, data_layers.NO_DATA, None
@@ -171,6 +172,15 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
         return matte, {}
     data_layers.look_in(rig, behind.result(), field.moved, data)
     return matte, data_layers.parts(data) | {"motion": Part.whole(motion)}
+
+
+def _rim(rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box) -> warp.Rim | None:
+    """Where in the region the rim of a head that has turned lies, and how it came there."""
+    if not moved.turned:
+        return None
+    places = taken.pixels[:, :2] - moved.turn, moved.pixels
+    out = rim.rim_of(taken.outline, *(rim.outline(rig, at, moved.target, lens) for at in places))
+    return replace(out, places=out.places - np.array(box[:2], np.float32))
 
 
 def _draw_openings(

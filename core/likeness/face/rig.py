@@ -33,6 +33,7 @@ GRAZING = 0.18  # cosine to the view below which the plate does not show a surfa
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 BEHIND = (*ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
+THROAT_CM = -8.0  # height on the mean head below which its skin lies under the chin
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
 FACETS_PX_PER_CM, FINER = 60.0, 2  # so large, facets of teeth and tongue would show; how often they are cut
@@ -46,6 +47,7 @@ class Rig:
     `hind` (T,): which of the skin is the back of the head, seen from outside only.
     `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
     `ears`, `forehead` (V,): which of all vertices are an ear's, or where a fringe can hang.
+    `bare`: those that can lie on the outline of the bare head; `middle` (3,): its place between the ears, cm.
     `masks`: see `references.masks`. `uv` (V, 2): the vertices' texture coordinates, 0 of the points.
     """
 
@@ -59,6 +61,8 @@ class Rig:
     used: Int
     ears: NDArray[np.bool_]
     forehead: NDArray[np.bool_]
+    bare: Int
+    middle: Float
     masks: Float
     uv: Float
 
@@ -84,6 +88,8 @@ def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
         np.unique(skin),
         ears,
         _forehead(person),
+        _bare(person),
+        person.rest[ears].mean(axis=0),
         references.masks(person),
         np.pad(person.head.vertex_uv, ((0, dense.COUNT), (0, 0))).astype(np.float32),
     )
@@ -95,6 +101,14 @@ def _forehead(person: Person) -> NDArray[np.bool_]:
     out = np.zeros(len(person.rest), bool)
     out[: len(mean)] = (mean[:, 1] > FRINGE_CM) & (mean[:, 2] > 0)
     return out
+
+
+def _bare(person: Person) -> Int:
+    """The skin's vertices without ears, neck and throat."""
+    head = person.head
+    skin = np.unique(head.part("skin"))
+    ears, neck = (head.regions[name][skin] > 0.5 for name in ("ears", "neck"))
+    return skin[~ears & ~neck & (head.mean[skin, 1] > THROAT_CM)].astype(np.int32)
 
 
 def normals_of(rig: Rig, camera: Float) -> Float:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import eyes, glasses, grain, lips, mouth, warp
+from likeness.face import eyes, glasses, grain, lips, mouth, rim, warp
 from likeness.face.body import Body, cut_body
 from likeness.face.cutout import Cutout, cut, hair_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
@@ -43,7 +43,7 @@ class Taken:
     `plate` is without what is before the face, which the cutout keeps, and without `glasses`.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
     takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex.
-    `outlines` are those of eyes and mouth by name, (N, 2).
+    `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head.
     """
 
     plate: Float
@@ -56,6 +56,7 @@ class Taken:
     local: Float
     pixels: Float
     outlines: dict[str, Float]
+    outline: rim.Outline
     light: Light
     level: Float
     facing: Float
@@ -146,6 +147,7 @@ def take(
         local=local,
         pixels=pixels,
         outlines=outlines,
+        outline=rim.outline(rig, pixels, fit, lens),
         light=light,
         level=level,
         facing=facing,

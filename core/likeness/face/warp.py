@@ -28,7 +28,25 @@ CELLS_A_FACE = 64  # so many of its cells are a face's width, where pixels are s
 SAMPLES = 2  # of the mesh, across and down a cell
 FEWEST_CELLS = 12  # a grid of fewer is solved as it is
 ROUNDS, RELAXATION = 12, 1.5
+INWARD = 16  # cells from a rim, within which the mesh is looked for
+SOFT_TRUST = np.float32(5)  # one over the span of trust, up to 0.5, in which mesh and surroundings meet
 EVERYWHERE = tuple(np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32))
+
+
+@dataclass(frozen=True)
+class Rim:
+    """Where a mesh ends, and what is beyond does not go with it: `places` (N, 2), pixels of the region.
+
+    `out` (N, 2) leads from each to what lies beyond. That comes from `whence` (N,) away in the plate, along
+    the direction `aside` (2,); across it, it goes with the mesh all the same. Where more of the mesh has come
+    into sight, pixels of the plate are spread out for it, by no more than `spread` (N,) of the way there.
+    """
+
+    places: Float
+    out: Float
+    aside: Float
+    whence: Float
+    spread: Float
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,7 @@ def spread(
     reach_px: tuple[float, float | Float],
     ramp: tuple[Float, Float],
     more: Float | None = None,
+    rim: Rim | None = None,
 ) -> Field:
     """The field of a mesh and of what surrounds it, in a region as large as the `ramp`.
 
@@ -89,7 +108,12 @@ def spread(
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
     index, bary, _ = rasterize(fine, triangles, SAMPLES * columns, SAMPLES * rows)
     grid, known = _cells(index, bary, triangles, moved, trust)
-    far = aside(_fade, grid[3:], known, cell, reach_px[1], False)
+    told = known
+    if rim is not None:
+        told = _at_rim(
+            rim.places, rim.out, rim.aside, rim.whence, rim.spread, np.float32(cell), grid[3:], known
+        )
+    far = aside(_fade, grid[3:], told, cell, reach_px[1], False)
     _fade(grid[:3], known, cell, reach_px[0], True)
     far.result()
     carried = _ramped(points, moved, trust, *ramp)
@@ -163,6 +187,52 @@ def _cells(index: Int, bary: Float, triangles: Int, moved: Float, trust: Float) 
                 grid[n, r + 1, q + 1] += a * moved[i, n] + b * moved[j, n] + c * moved[k, n]
     _divide(grid, known)
     return grid, known
+
+
+@numba.njit(cache=True, nogil=True)
+def _at_rim(
+    places: Float,
+    out: Float,
+    aside: Float,
+    whence: Float,
+    spread: Float,
+    cell: np.float32,
+    grid: Float,
+    known: Float,
+) -> Float:
+    """Set the cells of a grid (2, r + 2, c + 2) at a `Rim`, in place; returns where all of it is known.
+
+    Those just within and beyond, too: whatever lies beyond is between cells of the rim.
+    """
+    rows, columns = known.shape
+    sums, count = np.zeros((2, rows, columns), np.float32), np.zeros((rows, columns), np.float32)
+    for n in range(len(places)):
+        x, y, dx, dy = places[n, 0] / cell, places[n, 1] / cell, out[n, 0], out[n, 1]
+        for step in range(INWARD):
+            c, r = int(x - step * dx), int(y - step * dy)
+            if 0 <= c < columns and 0 <= r < rows and known[r, c] > 0:
+                break
+        else:
+            continue
+        u, v = grid[0, r + 1, c + 1], grid[1, r + 1, c + 1]
+        more, outward = whence[n] - (u * aside[0] + v * aside[1]), dx * aside[0] + dy * aside[1]
+        if more * outward < 0:
+            most = spread[n] * (step + 1) * cell * abs(outward)
+            more = min(max(more, -most), most)
+        for half in (-0.5, 0.0, 0.5):
+            c, r = int(x + half * dx), int(y + half * dy)
+            if 0 <= c < columns and 0 <= r < rows:
+                sums[0, r, c] += u + more * aside[0]
+                sums[1, r, c] += v + more * aside[1]
+                count[r, c] += 1
+    everywhere = known.copy()
+    for r in range(rows):
+        for c in range(columns):
+            if count[r, c] > 0:
+                everywhere[r, c] = 1
+                grid[0, r + 1, c + 1] = sums[0, r, c] / count[r, c]
+                grid[1, r + 1, c + 1] = sums[1, r, c] / count[r, c]
+    return everywhere
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
@@ -308,7 +378,8 @@ def _around(
 ) -> None:
     """The grid's displacement in x and y and change of light where a row of the region has no mesh to trust.
 
-    Only from column `low` to before `high`. `cells` (3, c + 2) is room to work in.
+    Where that is to be trusted a little less than well enough, both meet. Only from column `low` to before
+    `high`. `cells` (3, c + 2) is room to work in.
     """
     half = np.float32(0.5)
     fy = (np.float32(y) + half) * per_px + half
@@ -326,13 +397,15 @@ def _around(
             cells[n, c] += left * (grid[n + 3, r, c] + wy * (grid[n + 3, r + 1, c] - grid[n + 3, r, c]))
     trust = carried[3]
     for x in range(np.uint64(low), np.uint64(high)):
-        if near[x] > 0 and trust[x] >= half:
+        own = SOFT_TRUST * (trust[x] - half) + np.float32(1) if near[x] > 0 else np.float32(0)
+        if own >= np.float32(1):
             continue
         fx = (np.float32(np.int32(x)) + half) * per_px + half
         before = np.int32(fx)
         wx, cell = fx - np.float32(before), np.uint64(before)
         for n in range(3):
-            carried[n, x] = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
+            around = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
+            carried[n, x] = around + own * (carried[n, x] - around) if own > 0 else around
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)

@@ -1,0 +1,109 @@
+"""The rim of a turning head: what is seen beside its outline goes as that does, not as the skin next to it.
+
+A head that turns to the side takes cheek and forehead out of sight behind its outline; hair, ears and all
+that is seen beyond lie as deep as the outline itself, and hardly move. Both outlines, that of the plate and
+that of the turned head, are told by angle about the head's middle. Only what goes to the side is taken from
+them: hair stands up before the top of a head and nods with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from likeness.face.fit import Fit, Lens
+from likeness.face.person import to_pixels
+from likeness.face.rig import Rig, face_width
+from likeness.face.warp import Rim
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+BINS = 72  # of the angle: the farthest vertex of each is on the outline
+SAMPLES = 4 * BINS
+ANGLES = ((np.arange(SAMPLES) + 0.5) * (2 * np.pi / SAMPLES) - np.pi).astype(np.float32)
+SMOOTH = 6.0  # samples: vertices lie coarser than the outline is to be told
+# From the head's top: between these angles lies its side, from the temples to where the neck begins.
+SIDE = (np.abs(ANGLES) > np.radians(40)) & (np.abs(ANGLES) < np.radians(125))
+
+
+BROW_ENDS = (17, 26)  # the points on the head's right, which is the picture's left, and on its left
+SHOWN = (0.04, 0.07)  # of the face's width, between brow and outline: from here the plate shows a temple
+SPREAD = np.float32(0.35)  # of the way to a rim that comes into sight can be filled by spreading a temple
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The bare head's outline in a picture: `radius` (SAMPLES,), pixels, about its `middle` (2,), by angle.
+
+    Angles count from the head's direction `up` (2,), clockwise in the picture. `temples` (2,): how well, 0 to
+    1, the picture shows those at its left and at its right.
+    """
+
+    middle: Float
+    up: Float
+    radius: Float
+    temples: Float
+
+    @property
+    def aside(self) -> Float:
+        """The direction (2,) across the head, to the right in the picture where it is upright."""
+        return np.array([-self.up[1], self.up[0]], np.float32)
+
+    @property
+    def ways(self) -> Float:
+        """The direction (N, 2) outward at each angle of the head's side."""
+        angle = ANGLES[SIDE, None]
+        return (np.cos(angle) * self.up + np.sin(angle) * self.aside).astype(np.float32)
+
+    @property
+    def places(self) -> Float:
+        """The outline's places (N, 2) at the angles of the head's side."""
+        return (self.middle + self.radius[SIDE, None] * self.ways).astype(np.float32)
+
+
+def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:
+    """The outline of a head whose vertices lie at `pixels` (V, 2 or more), turned as `fit` says."""
+    up = (fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1])).astype(np.float32)
+    camera = (fit.rotation @ rig.middle + fit.translation).astype(np.float32)
+    middle = to_pixels(camera[None], lens)[0, :2]
+    angle, radius = _farthest(pixels, rig.bare, middle, up)
+    there = radius > 0
+    even = np.interp(ANGLES, angle[there], radius[there], period=2 * np.pi).astype(np.float32)
+    radius = ndimage.gaussian_filter1d(even, SMOOTH, mode="wrap")
+    bare = Outline(middle, up, radius, np.zeros(2, np.float32))
+    return replace(bare, temples=_temples(bare, pixels[rig.person.vertex_count :, :2]))
+
+
+def _temples(outline: Outline, points: Float) -> Float:
+    """How well each temple (2,) is seen, from how far the outline lies beyond the brows' ends."""
+    ends = points[list(BROW_ENDS)] - outline.middle
+    wide, high = ends @ outline.aside, ends @ outline.up
+    beyond = np.interp(np.arctan2(wide, high), ANGLES, outline.radius) - np.hypot(wide, high)
+    share = (beyond / face_width(points) - SHOWN[0]) / (SHOWN[1] - SHOWN[0])
+    return np.clip(share, 0, 1).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _farthest(pixels: Float, ids: Int, middle: Float, up: Float) -> tuple[Float, Float]:
+    """Angle and radius (BINS,) of the vertex of each bin of angles that is farthest from the middle, or 0."""
+    angle, radius = np.zeros(BINS, np.float32), np.zeros(BINS, np.float32)
+    for v in ids:
+        x, y = pixels[v, 0] - middle[0], pixels[v, 1] - middle[1]
+        far = np.sqrt(x * x + y * y)
+        turn = np.arctan2(y * up[0] - x * up[1], x * up[0] + y * up[1])
+        k = min(int((turn + np.pi) * (BINS / (2 * np.pi))), BINS - 1)
+        if far > radius[k]:
+            angle[k], radius[k] = turn, far
+    return angle, radius
+
+
+def rim_of(plate: Outline, turned: Outline, here: Outline) -> Rim:
+    """The rim at the outline `here`, which an expression can have changed, of a head that was `turned`."""
+    whence = ((plate.places - turned.places) @ here.aside).astype(np.float32)
+    spread = SPREAD * plate.temples[(ANGLES[SIDE] > 0).astype(int)]
+    return Rim(here.places, here.ways, here.aside, whence, spread)

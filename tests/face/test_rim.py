@@ -1,0 +1,81 @@
+"""Beside a head that turns, all goes as its outline does: its far side hides, and its near side comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from likeness.face import rim
+from likeness.face.fit import Fit, rotation_matrix
+from likeness.face.reenact import Retake, redraw
+from likeness.face.taken import take
+from likeness.head.model import Head
+from likeness.render.raster import rasterize
+from tests.face.conftest import SIZE
+from tests.face.test_reenact import Stage
+
+SKIN, WALL = np.float32([0.5, 0.3, 0.2]), np.float32([0.1, 0.2, 0.6])
+
+
+@pytest.fixture(scope="module")
+def stage(head: Head) -> Stage:
+    return Stage(head)
+
+
+def turned(stage: Stage, yaw_deg: float) -> Fit:
+    return replace(stage.fit, rotation=stage.fit.rotation @ rotation_matrix(np.radians([0, yaw_deg, 0])))
+
+
+def bare_head(stage: Stage, fit: Fit) -> np.ndarray:
+    """Where (H, W) the head without ears and neck is."""
+    bare = np.isin(stage.rig.surface, stage.rig.bare).all(axis=1)
+    return rasterize(stage.pixels(fit), np.ascontiguousarray(stage.rig.surface[bare]), *SIZE)[0] >= 0
+
+
+def side(stage: Stage, fit: Fit) -> slice:
+    """The rows from the eyes to the mouth."""
+    points = stage.pixels(fit)[stage.person.vertex_count :, 1]
+    return slice(int(points[36:48].mean()), int(points[48:68].mean()))
+
+
+@pytest.mark.parametrize("yaw_deg", [-25, 0, 25])
+def test_the_outline_is_that_of_the_drawn_head(stage: Stage, yaw_deg: float) -> None:
+    fit = turned(stage, yaw_deg)
+    outline = rim.outline(stage.rig, stage.pixels(fit), fit, stage.lens)
+    drawn = bare_head(stage, fit)
+    edge = ndimage.distance_transform_edt(drawn) + ndimage.distance_transform_edt(~drawn)
+    x, y = outline.places.T.astype(int)
+    assert np.median(edge[y, x]) < 2.0
+    assert np.quantile(edge[y, x], 0.9) < 4.0
+
+
+def test_a_head_that_did_not_turn_has_a_rim_that_stays(stage: Stage) -> None:
+    outline = stage.taken.outline
+    assert (rim.rim_of(outline, outline, outline).whence == 0).all()
+
+
+@pytest.mark.parametrize("yaw_deg", [-20, 20])
+def test_skin_ends_where_the_turned_head_does(stage: Stage, yaw_deg: float) -> None:
+    plate = np.where(bare_head(stage, stage.fit)[..., None], SKIN, WALL)
+    target = turned(stage, yaw_deg)
+    taken = take(stage.rig, plate, stage.fit, stage.lens)
+    drawn = redraw(Retake(stage.rig, taken, target, stage.lens, plate))
+    assert drawn is not None
+    rows = side(stage, target)
+    skin = (drawn.picture[..., 0] > drawn.picture[..., 2])[rows]
+    truth = bare_head(stage, target)[rows]
+    far = slice(None) if yaw_deg < 0 else slice(None, None, -1)  # the row's end at which the head turns away
+    beyond = np.argmax(truth[:, far], axis=1) - np.argmax(skin[:, far], axis=1)
+    assert np.abs(beyond).max() <= 3  # of 250; skin that went on with its neighbors went on by 10 to 23
+
+
+def test_a_temple_that_the_plate_hides_is_not_made_of_brow_and_eye(stage: Stage) -> None:
+    frontal, aside = (
+        rim.outline(stage.rig, stage.pixels(fit), fit, stage.lens) for fit in (stage.fit, turned(stage, 35))
+    )
+    assert frontal.temples.min() == 1
+    assert sorted(aside.temples) == [0, 1]
+    assert (rim.rim_of(aside, frontal, frontal).spread == 0).sum() == rim.SIDE.sum() // 2
