@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ COUNT, SEED = 500, 2
 ACTIVE = 0.05  # a weight under which a shape is at rest
 OVERLAP = 0.5
 TURNED_DEG = 60
+CLEAR = 0.8  # of a head's points are seen: nothing hides the face, and it is not turned far
 
 
 def renders(work: Path) -> Dataset | None:
@@ -70,8 +72,9 @@ def _points(found: list[Points], truth: dict) -> list[Row]:
 
 
 def _fits(found: list[Points], truth: dict) -> list[Row]:
+    """Pose, gaze and expression of all pictures, as asked, and of those that show the face clearly."""
     head = load_head()
-    turn, gaze, weights = [], [], []
+    turn, gaze, weights = [], np.full((len(found), 2), np.nan), np.full(len(found), np.nan)
     for i, points in enumerate(found):
         lens = Lens(float(truth["focal_px"][i]), (float(truth["cx"][i]), float(truth["cy"][i])))
         _, fit = fit_still(head, points, lens)
@@ -80,14 +83,23 @@ def _fits(found: list[Points], truth: dict) -> list[Row]:
         looks = conjugate(fit.gaze)  # as `capture` reports it
         for eye, iris in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT)):
             if truth["visible"][i, iris]:
-                gaze.append(_angle(looks[eye], truth["gaze"][i, eye]))
+                gaze[i, eye] = _angle(looks[eye], truth["gaze"][i, eye])
         active = truth["arkit"][i] > ACTIVE
         if active.any():
-            weights.append(np.abs(fit.expression - truth["arkit"][i])[active].mean())
+            weights[i] = np.abs(fit.expression - truth["arkit"][i])[active].mean()
+    told: list[tuple[str, Callable[[Array], float], Array, str, float]] = [
+        ("head pose, median", np.nanmedian, np.array(turn), "deg", 2.0),
+        ("gaze, median", np.nanmedian, gaze, "deg", 4.0),
+        ("active expression weights, mean error", np.nanmean, weights, "", 0.08),
+    ]
+    clear = truth["visible"].mean(axis=1) >= CLEAR
     return [
-        _row("head pose, median", float(np.median(turn)), "deg", 2.0),
-        _row("gaze, median", float(np.median(gaze)), "deg", 4.0),
-        _row("active expression weights, mean error", float(np.mean(weights)), "", 0.08),
+        *(_row(name, mean(all_), unit, asked) for name, mean, all_, unit, asked in told),
+        _row("clear faces, share", 100 * clear.mean(), "%", None),
+        *(
+            _row(f"clear faces, {name}", mean(values[clear]), unit, None)
+            for name, mean, values, unit, _ in told
+        ),
     ]
 
 

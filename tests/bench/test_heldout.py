@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from bench import heldout
+from likeness.face.fit import conjugate, rotation_matrix
 from likeness.face.landmarks import Points
+from likeness.head.model import load_head
+from tests.face.conftest import scene
 
 CLOSE = 60.0
 
@@ -45,6 +48,26 @@ def test_hidden_points_do_not_count() -> None:
     for points in found:
         points.xy[:60] += 500
     assert heldout._points(found, known)[1].value == pytest.approx(1.0, rel=0.02)
+
+
+def test_clear_faces_are_told_apart_from_those_that_are_mostly_hidden() -> None:
+    scenes = [scene(load_head(), seed, jawOpen=0.5) for seed in (1, 2)]
+    lens = scenes[0].lens
+    known = {
+        "focal_px": np.full(2, lens.focal_px),
+        "cx": np.full(2, lens.center_px[0]),
+        "cy": np.full(2, lens.center_px[1]),
+        "head_pose": np.stack([one.fit.head_pose for one in scenes]),
+        "gaze": np.stack([conjugate(one.fit.gaze) for one in scenes]),
+        "arkit": np.stack([one.fit.expression for one in scenes]),
+        "visible": np.ones((2, 450), bool),
+    }
+    known["visible"][1, :200] = False
+    known["head_pose"][1, :3, :3] = known["head_pose"][1, :3, :3] @ rotation_matrix(np.radians([0, 20, 0]))
+    found = {row.name: row.value for row in heldout._fits([one.points for one in scenes], known)}
+    assert found["clear faces, share"] == 50
+    assert found["clear faces, head pose, median"] < 3
+    assert found["head pose, median"] == pytest.approx(10, abs=3)
 
 
 def test_gazes_and_boxes() -> None:
