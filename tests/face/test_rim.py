@@ -35,10 +35,14 @@ def bare_head(stage: Stage, fit: Fit) -> np.ndarray:
     return rasterize(stage.pixels(fit), np.ascontiguousarray(stage.rig.surface[bare]), *SIZE)[0] >= 0
 
 
+def points(stage: Stage, fit: Fit) -> np.ndarray:
+    return stage.pixels(fit)[stage.person.vertex_count :, :2]
+
+
 def side(stage: Stage, fit: Fit) -> slice:
     """The rows from the eyes to the mouth."""
-    points = stage.pixels(fit)[stage.person.vertex_count :, 1]
-    return slice(int(points[36:48].mean()), int(points[48:68].mean()))
+    y = points(stage, fit)[:, 1]
+    return slice(int(y[36:48].mean()), int(y[48:68].mean()))
 
 
 @pytest.mark.parametrize("yaw_deg", [-25, 0, 25])
@@ -54,7 +58,7 @@ def test_the_outline_is_that_of_the_drawn_head(stage: Stage, yaw_deg: float) -> 
 
 def test_a_head_that_did_not_turn_has_a_rim_that_stays(stage: Stage) -> None:
     outline = stage.taken.outline
-    assert (rim.rim_of(outline, outline, outline).whence == 0).all()
+    assert (rim.rim_of(outline, points(stage, stage.fit), outline, outline).whence == 0).all()
 
 
 @pytest.mark.parametrize("yaw_deg", [-20, 20])
@@ -74,8 +78,9 @@ def test_skin_ends_where_the_turned_head_does(stage: Stage, yaw_deg: float) -> N
 
 def test_a_temple_that_the_plate_hides_is_not_made_of_brow_and_eye(stage: Stage) -> None:
     frontal, aside = (
-        rim.outline(stage.rig, stage.pixels(fit), fit, stage.lens) for fit in (stage.fit, turned(stage, 35))
+        (rim.outline(stage.rig, stage.pixels(fit), fit, stage.lens), points(stage, fit))
+        for fit in (stage.fit, turned(stage, 35))
     )
-    assert frontal.temples.min() == 1
-    assert sorted(aside.temples) == [0, 1]
-    assert (rim.rim_of(aside, frontal, frontal).spread == 0).sum() == rim.SIDE.sum() // 2
+    assert rim.temples(*frontal).min() == 1
+    assert sorted(rim.temples(*aside)) == [0, 1]
+    assert (rim.rim_of(*aside, frontal[0], frontal[0]).spread == 0).sum() == rim.SIDE.sum() // 2

@@ -276,10 +276,8 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[
     """
     x0, y0, width, height = box
     x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
-    start, out = (
-        np.array([NECK_FROM[lent] for lent in necks]),
-        np.empty((height, width, len(necks)), np.float32),
-    )
+    start = np.array([NECK_FROM[lent] for lent in necks])
+    out = np.empty((height, width, len(necks)), np.float32)
     for band in _bands(height):
         down = down_face(pixels[-dense.COUNT :, :2], x, y[band])
         neck = np.clip((down[..., None] - start) / NECK_OVER, 0, 1).astype(np.float32)

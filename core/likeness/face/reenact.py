@@ -179,7 +179,8 @@ def _rim(rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box) -> warp.Ri
     if not moved.turned:
         return None
     places = taken.pixels[:, :2] - moved.turn, moved.pixels
-    out = rim.rim_of(taken.outline, *(rim.outline(rig, at, moved.target, lens) for at in places))
+    turned, here = (rim.outline(rig, at, moved.target, lens) for at in places)
+    out = rim.rim_of(taken.outline, taken.pixels[rig.person.vertex_count :, :2], turned, here)
     return replace(out, places=out.places - np.array(box[:2], np.float32))
 
 

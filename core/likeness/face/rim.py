@@ -8,7 +8,7 @@ them: hair stands up before the top of a head and nods with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -29,8 +29,6 @@ ANGLES = ((np.arange(SAMPLES) + 0.5) * (2 * np.pi / SAMPLES) - np.pi).astype(np.
 SMOOTH = 6.0  # samples: vertices lie coarser than the outline is to be told
 # From the head's top: between these angles lies its side, from the temples to where the neck begins.
 SIDE = (np.abs(ANGLES) > np.radians(40)) & (np.abs(ANGLES) < np.radians(125))
-
-
 BROW_ENDS = (17, 26)  # the points on the head's right, which is the picture's left, and on its left
 SHOWN = (0.04, 0.07)  # of the face's width, between brow and outline: from here the plate shows a temple
 SPREAD = np.float32(0.35)  # of the way to a rim that comes into sight can be filled by spreading a temple
@@ -40,14 +38,12 @@ SPREAD = np.float32(0.35)  # of the way to a rim that comes into sight can be fi
 class Outline:
     """The bare head's outline in a picture: `radius` (SAMPLES,), pixels, about its `middle` (2,), by angle.
 
-    Angles count from the head's direction `up` (2,), clockwise in the picture. `temples` (2,): how well, 0 to
-    1, the picture shows those at its left and at its right.
+    Angles count from the head's direction `up` (2,), clockwise in the picture.
     """
 
     middle: Float
     up: Float
     radius: Float
-    temples: Float
 
     @property
     def aside(self) -> Float:
@@ -74,13 +70,14 @@ def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:
     angle, radius = _farthest(pixels, rig.bare, middle, up)
     there = radius > 0
     even = np.interp(ANGLES, angle[there], radius[there], period=2 * np.pi).astype(np.float32)
-    radius = ndimage.gaussian_filter1d(even, SMOOTH, mode="wrap")
-    bare = Outline(middle, up, radius, np.zeros(2, np.float32))
-    return replace(bare, temples=_temples(bare, pixels[rig.person.vertex_count :, :2]))
+    return Outline(middle, up, ndimage.gaussian_filter1d(even, SMOOTH, mode="wrap"))
 
 
-def _temples(outline: Outline, points: Float) -> Float:
-    """How well each temple (2,) is seen, from how far the outline lies beyond the brows' ends."""
+def temples(outline: Outline, points: Float) -> Float:
+    """How well (2,), 0 to 1, a picture shows the temples at its left and its right, beyond the brows' ends.
+
+    `points` (POINTS, 2) are the face's, pixels.
+    """
     ends = points[list(BROW_ENDS)] - outline.middle
     wide, high = ends @ outline.aside, ends @ outline.up
     beyond = np.interp(np.arctan2(wide, high), ANGLES, outline.radius) - np.hypot(wide, high)
@@ -102,8 +99,11 @@ def _farthest(pixels: Float, ids: Int, middle: Float, up: Float) -> tuple[Float,
     return angle, radius
 
 
-def rim_of(plate: Outline, turned: Outline, here: Outline) -> Rim:
-    """The rim at the outline `here`, which an expression can have changed, of a head that was `turned`."""
+def rim_of(plate: Outline, points: Float, turned: Outline, here: Outline) -> Rim:
+    """The rim at the outline `here`, which an expression can have changed, of a head that was `turned`.
+
+    `points` (POINTS, 2) are those of the face in the `plate`, pixels.
+    """
     whence = ((plate.places - turned.places) @ here.aside).astype(np.float32)
-    spread = SPREAD * plate.temples[(ANGLES[SIDE] > 0).astype(int)]
+    spread = SPREAD * temples(plate, points)[(ANGLES[SIDE] > 0).astype(int)]
     return Rim(here.places, here.ways, here.aside, whence, spread)
