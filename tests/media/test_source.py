@@ -95,6 +95,17 @@ def test_a_still_stands_for_every_frame(tmp_path: Path, save: Save) -> None:
         assert value(source, 1) == value(source, 1000) == 1
 
 
+def test_a_still_that_was_looked_at_is_not_read_again(tmp_path: Path, save: Save) -> None:
+    path = tmp_path / "plate.exr"
+    save(path, np.full((4, 6, 3), 0.5, np.float32), ("R", "G", "B"))
+    with open_source(path) as source:
+        source.look(1)
+        path.unlink()
+        assert source.read(1).pixels.shape == (4, 6, 3)
+        with pytest.raises(BadInput, match=r"plate\.exr"):
+            source.read(1)  # nor kept any longer
+
+
 def test_wrong_wishes_are_refused_before_reading(shot: str) -> None:
     with pytest.raises(BadRequest, match="'ignore'"):
         open_source(shot, missing="ignore")  # type: ignore[arg-type]

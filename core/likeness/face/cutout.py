@@ -23,6 +23,8 @@ from likeness.face.part import Spot, window
 from likeness.face.regions import REGIONS, Regions, segment
 from likeness.face.warp import border_ramp, polygon
 from likeness.head import points as dense
+from likeness.render.bands import aside, in_bands
+from likeness.render.distance import depth
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -173,10 +175,10 @@ def cut(
     if hidden is not None:
         before = np.where(hidden[..., None] > 0, own * hidden[..., None], 0)
         front = np.dstack([before, hidden]).astype(np.float32)
-        own = fill.textured(own, (hidden <= 0) & np.isfinite(own).all(axis=2), grain_px)
+        own = fill.textured(own, (hidden <= 0) & _finite(own), grain_px)
     hole = _hole(alpha, skin, wide.size)
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
-    seen = ~hole & np.isfinite(own).all(axis=2)
+    seen = ~hole & _finite(own)
     if behind is None:
         filled = _behind(own, seen, grain_px, *_body(own, alpha, regions, points_px, box))
     else:
@@ -187,18 +189,50 @@ def cut(
     part = _wider(window(there.astype(np.float32)), there.shape)
     own, filled, alpha = own[part], filled[part], alpha[part]
     hole, thin = hole[part], thin[part]
-    usually = fill.smooth(own, (alpha > WHOLE) & np.isfinite(own).all(axis=2))
+    usually = fill.smooth(own, (alpha > WHOLE) & _finite(own))
     layer, clean = np.empty((*alpha.shape, 4), np.float32), np.empty((*alpha.shape, 3), np.float32)
-    for top in range(0, len(alpha), BAND_ROWS):  # a large picture leaves no room for copies of all of it
-        rows = slice(top, top + BAND_ROWS)
+    in_bands(_lift, len(alpha), own, alpha, filled, hole, thin, usually, layer, clean)
+    first = (x0 + part[1].start, y0 + part[0].start)
+    return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
+
+
+def _lift(
+    first: int,
+    end: int,
+    own: Float,
+    alpha: Float,
+    filled: Float,
+    hole: Mask,
+    thin: Mask,
+    usually: Float,
+    layer: Float,
+    clean: Float,
+) -> None:
+    """Lift the head off the rows from `first` to before `end` of the plate `own` (h, w, 3).
+
+    `layer` (h, w, 4) becomes the head, `clean` (h, w, 3) what it lies over, which is `filled` where it was a
+    `hole`. `thin`: see `_apart`; `usually`: see `_mend`.
+    """
+    for top in range(first, end, BAND_ROWS):  # a large picture leaves no room for copies of all of it
+        rows = slice(top, min(top + BAND_ROWS, end))
         made, vague = (each[rows][..., None] for each in (hole, thin))
         behind = np.where(made, filled[rows], own[rows])
         cover = _covering(own[rows], alpha[rows, :, None], behind, made & ~vague)
         layer[rows, :, :3], clean[rows] = _apart(own[rows], cover, behind, made, vague)
         _mend(own[rows], layer[rows, :, :3], clean[rows], cover, vague, usually[rows])
         layer[rows, :, 3] = cover[..., 0]
-    first = (x0 + part[1].start, y0 + part[0].start)
-    return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _finite(picture: Float) -> Mask:
+    """Where (h, w) all channels of a picture (h, w, 3) are finite."""
+    height, width, _ = picture.shape
+    out = np.empty((height, width), np.bool_)
+    for y in range(height):
+        for x in range(width):
+            red, green, blue = picture[y, x, 0], picture[y, x, 1], picture[y, x, 2]
+            out[y, x] = np.isfinite(red) & np.isfinite(green) & np.isfinite(blue)
+    return out
 
 
 def _hole(alpha: Float, skin: Mask, side: float) -> Mask:
@@ -255,7 +289,7 @@ def _mend(own: Float, color: Float, clean: Float, alpha: Float, thin: Mask, usua
     of one that is not darker than the background.
     """
     dark = thin[..., 0] & (usually <= clean).all(axis=2)
-    there = (alpha[..., 0] > 0) & (alpha[..., 0] < WHOLE) & ~dark & np.isfinite(own).all(axis=2)
+    there = (alpha[..., 0] > 0) & (alpha[..., 0] < WHOLE) & ~dark & _finite(own)
     share, own, usually, drawn = alpha[there], own[there], usually[there], color[there]
     least = np.minimum(DIM * share * usually, np.maximum(drawn, share * own))
     off = np.clip(drawn, least, BRIGHT * share * usually) - drawn
@@ -264,17 +298,24 @@ def _mend(own: Float, color: Float, clean: Float, alpha: Float, thin: Mask, usua
     clean[there] -= off / (1 - share)
 
 
+@numba.njit(cache=True, nogil=True)
 def _covering(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -> Float:
     """The alpha (h, w, 1) that dark pixels of the plate need over a brighter fill of a `hole`.
 
     No head is darker than black, so it covers what the fill shines too much.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        least = 1 - (own / clean).min(axis=2, keepdims=True)
-    least = np.where(
-        hole & (own >= 0).all(axis=2, keepdims=True) & (clean > 0).all(axis=2, keepdims=True), least, 0
-    )
-    return np.maximum(alpha, least).astype(np.float32)
+    out = alpha.copy()
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            least = np.float32(np.inf)
+            for k in range(3):
+                if not (own[y, x, k] >= 0 and clean[y, x, k] > 0):
+                    least = np.float32(1)
+                    break
+                least = min(least, own[y, x, k] / clean[y, x, k])
+            if hole[y, x, 0]:
+                out[y, x, 0] = max(out[y, x, 0], np.float32(1) - least)
+    return out
 
 
 def _body(own: Float, alpha: Float, regions: Regions, points_px: Float, box: Box) -> tuple[Float, Float]:
@@ -397,21 +438,39 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     near = np.hypot(x[..., None] - jaw[:, 0], y[..., None] - jaw[:, 1]).min(axis=2) < JAW * tall
     near |= down > 1
     skin = near * np.minimum(regions.alpha[..., SKIN].sum(axis=2), head)
-    inverse = np.linalg.inv(matrix[:, :2])
     x0, y0, width, height = box
-    px, py = x0 + np.arange(width) + 0.5 - matrix[0, 2], y0 + np.arange(height)[:, None] + 0.5 - matrix[1, 2]
-    at = np.empty((2, height, width), np.float32)
-    for n, k in enumerate((1, 0)):
-        np.add(inverse[k, 0] * cells * px, inverse[k, 1] * cells * py - 0.5, out=at[n])
-    below = np.clip(cells - 0.5 - at[0], 0, 1)
-    reach = max(0, int(np.ceil(max(-at.min(), at[1].max() - cells + 1))))
+    inverse = np.linalg.inv(matrix[:, :2]) * cells
+    lines = np.c_[inverse, inverse @ (np.array([x0, y0]) + 0.5 - matrix[:, 2]) - 0.5]
+    ends = lines @ [[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]]
+    reach = max(0, int(np.ceil(max(-ends.min(), ends[0].max() - cells + 1))))
     head, skin = _beyond(head, reach, shown, matrix), np.pad(skin, reach, "edge")
-    at += reach
-    found, bare = (
-        np.clip(below * ndimage.map_coordinates(part, at, np.float32, order=1, mode="nearest"), 0, 1)
-        for part in (head, skin)
-    )
+    found, bare = np.empty((2, height, width), np.float32)
+    for cell, out in ((head, found), (skin, bare)):
+        in_bands(_lay_cells, height, cell.astype(np.float32), lines, cells, reach, out)
     return found, bare
+
+
+@numba.njit(cache=True, nogil=True)
+def _lay_cells(
+    first: int, end: int, cells: Float, lines: NDArray[np.float64], size: int, reach: int, out: Float
+) -> None:
+    """Lay `cells` over the pixels (h, w) of a box, in place: between them bilinear, nothing below their crop.
+
+    `lines` (2, 3) lead from a pixel's column and row to those in the crop of so many cells, of which `reach`
+    more lie on every side.
+    """
+    last = len(cells) - 1
+    for y in range(first, end):
+        for x in range(out.shape[1]):
+            column = lines[0, 0] * x + lines[0, 1] * y + lines[0, 2]
+            row = lines[1, 0] * x + lines[1, 1] * y + lines[1, 2]
+            below = min(max(size - 0.5 - row, 0.0), 1.0)
+            column, row = min(max(column + reach, 0.0), last), min(max(row + reach, 0.0), last)
+            c, r = min(int(column), last - 1), min(int(row), last - 1)
+            u, v = column - c, row - r
+            upper = cells[r, c] + u * (cells[r, c + 1] - cells[r, c])
+            lower = cells[r + 1, c] + u * (cells[r + 1, c + 1] - cells[r + 1, c])
+            out[y, x] = min(max(below * (upper + v * (lower - upper)), 0.0), 1.0)
 
 
 def _beyond(head: Float, reach: int, shown: Float, matrix: NDArray[np.float64]) -> Float:
@@ -480,9 +539,9 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     is head.
     """
     solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
-    inward, outward = _depth(solid), _depth(~solid)
+    inward, outward = depth(solid), depth(~solid)
     head = (inward > edge_px) | (face > 0)
-    beside_skin = _depth(~(solid & (bare > BARE))) <= outward
+    beside_skin = depth(~(solid & (bare > BARE))) <= outward
     back = outward > np.where(beside_skin, edge_px, STRANDS * edge_px)
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
@@ -490,12 +549,14 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
     del inward, outward  # a large picture leaves no room for more
     _follow_edges(prior, picture, solid, beside_skin & ~head & ~back, edge_px)
-    alpha = _mixed(picture, fill.smooth(picture, head), fill.smooth(picture, back), prior, beside_skin)
-    del prior, beside_skin
+    front, behind = aside(fill.smooth, picture, head), fill.smooth(picture, back)
+    alpha = np.empty_like(prior)
+    in_bands(_mix, len(alpha), picture, front.result(), behind, prior, beside_skin, alpha)
+    del prior, beside_skin, front, behind
     alpha = np.where(head, 1, np.where(back, 0, np.clip((alpha - 0.1) / 0.8, 0, 1)))
     alpha = _joined(alpha.astype(np.float32), head)
     sure, sharply, deep = SOLID
-    return np.maximum(alpha, np.clip(sharply * (_depth(alpha > sure) / edge_px - deep), 0, 1))
+    return np.maximum(alpha, np.clip(sharply * (depth(alpha > sure) / edge_px - deep), 0, 1))
 
 
 def _follow_edges(prior: Float, picture: Float, solid: Mask, skin: Mask, edge_px: float) -> None:
@@ -511,17 +572,17 @@ def _follow_edges(prior: Float, picture: Float, solid: Mask, skin: Mask, edge_px
     np.copyto(prior[spot], labels.sharp(label, views, ALIKE), where=skin[spot])
 
 
-def _mixed(picture: Float, front: Float, behind: Float, prior: Float, skin: Mask) -> Float:
+def _mix(
+    first: int, end: int, picture: Float, front: Float, behind: Float, prior: Float, skin: Mask, out: Float
+) -> None:
     """Alpha (h, w) of a `picture` (h, w, 3) that mixes two colors; they tell as `PRIOR` and `SHINE` say."""
-    out = np.empty_like(prior)
-    for top in range(0, len(picture), BAND_ROWS):
-        rows = slice(top, top + BAND_ROWS)
+    for top in range(first, end, BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, end))
         apart, off = front[rows] - behind[rows], picture[rows] - behind[rows]
         contrast, told = (np.einsum("yxn,yxn->yx", one, apart) for one in (apart, off))
         shine = off - np.clip(told / np.maximum(contrast, 1e-6), 0, 1)[..., None] * apart
         heavy = PRIOR + SHINE * skin[rows] * (np.maximum(shine, 0) ** 2).sum(axis=2)
         out[rows] = np.clip((told + heavy * prior[rows]) / (contrast + heavy), 0, 1)
-    return out
 
 
 def _joined(alpha: Float, head: NDArray[np.bool_]) -> Float:
@@ -530,9 +591,3 @@ def _joined(alpha: Float, head: NDArray[np.bool_]) -> Float:
     kept = np.zeros(count + 1, bool)
     kept[labels[head]] = kept[0] = True
     return np.where(kept[labels], alpha, 0).astype(np.float32)
-
-
-def _depth(solid: NDArray[np.bool_]) -> Float:
-    """How far (h, w) from what is not solid; the picture's border is none of it."""
-    away: Float = ndimage.distance_transform_edt(np.pad(solid, 1, mode="edge"))[1:-1, 1:-1].astype(np.float32)
-    return away

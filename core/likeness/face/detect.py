@@ -15,6 +15,7 @@ from likeness.face.landmarks import (
     find_points_many,
 )
 from likeness.media.look import Look, as_look
+from likeness.render.bands import in_bands
 from likeness.runtime import Model, session
 
 Float = NDArray[np.float32]
@@ -119,16 +120,16 @@ def letterbox(picture: Float, factor: float) -> Float:
     height, width = (max(1, round(n * factor)) for n in picture.shape[:2])
     rows, columns = (-(-n // MULTIPLE) * MULTIPLE for n in (height, width))
     out = np.full((1, 3, rows, columns), 0.5, np.float32)
-    _resize(np.asarray(picture, np.float32), np.float32(1 / factor), height, width, out[0])
+    in_bands(_resize, height, np.asarray(picture, np.float32), np.float32(1 / factor), width, out[0])
     return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _resize(picture: Float, step: float, height: int, width: int, out: Float) -> None:
+def _resize(first: int, end: int, picture: Float, step: float, width: int, out: Float) -> None:
     """Area average where it shrinks, bilinear where it grows."""
     rows, columns = picture.shape[:2]
     taps = max(1, int(np.ceil(step)))
-    for row in range(height):
+    for row in range(first, end):
         for column in range(width):
             total0, total1, total2 = 0.0, 0.0, 0.0
             for a in range(taps):

@@ -46,7 +46,7 @@ def _pull_push(tone: Float, weight: Float) -> Float:
     return tone
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def _pull(tone: Float, weight: Float) -> tuple[Float, Float]:
     """The weighted mean of every 2 x 2 cells, and how much of them is known (at most 1)."""
     height, width, channels = tone.shape
@@ -69,7 +69,7 @@ def _pull(tone: Float, weight: Float) -> tuple[Float, Float]:
     return out, total
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def _push(tone: Float, weight: Float, coarse: Float) -> None:
     """Mix the bilinear value of `coarse` in where `weight` is below 1, in place."""
     height, width, channels = tone.shape

@@ -11,6 +11,7 @@ Camera: OpenCV axes (x right, y down, z forward), centimeters; pixels with y dow
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from likeness.head.model import Head
 from likeness.performance import ARKIT
 
 Array = NDArray[np.float64]
+Prior = tuple[Array, Array]  # mean and standard deviation (52,) of expression weights
 
 DEFAULT_MM = 50.0  # of a lens that nobody knows, on a 36 mm wide film back
 HEAD_TO_CAMERA = np.diag(UPWARD)
@@ -146,8 +148,14 @@ def fit_shot_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot,
     return shot, fits[-1]
 
 
-def fit_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, list[Fit]]:
-    """The person of the key frames without a bias, and every key's fit."""
+def fit_identity(
+    head: Head, keys: list[Points], lens: Lens, priors: Sequence[Prior] | None = None
+) -> tuple[Shot, list[Fit]]:
+    """The person of the key frames without a bias, and every key's fit.
+
+    `priors` are their expected expressions, for who knows them already.
+    """
+    expected = [expected_expression(head, key) for key in keys] if priors is None else priors
     shot = Shot(
         lens, np.zeros(len(head.point_identity)), np.zeros((dense.COUNT, 3)), head.point_mean.astype(float)
     )
@@ -155,7 +163,9 @@ def fit_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, list
     for round_ in range(ROUNDS):
         # Only of the last round it is asked where eyes look.
         look = refine if round_ == ROUNDS - 1 else posed
-        fits = [look(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
+        fits = [
+            look(head, shot, key, fit, 2, prior) for key, fit, prior in zip(keys, fits, expected, strict=True)
+        ]
         shot = solve_identity(head, shot, keys, fits, identity_std=0.6 if round_ < ROUNDS / 2 else 1.0)
     return shot, fits
 
@@ -179,30 +189,37 @@ def start_pose(shot: Shot, found: Points) -> Fit:
     return Fit(rotation, translation, np.zeros(len(ARKIT)), np.zeros((2, 2)))
 
 
-def refine(head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3) -> Fit:
+def refine(
+    head: Head, shot: Shot, found: Points, start: Fit, steps: int = 3, prior: Prior | None = None
+) -> Fit:
     """Gauss-Newton for pose and expression of one frame, then gaze from the irises."""
-    fit = posed(head, shot, found, start, steps)
+    fit = posed(head, shot, found, start, steps, prior or expected_expression(head, found))
     fit = replace(fit, gaze=solve_gaze(head, shot, found, fit))
     return replace(fit, residual=residual(head, shot, found, fit))
 
 
-def posed(head: Head, shot: Shot, found: Points, start: Fit, steps: int) -> Fit:
+def posed(head: Head, shot: Shot, found: Points, start: Fit, steps: int, prior: Prior) -> Fit:
     """Gauss-Newton for pose and expression of one frame; gaze and residual stay those of `start`."""
     fit, weight = start, _weights(found)
     for _ in range(steps):
-        matrix, right = normal_equations(head, shot, found, fit, weight)
+        matrix, right = normal_equations(head, shot, found, fit, weight, prior)
         fit = apply_step(fit, solve_bounded(matrix, right, fit.expression))
     return fit
 
 
-def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Array) -> tuple[Array, Array]:
-    """The Gauss-Newton system (58, 58) and (58,) in pose step and expression step, priors included."""
+def normal_equations(
+    head: Head, shot: Shot, found: Points, fit: Fit, weight: Array, prior: Prior
+) -> tuple[Array, Array]:
+    """The Gauss-Newton system (58, 58) and (58,) in pose step and expression step, the prior included.
+
+    `weight` (POINTS,) as of `_weights`, `prior` as of `expected_expression`.
+    """
     size = POSE + len(ARKIT)
     rows = 2 * (dense.SKIN_COUNT + len(PAIRS))
     columns, error = np.empty((rows, size)), np.empty(rows)
     _linearize(
         np.ascontiguousarray(shot.rest[SKIN]),
-        _by_point(head),
+        _by_point(head)[SKIN],
         np.ascontiguousarray(fit.rotation),
         fit.translation,
         fit.expression,
@@ -216,7 +233,7 @@ def normal_equations(head: Head, shot: Shot, found: Points, fit: Fit, weight: Ar
         error,
     )
     matrix, right = columns.T @ columns, columns.T @ error
-    mean, std = expected_expression(head, found)
+    mean, std = prior
     matrix[range(POSE, size), range(POSE, size)] += 1.0 / std**2
     right[POSE:] += (mean - fit.expression) / std**2
     return matrix, right
@@ -346,18 +363,30 @@ def solve_identity(head: Head, shot: Shot, keys: list[Points], fits: list[Fit], 
     count = len(shot.identity)
     matrix = np.eye(count) / identity_std**2
     right = -shot.identity / identity_std**2
+    columns = np.empty((2 * dense.SKIN_COUNT, count))
     for found, fit in zip(keys, fits, strict=True):
         camera = skin_points(head, shot, fit.expression) @ fit.rotation.T + fit.translation
         error = found.xy[SKIN] - project(camera, shot.lens)
         turned = projection_jacobian(camera, shot.lens) @ fit.rotation
-        columns = turned @ _by_point(head, "point_identity")
-        w = _robust(error, _weights(found)[SKIN], shot.lens, fit)
-        flat = columns.reshape(-1, count)
-        scaled = flat * np.repeat(w, 2)[:, None]
-        matrix += scaled.T @ flat
-        right += scaled.T @ error.reshape(-1)
+        roots = np.sqrt(_robust(error, _weights(found)[SKIN], shot.lens, fit))
+        _by_identity(turned, _by_point(head, "point_identity")[SKIN], roots, columns)
+        matrix += columns.T @ columns
+        right += columns.T @ (error * roots[:, None]).reshape(-1)
     identity = np.clip(shot.identity + np.linalg.solve(matrix, right), -3.0, 3.0)
     return with_person(head, shot, identity, shot.bias)
+
+
+@njit(cache=True, nogil=True)
+def _by_identity(turned: Array, shapes: Array, roots: Array, out: Array) -> None:
+    """What identity's shapes (N, 3, K) do to pixels (2 N, K), times the `roots` (N,) of their weights.
+
+    `turned` (N, 2, 3): what a move in head space does.
+    """
+    for n in range(len(shapes)):
+        for i in range(2):
+            x, y, z = roots[n] * turned[n, i, 0], roots[n] * turned[n, i, 1], roots[n] * turned[n, i, 2]
+            for k in range(shapes.shape[2]):
+                out[2 * n + i, k] = x * shapes[n, 0, k] + y * shapes[n, 1, k] + z * shapes[n, 2, k]
 
 
 def point_rows(
@@ -366,13 +395,14 @@ def point_rows(
     """Reprojection of one picture: columns (2 N, K + 58) in identity, pose and expression step, errors and
     weights (2 N,)."""
     rest = head.point_mean[SKIN] + np.tensordot(identity, head.point_identity[:, SKIN], 1)
-    shapes = _by_point(head)
+    shapes = _by_point(head)[SKIN]
     turned = (rest + shapes @ fit.expression) @ fit.rotation.T
     camera = turned + fit.translation
     error = found.xy[SKIN] - project(camera, lens)
     by_place = projection_jacobian(camera, lens)
     in_head = by_place @ fit.rotation
-    by_identity, by_turn = in_head @ _by_point(head, "point_identity"), np.cross(turned[:, None], by_place)
+    by_identity = in_head @ _by_point(head, "point_identity")[SKIN]
+    by_turn = np.cross(turned[:, None], by_place)
     columns = np.concatenate([by_identity, by_turn, by_place, in_head @ shapes], axis=2)
     weight = np.repeat(_robust(error, _weights(found)[SKIN], lens, fit), 2)
     return columns.reshape(len(weight), -1), error.reshape(-1), weight
@@ -421,13 +451,14 @@ def _ball_radius(head: Head, side: int) -> float:
 
 def with_person(head: Head, shot: Shot, identity: Array, bias: Array) -> Shot:
     """The same shot with another person in it; keeps `rest` in step."""
-    rest = head.point_mean + np.tensordot(identity, head.point_identity, 1) + bias
+    moved = _by_point(head, "point_identity").reshape(-1, len(identity)) @ identity
+    rest = head.point_mean + moved.reshape(-1, 3) + bias
     return replace(shot, identity=identity, bias=bias, rest=rest)
 
 
 def skin_points(head: Head, shot: Shot, expression: Array) -> Array:
     """The person's skin points (SKIN_COUNT, 3) in head space under an expression."""
-    moved = _by_point(head).reshape(-1, len(expression)) @ expression
+    moved = _by_point(head)[SKIN].reshape(-1, len(expression)) @ expression
     out: Array = shot.rest[SKIN] + moved.reshape(-1, 3)
     return out
 
@@ -441,10 +472,10 @@ def skin_px(head: Head, shot: Shot, fit: Fit) -> Array:
 
 
 def _by_point(head: Head, basis: str = "point_expression") -> Array:
-    """A basis of the skin points as (SKIN_COUNT, 3, shapes), made once a head."""
+    """A basis of the points as (POINTS, 3, shapes), made once a head."""
     made = _BY_POINT.get((id(head), basis))
     if made is None:
-        shapes = getattr(head, basis)[:, SKIN].transpose(1, 2, 0)
+        shapes = getattr(head, basis).transpose(1, 2, 0)
         made = _BY_POINT[id(head), basis] = np.ascontiguousarray(shapes.astype(np.float64))
     return made
 

@@ -14,6 +14,7 @@ from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot, rotation_matr
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.performance import ARKIT
+from likeness.runtime import default_threads
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -93,7 +94,7 @@ class Spread:
     @staticmethod
     def over(points: Float | Array, vertices: Float, reach_cm: float = 3.0) -> Spread:
         """Inverse-distance interpolation: exact at the points (N, 3), zero beyond the reach of all."""
-        distance, near = cKDTree(points).query(vertices, k=NEIGHBORS)
+        distance, near = cKDTree(points).query(vertices, k=NEIGHBORS, workers=default_threads() or -1)
         weight = 1.0 / (distance + 1e-3) ** 3
         fade = np.clip(1.0 - distance[:, :1] / reach_cm, 0, 1)
         share = weight / weight.sum(axis=1, keepdims=True) * fade

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -48,7 +49,7 @@ class Rig:
     `nearest` (SKIN_COUNT,): the skin's vertex nearest to each dense point. `used`: the skin's vertices.
     `ears`, `forehead` (V,): which of all vertices are an ear's, or where a fringe can hang.
     `bare`: those that can lie on the outline of the bare head; `middle` (3,): its place between the ears, cm.
-    `masks`: see `references.masks`. `uv` (V, 2): the vertices' texture coordinates, 0 of the points.
+    `uv` (V, 2): the vertices' texture coordinates, 0 of the points.
     """
 
     person: Person
@@ -63,8 +64,12 @@ class Rig:
     forehead: NDArray[np.bool_]
     bare: Int
     middle: Float
-    masks: Float
     uv: Float
+
+    @cached_property
+    def masks(self) -> Float:
+        """See `references.masks`; made when references first lend something."""
+        return references.masks(self.person)
 
 
 def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
@@ -90,7 +95,6 @@ def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
         _forehead(person),
         _bare(person),
         person.rest[ears].mean(axis=0),
-        references.masks(person),
         np.pad(person.head.vertex_uv, ((0, dense.COUNT), (0, 0))).astype(np.float32),
     )
 

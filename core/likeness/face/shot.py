@@ -20,6 +20,7 @@ from likeness.face.fit import (
     Array,
     Fit,
     Lens,
+    Prior,
     Shot,
     _weights,
     apply_step,
@@ -37,6 +38,7 @@ from likeness.face.fit import (
 from likeness.face.landmarks import Points
 from likeness.head.model import Head
 from likeness.performance import ARKIT
+from likeness.render.bands import aside
 
 KEY_FRAMES = 12
 LENS_KEYS, LENS_TRIES, LENSES_MM = 8, 7, (20.0, 180.0)
@@ -93,8 +95,11 @@ def estimate_lens(head: Head, found: Sequence[Points], size: tuple[int, int]) ->
     A face tells little of its lens, mostly by how it changes as it turns, so what is usual has a say.
     """
     keys = [found[i] for i in choose_keys(found, LENS_KEYS)]
+    priors = [expected_expression(head, key) for key in keys]
     steps = np.linspace(np.log(LENSES_MM[0]), np.log(LENSES_MM[1]), LENS_TRIES)
-    costs = np.array([_lens_cost(head, keys, default_lens(*size, float(np.exp(s)))) for s in steps])
+    lenses = [default_lens(*size, float(np.exp(step))) for step in steps]
+    told = [aside(_lens_cost, head, keys, priors, lens) for lens in lenses]
+    costs = np.array([cost.result() for cost in told])
     costs += ((steps - np.log(DEFAULT_MM)) / LENS_STD) ** 2
     best = int(np.clip(np.argmin(costs), 1, len(steps) - 2))
     before, here, after = costs[best - 1 : best + 2]
@@ -103,12 +108,11 @@ def estimate_lens(head: Head, found: Sequence[Points], size: tuple[int, int]) ->
     return default_lens(*size, float(np.exp(steps[best] + shift * (steps[1] - steps[0]))))
 
 
-def _lens_cost(head: Head, keys: list[Points], lens: Lens) -> float:
+def _lens_cost(head: Head, keys: list[Points], priors: list[Prior], lens: Lens) -> float:
     """Twice the negative log likelihood of the keys, and of the person and expressions they ask for."""
-    shot, fits = fit_identity(head, keys, lens)
+    shot, fits = fit_identity(head, keys, lens, priors)
     cost = float((shot.identity**2).sum())
-    for points, fit in zip(keys, fits, strict=True):
-        mean, std = expected_expression(head, points)
+    for points, fit, (mean, std) in zip(keys, fits, priors, strict=True):
         cost += misfit(head, shot, points, fit) + float((((fit.expression - mean) / std) ** 2).sum())
     return cost
 
@@ -153,7 +157,7 @@ def solve_together(head: Head, shot: Shot, found: Sequence[Points], fits: Sequen
         return list(fits)
     tie = 1.0 / STEP_STD**2
     systems = [
-        normal_equations(head, shot, points, fit, _weights(points))
+        normal_equations(head, shot, points, fit, _weights(points), expected_expression(head, points))
         for points, fit in zip(found, fits, strict=True)
     ]
     for t in range(1, len(fits)):

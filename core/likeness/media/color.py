@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from likeness.errors import BadInput, BadRequest
 from likeness.media.image import Pixels
+from likeness.render.bands import in_bands
 
 BUILT_IN = "ocio://studio-config-v4.0.0_aces-v2.0_ocio-v2.5"
 
@@ -253,7 +254,8 @@ def convert(rgb: Pixels, source: str, target: str) -> Pixels:
     cpu, nothing, _ = _between(source, target)
     out = np.array(rgb, dtype=np.float32, order="C")
     if not nothing:
-        cpu.applyRGB(out.reshape(1, -1, 3))
+        flat = out.reshape(-1, 3)
+        in_bands(lambda first, end: cpu.applyRGB(flat[first:end]), len(flat))
     return out
 
 
@@ -305,7 +307,9 @@ def display_view(rgb: Pixels, colorspace: str) -> Pixels:
     apart. Negative values and NaN become 0, infinity becomes 1. `from_display_view` inverts it.
     """
     out = np.empty(rgb.shape, np.float32)
-    _encode(np.ascontiguousarray(rgb, np.float32), _matrix(colorspace, inverse=False), out)
+    in_bands(
+        _encode, len(out), np.ascontiguousarray(rgb, np.float32), _matrix(colorspace, inverse=False), out
+    )
     return out
 
 
@@ -332,9 +336,9 @@ def _matrix(colorspace: str, *, inverse: bool) -> Pixels:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _encode(rgb: Pixels, matrix: Pixels, out: Pixels) -> None:
+def _encode(first: int, end: int, rgb: Pixels, matrix: Pixels, out: Pixels) -> None:
     one, knee = np.float32(1), _KNEE
-    for y in range(rgb.shape[0]):
+    for y in range(first, end):
         for x in range(rgb.shape[1]):
             r, g, b = rgb[y, x, 0], rgb[y, x, 1], rgb[y, x, 2]
             for c in range(3):

@@ -105,9 +105,15 @@ class Still(Source):
         self.colorspace = header.colorspace
         self.linear_colorspace = color.linear_of(header.colorspace)
         self.fingerprint = fingerprint([path])
+        self._looked_at: Image | None = None
 
     def read(self, frame: int) -> Image:
-        return read_picture(self._path, self.colorspace)
+        read, self._looked_at = self._looked_at, None
+        return read or read_picture(self._path, self.colorspace)
+
+    def look(self, frame: int) -> Look:
+        self._looked_at = self.read(frame)  # what was analyzed is drawn next
+        return Linear(self._looked_at, self.linear_colorspace)
 
 
 class Frames(Source):
