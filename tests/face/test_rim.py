@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from likeness.face import rim
+from likeness.face import rim, warp
 from likeness.face.fit import Fit, rotation_matrix
 from likeness.face.reenact import Retake, redraw
 from likeness.face.taken import take
@@ -81,6 +81,27 @@ def test_a_temple_that_the_plate_hides_is_not_made_of_brow_and_eye(stage: Stage)
         (rim.outline(stage.rig, stage.pixels(fit), fit, stage.lens), points(stage, fit))
         for fit in (stage.fit, turned(stage, 35))
     )
-    assert rim.temples(*frontal).min() == 1
-    assert sorted(rim.temples(*aside)) == [0, 1]
-    assert (rim.rim_of(*aside, frontal[0], frontal[0]).spread == 0).sum() == rim.SIDE.sum() // 2
+    assert rim.skin_shown(*frontal).min() > 0.9
+    spread = rim.rim_of(*aside, frontal[0], frontal[0]).spread / rim.SPREAD
+    angle = np.degrees(rim.ANGLES[rim.SIDE])
+    shown, hidden = sorted((spread[angle < 0], spread[angle > 0][::-1]), key=lambda side: -side.min())
+    assert shown.min() > 0.9
+    at = np.abs(angle[angle < 0])
+    assert hidden[np.abs(at - 64) < 3].max() < 0.15  # beside the brow's end
+    assert hidden[np.abs(at - 83) < 3].min() > 0.2  # between eye and mouth a cheek is seen
+    assert hidden[at < 50].min() > 0.4
+
+
+def test_a_rim_is_even_where_the_mesh_is_found_at_steps() -> None:
+    count, cells = 24, 32
+    places = np.stack([np.full(count, 80, np.float32), 16 + 4 * np.arange(count, dtype=np.float32)], 1)
+    out, aside = np.tile(np.float32([1, 0]), (count, 1)), np.float32([1, 0])
+    known, grid = np.zeros((cells, cells), np.float32), np.zeros((2, cells + 2, cells + 2), np.float32)
+    known[:, :17] = 1
+    known[16:, 14:] = 0  # from here on the rim is farther from the mesh
+    whence, spread = np.full(count, -100, np.float32), np.full(count, 0.35, np.float32)
+    ways, share = warp._at_places(places, out, aside, whence, spread, np.float32(4), grid, known)
+    assert (share > 0).all()
+    apart = ways[-1, 0] - ways[0, 0]
+    assert apart < -4
+    assert np.diff(ways[:, 0]).min() > 0.3 * apart

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.distance import cdist
 
 from likeness.face.fit import Fit, Lens
 from likeness.face.person import to_pixels
@@ -29,9 +30,11 @@ ANGLES = ((np.arange(SAMPLES) + 0.5) * (2 * np.pi / SAMPLES) - np.pi).astype(np.
 SMOOTH = 6.0  # samples: vertices lie coarser than the outline is to be told
 # From the head's top: between these angles lies its side, from the temples to where the neck begins.
 SIDE = (np.abs(ANGLES) > np.radians(40)) & (np.abs(ANGLES) < np.radians(125))
-BROW_ENDS = (17, 26)  # the points on the head's right, which is the picture's left, and on its left
-SHOWN = (0.04, 0.07)  # of the face's width, between brow and outline: from here the plate shows a temple
-SPREAD = np.float32(0.35)  # of the way to a rim that comes into sight can be filled by spreading a temple
+FEATURES = slice(17, 68)  # of the points: all but the jaw's
+SHOWN = (0.04, 0.09)  # of the face's width, from outline to features: from here on the plate shows skin
+GRADUAL = 4.0  # samples: so gradually skin begins along the outline
+ASLANT = 0.5  # of it counts where a temple of the same side is hidden
+SPREAD = np.float32(0.35)  # of the way to a rim that comes into sight can be filled by spreading skin
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,17 @@ def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:
     return Outline(middle, up, ndimage.gaussian_filter1d(even, SMOOTH, mode="wrap"))
 
 
-def temples(outline: Outline, points: Float) -> Float:
-    """How well (2,), 0 to 1, a picture shows the temples at its left and its right, beyond the brows' ends.
+def skin_shown(outline: Outline, points: Float) -> Float:
+    """How well (N,), 0 to 1, a picture shows bare skin within its outline at each angle of the head's side.
 
-    `points` (POINTS, 2) are the face's, pixels.
+    `points` (POINTS, 2) are the face's, pixels: none is seen where brows, eyes or lips reach the outline, and
+    all of that side is seen less well.
     """
-    ends = points[list(BROW_ENDS)] - outline.middle
-    wide, high = ends @ outline.aside, ends @ outline.up
-    beyond = np.interp(np.arctan2(wide, high), ANGLES, outline.radius) - np.hypot(wide, high)
-    share = (beyond / face_width(points) - SHOWN[0]) / (SHOWN[1] - SHOWN[0])
-    return np.clip(share, 0, 1).astype(np.float32)
+    off = cdist(outline.places, points[FEATURES]).min(axis=1) / face_width(points)
+    shown = np.clip((off - SHOWN[0]) / (SHOWN[1] - SHOWN[0]), 0, 1)
+    sides = np.split(shown, [np.count_nonzero(ANGLES[SIDE] < 0)])
+    even = [ndimage.gaussian_filter1d(side, GRADUAL, mode="nearest") for side in sides]
+    return np.concatenate([side * (ASLANT + (1 - ASLANT) * side.min()) for side in even], dtype=np.float32)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -105,5 +109,5 @@ def rim_of(plate: Outline, points: Float, turned: Outline, here: Outline) -> Rim
     `points` (POINTS, 2) are those of the face in the `plate`, pixels.
     """
     whence = ((plate.places - turned.places) @ here.aside).astype(np.float32)
-    spread = SPREAD * temples(plate, points)[(ANGLES[SIDE] > 0).astype(int)]
+    spread = SPREAD * skin_shown(plate, points)
     return Rim(here.places, here.ways, here.aside, whence, spread)

@@ -29,6 +29,7 @@ SAMPLES = 2  # of the mesh, across and down a cell
 FEWEST_CELLS = 12  # a grid of fewer is solved as it is
 ROUNDS, RELAXATION = 12, 1.5
 INWARD = 16  # cells from a rim, within which the mesh is looked for
+EVEN = 2  # places of a rim: along it, all is even over so many
 SOFT_TRUST = np.float32(5)  # one over the span of trust, up to 0.5, in which mesh and surroundings meet
 EVERYWHERE = tuple(np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32))
 
@@ -206,7 +207,44 @@ def _at_rim(
     """
     rows, columns = known.shape
     sums, count = np.zeros((2, rows, columns), np.float32), np.zeros((rows, columns), np.float32)
+    ways, share = _at_places(places, out, aside, whence, spread, cell, grid, known)
     for n in range(len(places)):
+        if share[n] <= 0:
+            continue
+        for half in (-0.5, 0.0, 0.5):
+            c, r = int(places[n, 0] / cell + half * out[n, 0]), int(places[n, 1] / cell + half * out[n, 1])
+            if 0 <= c < columns and 0 <= r < rows:
+                sums[0, r, c] += ways[n, 0]
+                sums[1, r, c] += ways[n, 1]
+                count[r, c] += 1
+    everywhere = known.copy()
+    for r in range(rows):
+        for c in range(columns):
+            if count[r, c] > 0:
+                everywhere[r, c] = 1
+                grid[0, r + 1, c + 1] = sums[0, r, c] / count[r, c]
+                grid[1, r + 1, c + 1] = sums[1, r, c] / count[r, c]
+    return everywhere
+
+
+@numba.njit(cache=True, nogil=True)
+def _at_places(
+    places: Float,
+    out: Float,
+    aside: Float,
+    whence: Float,
+    spread: Float,
+    cell: np.float32,
+    grid: Float,
+    known: Float,
+) -> tuple[Float, Float]:
+    """The displacement (N, 2) at the places of a `Rim`, and of how much (N,) it is the mean; 0 is none.
+
+    It is even along the rim: cells are coarse, and their steps would be seen in an outline.
+    """
+    (rows, columns), total = known.shape, len(places)
+    found, there = np.zeros((total, 2), np.float32), np.zeros(total, np.float32)
+    for n in range(total):
         x, y, dx, dy = places[n, 0] / cell, places[n, 1] / cell, out[n, 0], out[n, 1]
         for step in range(INWARD):
             c, r = int(x - step * dx), int(y - step * dy)
@@ -219,20 +257,21 @@ def _at_rim(
         if more * outward < 0:
             most = spread[n] * (step + 1) * cell * abs(outward)
             more = min(max(more, -most), most)
-        for half in (-0.5, 0.0, 0.5):
-            c, r = int(x + half * dx), int(y + half * dy)
-            if 0 <= c < columns and 0 <= r < rows:
-                sums[0, r, c] += u + more * aside[0]
-                sums[1, r, c] += v + more * aside[1]
-                count[r, c] += 1
-    everywhere = known.copy()
-    for r in range(rows):
-        for c in range(columns):
-            if count[r, c] > 0:
-                everywhere[r, c] = 1
-                grid[0, r + 1, c + 1] = sums[0, r, c] / count[r, c]
-                grid[1, r + 1, c + 1] = sums[1, r, c] / count[r, c]
-    return everywhere
+        found[n, 0], found[n, 1], there[n] = u + more * aside[0], v + more * aside[1], 1
+    even, share = np.zeros((total, 2), np.float32), np.zeros(total, np.float32)
+    for n in range(total):
+        if there[n] <= 0:
+            continue
+        side = out[n, 0] * aside[0] + out[n, 1] * aside[1] > 0
+        for m in range(max(n - 2 * EVEN, 0), min(n + 2 * EVEN + 1, total)):
+            if there[m] > 0 and (out[m, 0] * aside[0] + out[m, 1] * aside[1] > 0) == side:
+                weight = np.exp(np.float32(-0.5 / EVEN**2) * np.float32((n - m) ** 2))
+                share[n] += weight
+                even[n, 0] += weight * found[m, 0]
+                even[n, 1] += weight * found[m, 1]
+        even[n, 0] /= share[n]
+        even[n, 1] /= share[n]
+    return even, share
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
