@@ -38,7 +38,7 @@ def test_the_tone_of_each_part_comes_from_itself_alone() -> None:
     known = np.ones((64, 64), bool)
     known[16:48, 16:48] = False
     share = below.astype(np.float32)
-    filled = textured(picture, known, 2.0, ((~below, 1 - share), (below, share)))
+    filled = textured(picture, known, 2.0, ((1 - share, 1 - share), (share, share)))
     assert np.abs(filled[16:32, 16:48] - 0.1).max() < 0.05
     assert filled[44:48, 16:48].min() > 0.8
 
@@ -47,7 +47,7 @@ def test_of_parts_that_are_not_seen_none_has_a_say() -> None:
     picture, known, nowhere = (
         np.full((32, 32, 3), 0.4, np.float32),
         np.ones((32, 32), bool),
-        np.zeros((32, 32), bool),
+        np.zeros((32, 32), np.float32),
     )
     known[8:24, 8:24] = False
     parts = ((nowhere, np.ones((32, 32), np.float32)),)

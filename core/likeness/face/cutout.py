@@ -180,7 +180,8 @@ def cut(
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen = ~hole & _finite(own)
     if behind is None:
-        filled = _behind(own, seen, grain_px, *_body(own, alpha, regions, points_px, box))
+        parts, part_px = _parts(own, alpha, regions, points_px, box)
+        filled = fill.textured(own, seen, grain_px, parts, part_px, lines=True)
     else:
         filled = behind[spot]
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
@@ -318,19 +319,22 @@ def _covering(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -
     return out
 
 
-def _body(own: Float, alpha: Float, regions: Regions, points_px: Float, box: Box) -> tuple[Float, Float]:
-    """How surely (h, w) there are shoulders and clothes, or go on behind the head, and where are surely none.
+def _parts(
+    own: Float, alpha: Float, regions: Regions, points_px: Float, box: Box
+) -> tuple[list[tuple[Float, Float]], int]:
+    """Background, then body: where (h, w) each is seen for sure, and how surely it goes on behind the head.
 
-    `own` (h, w, 3) is the plate in the `box`, `alpha` (h, w) the head's matte.
+    In cells of so many pixels. `own` (H, W, 3) is the plate in the `box`, `alpha` (H, W) the head's matte.
     """
     halved = torso.levels(points_px)
     finite = np.nan_to_num(own, posinf=0.0, neginf=0.0)
     small, head = (labels.pyramid(part, halved)[-1] for part in (finite, alpha))
     person = _person(regions, head.shape, box, 2**halved)
-    found = torso.likely(np.cbrt(small), head, (points_px - box[:2]) / 2**halved, person)
-    none = ndimage.maximum_filter(np.maximum(found, head), 3) < UNLIKELY
+    body = torso.likely(np.cbrt(small), head, (points_px - box[:2]) / 2**halved, person)
+    none = ndimage.maximum_filter(np.maximum(body, head), 3) < UNLIKELY
     none = ndimage.grey_opening(none.astype(np.float32), GAP, mode="nearest")
-    return labels.enlarged(found, halved, alpha.shape), labels.enlarged(none, halved, alpha.shape)
+    share = np.clip(SHARPLY * (body - 0.5) + 0.5, 0, 1)
+    return [(none, 1 - share), (body, share)], 2**halved
 
 
 def _person(regions: Regions, shape: tuple[int, ...], box: Box, cell_px: int) -> Float:
@@ -342,15 +346,6 @@ def _person(regions: Regions, shape: tuple[int, ...], box: Box, cell_px: int) ->
     at = [inverse[k, 0] * x + inverse[k, 1] * y - 0.5 for k in (1, 0)]
     out: Float = ndimage.map_coordinates(regions.alpha[..., HEAD].sum(axis=2), at, np.float32, order=1)
     return out
-
-
-def _behind(own: Float, seen: Mask, grain_px: float, body: Float, none: Float) -> Float:
-    """The plate `own` (h, w, 3), filled where it is not `seen`: background goes on from background alone.
-
-    Where there is `body` (h, w), as surely, it goes on from body; `none` (h, w) is 1 where none is for sure.
-    """
-    share = np.clip(SHARPLY * (body - 0.5) + 0.5, 0, 1)
-    return fill.textured(own, seen, grain_px, ((none > 0.5, 1 - share), (body > 0.5, share)), lines=True)
 
 
 def _inside(points_px: Float, shrink: float, box: Box) -> Float:

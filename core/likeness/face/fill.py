@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 
 COARSE = 2.5  # standard deviations: what stands out by more is a thing, not texture
 FINER = 3.0  # lines that go on into a hole are told apart so many times as finely as its tone
+SOFT = 2.0  # of its cells: what a tone is made soft by
 DEEP = 10.0  # grains into a hole, lines have mostly faded into its tone
 REACH = 5  # cells about a place that say what comes to it
 SHARP = 12.0  # how much less those count that lie across a line
@@ -30,7 +31,7 @@ def smooth(picture: Float, known: Mask) -> Float:
     Gortler et al., "The Lumigraph", 1996: means of ever larger cells, then back down where nothing was known.
     """
     weight = known.astype(np.float32)
-    tone = np.where(known[..., None], picture, 0).astype(np.float32)
+    tone = np.where(known[..., None], picture, 0).astype(np.float32, copy=False)
     return _pull_push(tone, weight)
 
 
@@ -105,7 +106,8 @@ def textured(
     picture: Float,
     known: Mask,
     grain_px: float,
-    parts: Sequence[tuple[Mask, Float]] = (),
+    parts: Sequence[tuple[Float, Float]] = (),
+    part_px: int = 1,
     lines: bool = False,
     nearest: bool = False,
 ) -> Float:
@@ -114,45 +116,108 @@ def textured(
     The tone is that of the surroundings, or of what lies `nearest` alone (see `_nearest`), into which `lines`
     may go on (see `lined`); what is finer than `grain_px` is mirrored into the hole across its border, so
     that brushwork, weave and noise go on. To each of its `parts`, if there are any, tone comes from itself
-    alone: where (H, W) it is seen for sure, and how much (H, W) every place belongs to it.
+    alone: where (h, w) it is seen for sure, above a half, and how much (h, w) every place belongs to it, in
+    cells of `part_px` pixels. Tone is worked out in cells, too, as large as it is soft.
     """
     if known.all() or not known.any():
         return picture
-    clean = np.nan_to_num(picture, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
-    clean[~known] = 0
     fine_px = grain_px / FINER if lines else grain_px
-    share = ndimage.gaussian_filter(known.astype(np.float32), fine_px, truncate=2.5)
-    base = ndimage.gaussian_filter(clean, (fine_px, fine_px, 0), truncate=2.5)
+    cell = max(1, int(fine_px / SOFT))
+    base, share = _cells(picture, known, cell)
+    seen = share > 0
+    share = ndimage.gaussian_filter(share, fine_px / cell, truncate=2.5)
+    base = ndimage.gaussian_filter(base, (fine_px / cell, fine_px / cell, 0), truncate=2.5)
     base /= np.maximum(share, 1e-4)[..., None]
-    tone = _nearest(base, known, grain_px) if nearest else _toned(base, known, parts)
+    if nearest:
+        tone = _nearest(base, seen, grain_px / cell)
+    else:
+        tone = _toned(
+            base, seen, [tuple(_fitted(p, cell / part_px, seen.shape) for p in two) for two in parts]
+        )
     if lines:
-        lined(base, known, grain_px, tone)
-    detail = np.subtract(clean, base, out=clean)
-    del base
-    far = detail[known]
-    limit = COARSE * 1.4826 * np.median(np.abs(far, out=far), axis=0, overwrite_input=True)
-    del far
-    np.clip(detail, -limit, limit, out=detail, casting="same_kind")
+        lined(base, seen, grain_px / cell, tone)
+    off = _details(picture, known, base, cell)
+    limit = COARSE * 1.4826 * np.median(off, axis=0, overwrite_input=True)
     border = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     out = picture.copy()
-    _mirror(detail, tone, known, border.astype(np.int32), out)
+    _mirror(base, tone, cell, limit.astype(np.float32), known, border, out)
     return out
 
 
-def _toned(base: Float, known: Mask, parts: Sequence[tuple[Mask, Float]]) -> Float:
+def _fitted(part: Float, scale: float, shape: tuple[int, ...]) -> Float:
+    """A `part` (h, w) in cells of that `shape` (H, W), each of which is `scale` of its own wide."""
+    if scale == 1:
+        return part
+    out: Float = ndimage.affine_transform(
+        part, [scale] * 2, 0.5 * scale - 0.5, shape, np.float32, order=1, mode="nearest"
+    )
+    return out
+
+
+def _toned(base: Float, known: Mask, parts: Sequence[Sequence[Float]]) -> Float:
     """A soft picture (H, W, C), continued smoothly where it is not `known`: of `parts`, each by itself."""
-    seen = [(known & there, share) for there, share in parts]
-    seen = [(there, share) for there, share in seen if there.any()] or [
-        (known, np.ones(known.shape, np.float32))
-    ]
-    if len(seen) == 1:
-        return smooth(base, seen[0][0])
+    seen = [(known & (there > 0.5), share) for there, share in parts]
+    seen = [(there, share) for there, share in seen if there.any()]
+    if len(seen) < 2:
+        return smooth(base, seen[0][0] if seen else known)
     tone, total = np.zeros_like(base), np.full((*known.shape, 1), 1e-6, np.float32)
     for there, share in seen:
         tone += share[..., None] * smooth(base, there)
         total += share[..., None]
     tone /= total
     return tone
+
+
+@numba.njit(cache=True)
+def _cells(picture: Float, known: Mask, cell: int) -> tuple[Float, Float]:
+    """Means (h, w, C) of `cell` x `cell` pixels, of which unknown ones are 0, and how many are not (h, w)."""
+    height, width, channels = picture.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    out = np.zeros((rows, columns, channels), np.float32)
+    share = np.zeros((rows, columns), np.float32)
+    for r in range(rows):
+        for c in range(columns):
+            bottom, right = min((r + 1) * cell, height), min((c + 1) * cell, width)
+            each = np.float32(1 / ((bottom - r * cell) * (right - c * cell)))
+            for y in range(r * cell, bottom):
+                for x in range(c * cell, right):
+                    if known[y, x]:
+                        share[r, c] += each
+                        for k in range(channels):
+                            if np.isfinite(picture[y, x, k]):
+                                out[r, c, k] += each * picture[y, x, k]
+    return out, share
+
+
+@numba.njit(cache=True)
+def _lift(small: Float, cell: int, y: int, x: int, out: Float) -> None:
+    """What cells of so many pixels show (h, w, C) at one pixel, to `out` (C,)."""
+    rows, columns, channels = small.shape
+    fy = min(max((y + np.float32(0.5)) / cell - np.float32(0.5), np.float32(0)), np.float32(rows - 1))
+    fx = min(max((x + np.float32(0.5)) / cell - np.float32(0.5), np.float32(0)), np.float32(columns - 1))
+    r, c = int(fy), int(fx)
+    below, right, v, u = min(r + 1, rows - 1), min(c + 1, columns - 1), fy - r, fx - c
+    for k in range(channels):
+        upper = (1 - u) * small[r, c, k] + u * small[r, right, k]
+        lower = (1 - u) * small[below, c, k] + u * small[below, right, k]
+        out[k] = (1 - v) * upper + v * lower
+
+
+@numba.njit(cache=True)
+def _details(picture: Float, known: Mask, base: Float, cell: int) -> Float:
+    """By how much (N, C) a pixel of every known cell is off its soft `base` (h, w, C)."""
+    height, width, channels = picture.shape
+    out = np.empty((np.count_nonzero(known[::cell, ::cell]), channels), np.float32)
+    soft, n = np.empty(channels, np.float32), 0
+    for y in range(0, height, cell):
+        for x in range(0, width, cell):
+            if known[y, x]:
+                _lift(base, cell, y, x, soft)
+                for k in range(channels):
+                    seen = picture[y, x, k] if np.isfinite(picture[y, x, k]) else np.float32(0)
+                    out[n, k] = abs(seen - soft[k])
+                n += 1
+    return out
 
 
 def _nearest(picture: Float, known: Mask, grain_px: float) -> Float:
@@ -244,9 +309,22 @@ def _transport(out: Float, known: Mask, across: Float, clear: Float, order: NDAr
                 out[y, x, k] /= total
 
 
-@numba.njit(cache=True, fastmath=FAST)
-def _mirror(detail: Float, tone: Float, known: Mask, nearest: NDArray[np.int32], out: Float) -> None:
+@numba.njit(cache=True)
+def _mirror(
+    base: Float,
+    tone: Float,
+    cell: int,
+    limit: Float,
+    known: Mask,
+    nearest: NDArray[np.int32],
+    out: Float,
+) -> None:
+    """Fill `out` (H, W, C) where it is not `known`, in place: `tone`, and by what details are off `base`.
+
+    Of both every pixel is `cell` wide; details are no larger than `limit` (C,).
+    """
     height, width, channels = out.shape
+    soft = np.empty(channels, np.float32)
     for y in range(height):
         for x in range(width):
             if known[y, x]:
@@ -259,7 +337,10 @@ def _mirror(detail: Float, tone: Float, known: Mask, nearest: NDArray[np.int32],
                 if 0 <= r + j < height and 0 <= c + i < width and known[r + j, c + i]:
                     row, column = r + j, c + i
                     break
+            _lift(tone, cell, y, x, out[y, x])
+            if row < 0:
+                continue
+            _lift(base, cell, row, column, soft)
             for k in range(channels):
-                out[y, x, k] = tone[y, x, k]
-                if row >= 0:
-                    out[y, x, k] += detail[row, column, k]
+                seen = out[row, column, k] if np.isfinite(out[row, column, k]) else np.float32(0)
+                out[y, x, k] += min(max(seen - soft[k], -limit[k]), limit[k])

@@ -64,15 +64,6 @@ def pyramid(picture: Float | Mask, levels: int) -> list[Float]:
     return views
 
 
-def enlarged(label: Float, halvings: int, shape: tuple[int, ...]) -> Float:
-    """A label (h, w) of a view that was halved so often (see `pyramid`), in the finest's `shape`."""
-    scale = 0.5**halvings
-    out: Float = ndimage.affine_transform(
-        label, [scale] * 2, 0.5 * scale - 0.5, shape, np.float32, order=1, mode="nearest"
-    )
-    return out
-
-
 def _halved(picture: Float) -> Float:
     rows, columns = (n % 2 for n in picture.shape[:2])
     if rows or columns:
