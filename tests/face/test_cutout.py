@@ -224,7 +224,8 @@ def test_beside_skin_the_background_is_trusted_sooner_than_beside_hair() -> None
     alpha[40:80, 60:140] = 1
     skin = np.zeros(alpha.shape, bool)
     skin[40:80, 100:140] = True
-    hole = _hole(alpha, skin, 1000.0)
+    hole, bare = _hole(alpha, skin, 1000.0)
+    assert bare[60, 140] and not bare[60, 60]
     left, right = np.flatnonzero(hole[60])[[0, -1]]
     assert left == 60 - 10 and right == 139 + 4
 
@@ -255,11 +256,26 @@ def test_no_head_is_darker_than_black() -> None:
     own = np.array([[[0.1, 0.02, 0.05]]], np.float32)
     alpha, clean = np.full((1, 1, 1), 0.6, np.float32), np.full((1, 1, 3), 0.5, np.float32)
     somewhere = np.ones((1, 1, 1), bool)
-    cover = _covering(own, alpha, clean, somewhere)
+    cover = _covering(own, alpha, clean, somewhere, np.zeros_like(own))
     color, behind = _apart(own, cover, clean, somewhere, ~somewhere)
     assert cover[0, 0, 0] == pytest.approx(1 - 0.02 / 0.5)
     assert color.min() > -1e-6
     assert np.allclose(color + (1 - cover) * behind, own, atol=1e-6)
+
+
+def test_a_soft_jaw_leaves_no_ring_behind() -> None:
+    """Next to the matte a faint mixture of skin and wall is head; collar and the wall's own grain are not."""
+    wall, skin = np.float32([0.004, 0.003, 0.008]), np.float32([0.6, 0.4, 0.3])
+    mixtures = [wall + share * (skin - wall) for share in (0.03, 0.1)]
+    own = np.array([[*mixtures, [0, 0.001, 0.004], [0.006, 0.004, 0.05], [0.9, 0.9, 0.9]]], np.float32)
+    fill, usually = np.broadcast_to(wall, own.shape).copy(), np.broadcast_to(skin, own.shape).copy()
+    alpha, there = np.full((1, 5, 1), 0.004, np.float32), np.ones((1, 5, 1), bool)
+    cover = _covering(own, alpha, fill, there, usually)
+    assert np.allclose(cover[0, :, 0], [0.03, 0.1, 0.004, 0.004, 0.004], atol=1e-4)
+    color, clean = _apart(own, cover, fill, there, ~there)
+    _mend(own, color, clean, cover, ~there, usually)
+    assert np.allclose(clean[0, :2], wall, atol=1e-5)
+    assert np.allclose(color + (1 - cover) * clean, own, atol=1e-6)
 
 
 def test_a_walls_specks_are_no_head() -> None:
@@ -268,7 +284,7 @@ def test_a_walls_specks_are_no_head() -> None:
     alpha[60:140, 60:140] = 1.0
     alpha[20:50:5, 20:180:7] = 0.04
     alpha[61, 140:180] = 0.3  # a strand that hangs on the head
-    hole = _hole(alpha, np.zeros(alpha.shape, bool), 200.0)
+    hole, _ = _hole(alpha, np.zeros(alpha.shape, bool), 200.0)
     assert not hole[:55].any()
     assert hole[61, 175] and hole[100, 100]
 

@@ -61,6 +61,8 @@ BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far bes
 LOBES = (0.55, 0.65)  # of it: between these ears end, below is nothing beside the face but the neck
 WHOLE, MIXED = 0.95, 0.7  # of alpha: from the first on all is head, up to the second two colors mix
 DIM, BRIGHT = 0.4, 2.5  # of the light that the head has beside: less or more it has nowhere at its edge
+FAINT, PURE = 0.2, 0.8  # alpha of a mixture that can have been missed, squared cosine to what is mixed
+NOISE = np.float32(0.03)  # of the head's light: a fill that shines so much more is no sign of it
 TRACE = 0.004  # alpha of what may hold a last trace of hair
 THIN, TRACE_MOST = 0.25, 0.25  # below that alpha so much of the light is a trace of hair at most
 SHINING = 2.0  # times as much more, at that alpha, where hair is brighter: it leaves no dark spots
@@ -176,7 +178,7 @@ def cut(
         before = np.where(hidden[..., None] > 0, own * hidden[..., None], 0)
         front = np.dstack([before, hidden]).astype(np.float32)
         own = fill.textured(own, (hidden <= 0) & _finite(own), grain_px)
-    hole = _hole(alpha, skin, wide.size)
+    hole, bare = _hole(alpha, skin, wide.size)
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen = ~hole & _finite(own)
     if behind is None:
@@ -185,7 +187,7 @@ def cut(
     else:
         filled = behind[spot]
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
-    thin = hole & (alpha < THIN) & ~edge
+    thin = hole & (alpha < THIN) & ~edge & ~bare
     there = hole if hidden is None else hole | (hidden > 0)
     part = _wider(window(there.astype(np.float32)), there.shape)
     own, filled, alpha = own[part], filled[part], alpha[part]
@@ -218,7 +220,7 @@ def _lift(
         rows = slice(top, min(top + BAND_ROWS, end))
         made, vague = (each[rows][..., None] for each in (hole, thin))
         behind = np.where(made, filled[rows], own[rows])
-        cover = _covering(own[rows], alpha[rows, :, None], behind, made & ~vague)
+        cover = _covering(own[rows], alpha[rows, :, None], behind, made & ~vague, usually[rows])
         layer[rows, :, :3], clean[rows] = _apart(own[rows], cover, behind, made, vague)
         _mend(own[rows], layer[rows, :, :3], clean[rows], cover, vague, usually[rows])
         layer[rows, :, 3] = cover[..., 0]
@@ -236,13 +238,16 @@ def _finite(picture: Float) -> Mask:
     return out
 
 
-def _hole(alpha: Float, skin: Mask, side: float) -> Mask:
-    """Where (h, w) the background is not to be trusted: some way about the matte, less beside bare `skin`."""
+def _hole(alpha: Float, skin: Mask, side: float) -> tuple[Mask, Mask]:
+    """Where (h, w) the background is not to be trusted: some way about the matte, less beside bare `skin`.
+
+    And where (h, w) it is beside bare skin.
+    """
     near, halo = (max(1, round(reach * side)) for reach in (NEAR, HALO))
     there = alpha > LEAST  # fainter is a wall's texture
-    hair = there & ~ndimage.maximum_filter(skin, 2 * round(EDGE * side) + 1)
-    out: Mask = ndimage.binary_dilation(there, iterations=near)
-    return out | ndimage.binary_dilation(hair, iterations=halo)
+    bare = ndimage.maximum_filter(skin, 2 * round(EDGE * side) + 1)
+    hole: Mask = ndimage.binary_dilation(there, iterations=near)
+    return hole | ndimage.binary_dilation(there & ~bare, iterations=halo), bare
 
 
 def _alpha(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[Float, Mask]:
@@ -300,22 +305,29 @@ def _mend(own: Float, color: Float, clean: Float, alpha: Float, thin: Mask, usua
 
 
 @numba.njit(cache=True, nogil=True)
-def _covering(own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_]) -> Float:
-    """The alpha (h, w, 1) that dark pixels of the plate need over a brighter fill of a `hole`.
+def _covering(own: Float, alpha: Float, clean: Float, hole: Mask, usually: Float) -> Float:
+    """The alpha (h, w, 1) that pixels of the plate `own` (h, w, 3) need over the fill `clean` of a `hole`.
 
-    No head is darker than black, so it covers what the fill shines too much.
+    No head is darker than black, so it covers what the fill shines too much. And it has its part in a faint
+    mixture of the fill with what it `usually` (h, w, 3) is beside: a ring of these would stay behind.
     """
     out = alpha.copy()
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
-            least = np.float32(np.inf)
+            if not hole[y, x, 0]:
+                continue
+            least, told, far, off = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            bright = True
             for k in range(3):
-                if not (own[y, x, k] >= 0 and clean[y, x, k] > 0):
-                    least = np.float32(1)
-                    break
-                least = min(least, own[y, x, k] / clean[y, x, k])
-            if hole[y, x, 0]:
-                out[y, x, 0] = max(out[y, x, 0], np.float32(1) - least)
+                bright &= own[y, x, k] >= 0 and clean[y, x, k] > 0
+                apart, other = usually[y, x, k] - clean[y, x, k], own[y, x, k] - clean[y, x, k]
+                told, far, off = told + other * apart, far + apart * apart, off + other * other
+                if bright:
+                    least = max(least, -(other + NOISE * usually[y, x, k]) / clean[y, x, k])
+            if bright:
+                out[y, x, 0] = max(out[y, x, 0], least)
+            if 0 < told < FAINT * far and told * told > PURE * far * off:
+                out[y, x, 0] = max(out[y, x, 0], told / far)
     return out
 
 
