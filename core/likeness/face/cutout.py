@@ -38,6 +38,7 @@ BACKGROUND, OCCLUDER, HAIR = (REGIONS.index(n) for n in ("background", "occluder
 RAGGED_PARTS = [HAIR, REGIONS.index("ears")]
 FACE_SHRINK = 0.06  # the outline of the points, smaller by this, is face for sure
 EDGE = 0.012  # of the crop's side: half the width of the band in which colors decide
+FINE = 8.0  # of the band's half width: so large are the cells of the colors beside it
 STRANDS = 6.0  # times as wide is its outer half, for hair
 SOLID = (0.45, 2.0, 0.7)  # alpha above this is whole where it is wide: so sharply, from so many edges deep
 LEAST = 0.05  # of alpha: what is not joined to the head by as much is no strand of it
@@ -556,12 +557,13 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
     del inward, outward  # a large picture leaves no room for more
     _follow_edges(prior, picture, solid, beside_skin & ~head & ~back, edge_px)
-    front, behind = aside(fill.smooth, picture, head), fill.smooth(picture, back)
-    alpha = np.empty_like(prior)
-    in_bands(_mix, len(alpha), picture, front.result(), behind, prior, beside_skin, alpha)
-    del prior, beside_skin, front, behind
-    alpha = np.where(head, 1, np.where(back, 0, np.clip((alpha - 0.1) / 0.8, 0, 1)))
-    alpha = _joined(alpha.astype(np.float32), head)
+    cell = max(1, int(edge_px / FINE))
+    front, behind = aside(fill.smooth_cells, picture, head, cell), fill.smooth_cells(picture, back, cell)
+    alpha = head.astype(np.float32)
+    unsure = ~head & ~back
+    in_bands(_mix, len(alpha), picture, front.result(), behind, cell, prior, beside_skin, unsure, alpha)
+    del prior, beside_skin, unsure
+    alpha = _joined(alpha, head)
     sure, sharply, deep = SOLID
     return np.maximum(alpha, np.clip(sharply * (depth(alpha > sure) / edge_px - deep), 0, 1))
 
@@ -579,17 +581,43 @@ def _follow_edges(prior: Float, picture: Float, solid: Mask, skin: Mask, edge_px
     np.copyto(prior[spot], labels.sharp(label, views, ALIKE), where=skin[spot])
 
 
+@numba.njit(cache=True, nogil=True)
 def _mix(
-    first: int, end: int, picture: Float, front: Float, behind: Float, prior: Float, skin: Mask, out: Float
+    first: int,
+    end: int,
+    picture: Float,
+    front: Float,
+    behind: Float,
+    cell: int,
+    prior: Float,
+    skin: Mask,
+    unsure: Mask,
+    out: Float,
 ) -> None:
-    """Alpha (h, w) of a `picture` (h, w, 3) that mixes two colors; they tell as `PRIOR` and `SHINE` say."""
-    for top in range(first, end, BAND_ROWS):
-        rows = slice(top, min(top + BAND_ROWS, end))
-        apart, off = front[rows] - behind[rows], picture[rows] - behind[rows]
-        contrast, told = (np.einsum("yxn,yxn->yx", one, apart) for one in (apart, off))
-        shine = off - np.clip(told / np.maximum(contrast, 1e-6), 0, 1)[..., None] * apart
-        heavy = PRIOR + SHINE * skin[rows] * (np.maximum(shine, 0) ** 2).sum(axis=2)
-        out[rows] = np.clip((told + heavy * prior[rows]) / (contrast + heavy), 0, 1)
+    """Alpha (h, w) of a `picture` (h, w, 3) where it is `unsure`, in place.
+
+    It mixes two colors there, which are known in cells of so many pixels (r, c, 3); they tell as `PRIOR` and
+    `SHINE` say.
+    """
+    fore, back = np.empty(3, np.float32), np.empty(3, np.float32)
+    for y in range(first, end):
+        for x in range(out.shape[1]):
+            if not unsure[y, x]:
+                continue
+            fill.at_pixel(front, cell, y, x, fore)
+            fill.at_pixel(behind, cell, y, x, back)
+            contrast, told = np.float32(0), np.float32(0)
+            for k in range(3):
+                contrast += (fore[k] - back[k]) ** 2
+                told += (picture[y, x, k] - back[k]) * (fore[k] - back[k])
+            heavy = np.float32(PRIOR)
+            if skin[y, x]:
+                share = min(max(told / max(contrast, np.float32(1e-6)), np.float32(0)), np.float32(1))
+                for k in range(3):
+                    shine = max(picture[y, x, k] - back[k] - share * (fore[k] - back[k]), np.float32(0))
+                    heavy += np.float32(SHINE) * shine * shine
+            found = min(max((told + heavy * prior[y, x]) / (contrast + heavy), np.float32(0)), np.float32(1))
+            out[y, x] = min(max((found - np.float32(0.1)) / np.float32(0.8), np.float32(0)), np.float32(1))
 
 
 def _joined(alpha: Float, head: NDArray[np.bool_]) -> Float:

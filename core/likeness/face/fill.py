@@ -35,6 +35,13 @@ def smooth(picture: Float, known: Mask) -> Float:
     return _pull_push(tone, weight)
 
 
+def smooth_cells(picture: Float, known: Mask, cell: int) -> Float:
+    """As `smooth`, in cells of so many pixels (h, w, C); see `at_pixel`."""
+    mean, share = _cells(picture, known, cell)
+    mean /= np.maximum(share, 1e-4)[..., None]
+    return smooth(mean, share > 0)
+
+
 def _pull_push(tone: Float, weight: Float) -> Float:
     if min(weight.shape) <= 1 or weight.min() >= 1:
         total = max(float(weight.sum()), 1e-6)
@@ -168,7 +175,7 @@ def _toned(base: Float, known: Mask, parts: Sequence[Sequence[Float]]) -> Float:
     return tone
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _cells(picture: Float, known: Mask, cell: int) -> tuple[Float, Float]:
     """Means (h, w, C) of `cell` x `cell` pixels, of which unknown ones are 0, and how many are not (h, w)."""
     height, width, channels = picture.shape
@@ -189,9 +196,9 @@ def _cells(picture: Float, known: Mask, cell: int) -> tuple[Float, Float]:
     return out, share
 
 
-@numba.njit(cache=True)
-def _lift(small: Float, cell: int, y: int, x: int, out: Float) -> None:
-    """What cells of so many pixels show (h, w, C) at one pixel, to `out` (C,)."""
+@numba.njit(cache=True, nogil=True)
+def at_pixel(small: Float, cell: int, y: int, x: int, out: Float) -> None:
+    """What cells (h, w, C) of so many pixels show at one pixel, bilinear between them, to `out` (C,)."""
     rows, columns, channels = small.shape
     fy = min(max((y + np.float32(0.5)) / cell - np.float32(0.5), np.float32(0)), np.float32(rows - 1))
     fx = min(max((x + np.float32(0.5)) / cell - np.float32(0.5), np.float32(0)), np.float32(columns - 1))
@@ -212,7 +219,7 @@ def _details(picture: Float, known: Mask, base: Float, cell: int) -> Float:
     for y in range(0, height, cell):
         for x in range(0, width, cell):
             if known[y, x]:
-                _lift(base, cell, y, x, soft)
+                at_pixel(base, cell, y, x, soft)
                 for k in range(channels):
                     seen = picture[y, x, k] if np.isfinite(picture[y, x, k]) else np.float32(0)
                     out[n, k] = abs(seen - soft[k])
@@ -337,10 +344,10 @@ def _mirror(
                 if 0 <= r + j < height and 0 <= c + i < width and known[r + j, c + i]:
                     row, column = r + j, c + i
                     break
-            _lift(tone, cell, y, x, out[y, x])
+            at_pixel(tone, cell, y, x, out[y, x])
             if row < 0:
                 continue
-            _lift(base, cell, row, column, soft)
+            at_pixel(base, cell, row, column, soft)
             for k in range(channels):
                 seen = out[row, column, k] if np.isfinite(out[row, column, k]) else np.float32(0)
                 out[y, x, k] += min(max(seen - soft[k], -limit[k]), limit[k])
