@@ -475,7 +475,7 @@ def rotations(turns: NDArray[np.floating]) -> Doubles:
         (cp * sr, cp * cr, -sp),
         (cy * sp * sr - sy * cr, sy * sr + cy * sp * cr, cy * cp),
     )
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return np.ascontiguousarray(np.moveaxis(np.array(rows), (0, 1), (-2, -1)))
 
 
 def angles(matrices: NDArray[np.floating]) -> Doubles:

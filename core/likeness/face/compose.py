@@ -7,7 +7,6 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from likeness.face.body import Body
 from likeness.face.cutout import NOWHERE, Cutout
@@ -74,21 +73,26 @@ def _spans(
     cutout: Cutout, origin: tuple[int, int], shape: tuple[int, int], reach_px: tuple[float, float]
 ) -> Int:
     """First and end column (h, 2) between which the head is or may come, by row of the region."""
-    height, width = shape
     across, down = (int(np.ceil(reach)) + 2 for reach in reach_px)
-    first, end = cutout.span.T
-    rows = len(first)
-    # beyond a picture's border its last pixels go on
-    window = 2 * down + 1
-    first = ndimage.minimum_filter1d(np.pad(first, down, constant_values=NOWHERE), window, mode="nearest")
-    end = ndimage.maximum_filter1d(np.pad(end, down, constant_values=-NOWHERE), window, mode="nearest")
-    at = np.arange(height) + origin[1] - cutout.origin[1] + down
-    inside = (at >= 0) & (at < rows + 2 * down)
-    at = np.clip(at, 0, rows + 2 * down - 1)
-    shift = cutout.origin[0] - origin[0]
-    low = np.where(inside, first[at] + shift - across, 0)
-    high = np.where(inside, end[at] + shift + across, 0)
-    return np.clip(np.stack([low, high], 1), 0, width).astype(np.int32)
+    right, below = cutout.origin[0] - origin[0], cutout.origin[1] - origin[1]
+    return _reached(cutout.span, right, below, across, down, *shape)
+
+
+@numba.njit(cache=True, nogil=True)
+def _reached(span: Int, right: int, below: int, across: int, down: int, height: int, width: int) -> Int:
+    """First and end column (h, 2) that a head of that `span` (N, 2) can reach in each row of a region.
+
+    It lies so far `right` and `below` in it, and comes no farther than `across` and `down`.
+    """
+    out = np.zeros((height, 2), np.int32)
+    for y in range(height):
+        first, end = NOWHERE, -NOWHERE
+        for r in range(max(y - below - down, 0), min(y - below + down + 1, len(span))):
+            first, end = min(first, span[r, 0]), max(end, span[r, 1])
+        if first < end:
+            out[y, 0] = min(max(first + right - across, 0), width)
+            out[y, 1] = min(max(end + right + across, 0), width)
+    return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)

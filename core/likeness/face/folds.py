@@ -8,7 +8,7 @@ light tells how much brighter or darker each pixel of the plate becomes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numba
@@ -76,6 +76,14 @@ class Sheet:
     skin: Int
     count: int
 
+    @cached_property
+    def shapes(self) -> Float:
+        """Which shapes lay each of the folds (folds, 52): 1 or 0."""
+        out = np.zeros((len(self.folds), len(ARKIT)), np.float32)
+        for row, each in zip(out, self.folds, strict=True):
+            row[each.shapes] = 1
+        return out
+
 
 @dataclass(frozen=True, eq=False)
 class Relief:
@@ -114,10 +122,8 @@ def fold(change: Array, strength: float, size: int) -> Relief | None:
     A fold that goes stays in the plate's skin.
     """
     sheet = _sheet(size)
-    more = [float(np.maximum(change[f.shapes], 0).sum()) for f in sheet.folds]
-    weights = np.float32(strength) * np.clip(
-        (np.array(more, np.float32) - FOLDS_FROM) / (1 - FOLDS_FROM), 0, 1
-    )
+    more = (sheet.shapes @ np.maximum(change, 0)).astype(np.float32)
+    weights = np.float32(strength) * np.clip((more - FOLDS_FROM) / (1 - FOLDS_FROM), 0, 1)
     if weights.max() < LEAST_FOLD:
         return None
     texels, folded = np.zeros((*sheet.index.shape, 4), np.float32), np.zeros(sheet.count, np.float32)

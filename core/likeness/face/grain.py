@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 
 import numba
 import numpy as np
@@ -33,6 +33,17 @@ class Grain:
 
     level: Float
     sigma: Float
+
+    @cached_property
+    def most(self) -> float:
+        """The luminance up to which it is known."""
+        return max(float(self.level[-1]), 1e-6)
+
+    @cached_property
+    def fine(self) -> Float:
+        """`sigma` (FINE + 1, 3) in even steps of luminance."""
+        at = np.linspace(0, self.most, FINE + 1)
+        return np.stack([np.interp(at, self.level, one) for one in self.sigma.T], axis=1).astype(np.float32)
 
 
 def blur(plate: Float, points_px: Float) -> float:
@@ -94,11 +105,16 @@ def add_to(
     color: Float, strength: Float, grain: Grain, seed: tuple[int, ...], origin: tuple[int, int]
 ) -> None:
     """As `add`, in place, with so much of the grain's deviation as `strength` (h, w) says."""
-    left, top = np.random.default_rng(seed).integers(TILE_PX, size=2) + origin
-    most = max(float(grain.level[-1]), 1e-6)
-    at = np.linspace(0, most, FINE + 1)
-    sigma = np.stack([np.interp(at, grain.level, one) for one in grain.sigma.T], axis=1).astype(np.float32)
-    in_bands(_add, len(color), strength, np.float32(FINE / most), sigma, _tile(), left, top, color)
+    left, top = (a + b for a, b in zip(_corner(seed), origin, strict=True))
+    fine = np.float32(FINE / grain.most)
+    in_bands(_add, len(color), strength, fine, grain.fine, _tile(), left, top, color)
+
+
+@lru_cache(maxsize=16)
+def _corner(seed: tuple[int, ...]) -> tuple[int, int]:
+    """The place in the tile at which that seed begins."""
+    x, y = np.random.default_rng(seed).integers(TILE_PX, size=2).tolist()
+    return x, y
 
 
 @cache

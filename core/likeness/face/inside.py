@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -119,8 +120,16 @@ def light_between(inside: Inside, camera: Float) -> float:
 
 def wide_of(lips: Float) -> float:
     """The radius of the disk, cm, that lets in as much light as the opening of the `lips` (N, 3), a loop."""
-    area = np.cross(lips, np.roll(lips, -1, axis=0)).sum(axis=0) / 2
-    return max(float(np.sqrt(np.linalg.norm(area) / np.pi)), 1e-3)
+    return _wide_of(lips.astype(np.float64))
+
+
+@numba.njit(cache=True, nogil=True)
+def _wide_of(lips: NDArray[np.float64]) -> float:
+    x = y = z = 0.0
+    for n in range(len(lips)):
+        a, b = lips[n - 1], lips[n]
+        x, y, z = x + a[1] * b[2] - a[2] * b[1], y + a[2] * b[0] - a[0] * b[2], z + a[0] * b[1] - a[1] * b[0]
+    return max(np.sqrt(np.sqrt(x * x + y * y + z * z) / (2 * np.pi)), 1e-3)
 
 
 def _glow(head: Head) -> Float:
@@ -145,16 +154,31 @@ def light_in(inside: Inside, camera: Float, normals: Float, lips: Float, between
     What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert), and
     lower teeth the less the farther upper ones stand over them.
     """
-    wide_cm, middle = wide_of(lips), lips.mean(axis=0)
-    reach = wide_cm / np.hypot(wide_cm, np.maximum(camera[:, 2] - middle[2], 0))
-    way = middle - camera[inside.behind]
-    cosine = (normals[inside.behind] * way).sum(axis=1) / np.maximum(np.linalg.norm(way, axis=1), 1e-6)
-    reach[inside.behind] *= between * np.interp(cosine, (0, 1), TILTED)
-    reach[inside.lower] *= UNDER_UPPER + (1 - UNDER_UPPER) * between
-    light = (reach * inside.glow)[:, None]
-    out = light**REDDER
-    out[inside.behind] = light[inside.behind] ** REDDER_BEHIND
-    return out.astype(np.float32)
+    light = inside.glow.copy()
+    light[inside.lower] *= UNDER_UPPER + (1 - UNDER_UPPER) * between
+    middle = lips.mean(axis=0)
+    return _light_in(camera, normals, middle, wide_of(lips), between, inside.behind, light)
+
+
+@numba.njit(cache=True, nogil=True)
+def _light_in(
+    camera: Float, normals: Float, middle: Float, wide_cm: float, between: float, behind: Int, light: Float
+) -> Float:
+    """The same, of `light` (V,) at what would see all of the opening, whose `middle` (3,) is so wide."""
+    seen, out = np.empty(len(camera)), np.empty((len(camera), 3), np.float32)
+    for v in range(len(camera)):
+        deep = max(camera[v, 2] - middle[2], 0.0)
+        seen[v] = light[v] * wide_cm / np.sqrt(wide_cm * wide_cm + deep * deep)
+        for k in range(3):
+            out[v, k] = seen[v] ** REDDER[k]
+    for v in behind:
+        x, y, z = middle[0] - camera[v, 0], middle[1] - camera[v, 1], middle[2] - camera[v, 2]
+        cosine = normals[v, 0] * x + normals[v, 1] * y + normals[v, 2] * z
+        cosine = min(max(cosine / max(np.sqrt(x * x + y * y + z * z), 1e-6), 0.0), 1.0)
+        seen[v] *= between * (TILTED[0] + cosine * (TILTED[1] - TILTED[0]))
+        for k in range(3):
+            out[v, k] = seen[v] ** REDDER_BEHIND[k]
+    return out
 
 
 def highlight(light: Light, normals: Float) -> Float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numba
 import numpy as np
@@ -16,7 +17,7 @@ from likeness.face.lids import lay_lashes, lay_lid
 from likeness.face.part import Part
 from likeness.face.person import upper_count
 from likeness.face.retarget import lid_lowering
-from likeness.face.rig import EYES, Rig, ball_center, iris_axes, mean_gap
+from likeness.face.rig import EYES, Rig, ball_center, bounds, iris_axes, mean_gap
 from likeness.face.taken import Taken
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
@@ -190,11 +191,11 @@ def _slit(open_: float) -> float:
 def _local_box(
     outline: Float, origin: tuple[int, int], shape: tuple[int, ...]
 ) -> tuple[int, int, int, int] | None:
-    low = np.maximum(np.floor(outline.min(axis=0)) - origin, 0).astype(int)
-    high = np.minimum(np.ceil(outline.max(axis=0)) - origin + 1, [shape[1], shape[0]]).astype(int)
-    if (high - low < 1).any():
-        return None
-    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+    (left, top), (right, bottom) = bounds(outline, np.arange(len(outline)))
+    x, y = max(floor(left) - origin[0], 0), max(floor(top) - origin[1], 0)
+    width = min(ceil(right) - origin[0] + 1, shape[1]) - x
+    height = min(ceil(bottom) - origin[1] + 1, shape[0]) - y
+    return (x, y, width, height) if width > 0 and height > 0 else None
 
 
 def _eye_unmoved(taken: Taken, target: Fit, side: int, outline: Float) -> bool:

@@ -158,7 +158,7 @@ class Person:
         if corrective is not None and corrective.any():
             _add_spread(self.skin.near, self.skin.share, corrective, out)
         for side in (0, 1):
-            height = _lid_height(out - self.lid_bias[side], self.vertex_count, side)
+            height = _lid_height(out, self.vertex_count, side, self.lid_bias[side])
             open_ = float(np.clip((height / self.lid_gap[side] - SEALED) / (1 - SEALED), 0, 1))
             if open_ < 1:
                 out -= (1 - open_) * self.lid_bias[side]
@@ -283,9 +283,11 @@ def lid_part(plain: Float, bias: Float, first: int, side: int) -> Float:
     return (near * (bias - shared)).astype(np.float32)
 
 
-def _lid_height(vertices: Float, first: int, side: int) -> float:
+def _lid_height(vertices: Float, first: int, side: int, bias: Float | None = None) -> float:
+    """How far apart the lids of an eye are (cm), between their corners, without what is `bias` (V, 3)."""
     upper, lower = (dense.GROUPS[f"lid_{SIDES[side]}_{e}"][3:-3] + first for e in ("upper", "lower"))
-    return float(vertices[upper, 1].mean() - vertices[lower, 1].mean())
+    at = [vertices[ids, 1] - (0 if bias is None else bias[ids, 1]) for ids in (upper, lower)]
+    return float(at[0].mean() - at[1].mean())
 
 
 def lid_slide(rest: Float, points: Float, side: str) -> Float:

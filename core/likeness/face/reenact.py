@@ -180,7 +180,7 @@ def _rim(rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box) -> warp.Ri
         return None
     places = taken.pixels[:, :2] - moved.turn, moved.pixels
     turned, here = (rim.outline(rig, at, moved.target, lens) for at in places)
-    out = rim.rim_of(taken.outline, taken.pixels[rig.person.vertex_count :, :2], turned, here)
+    out = rim.rim_of(taken.outline, taken.skin_shown, turned, here)
     return replace(out, places=out.places - np.array(box[:2], np.float32))
 
 

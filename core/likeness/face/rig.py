@@ -128,17 +128,21 @@ def outside(rig: Rig, points: Float) -> Int:
 
     `points` (V, 3) are in pixels.
     """
-    return rig.skin[_shown(points, rig.skin, rig.hind)]
+    return _shown(points, rig.skin, rig.hind)
 
 
 @numba.njit(cache=True, nogil=True)
-def _shown(points: Float, triangles: Int, hind: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    out = np.ones(len(triangles), np.bool_)
+def _shown(points: Float, triangles: Int, hind: NDArray[np.bool_]) -> Int:
+    out, count = np.empty_like(triangles), 0
     for t in range(len(triangles)):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         if hind[t]:
-            a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
-            out[t] = (b[0] - a[0]) * (c[1] - a[1]) <= (b[1] - a[1]) * (c[0] - a[0])
-    return out
+            ax, ay = points[i, 0], points[i, 1]
+            if (points[j, 0] - ax) * (points[k, 1] - ay) > (points[j, 1] - ay) * (points[k, 0] - ax):
+                continue
+        out[count, 0], out[count, 1], out[count, 2] = i, j, k
+        count += 1
+    return out[:count]
 
 
 @numba.njit(cache=True, nogil=True)

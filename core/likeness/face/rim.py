@@ -30,6 +30,8 @@ ANGLES = ((np.arange(SAMPLES) + 0.5) * (2 * np.pi / SAMPLES) - np.pi).astype(np.
 SMOOTH = 6.0  # samples: vertices lie coarser than the outline is to be told
 # From the head's top: between these angles lies its side, from the temples to where the neck begins.
 SIDE = (np.abs(ANGLES) > np.radians(40)) & (np.abs(ANGLES) < np.radians(125))
+BELL = np.exp(-0.5 * (np.arange(4 * SMOOTH + 1) / SMOOTH) ** 2)
+BELL /= BELL[0] + 2 * BELL[1:].sum()  # half of it
 FEATURES = slice(17, 68)  # of the points: all but the jaw's
 SHOWN = (0.04, 0.09)  # of the face's width, from outline to features: from here on the plate shows skin
 GRADUAL = 4.0  # samples: so gradually skin begins along the outline
@@ -70,10 +72,7 @@ def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:
     up = (fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1])).astype(np.float32)
     camera = (fit.rotation @ rig.middle + fit.translation).astype(np.float32)
     middle = to_pixels(camera[None], lens)[0, :2]
-    angle, radius = _farthest(pixels, rig.bare, middle, up)
-    there = radius > 0
-    even = np.interp(ANGLES, angle[there], radius[there], period=2 * np.pi).astype(np.float32)
-    return Outline(middle, up, ndimage.gaussian_filter1d(even, SMOOTH, mode="wrap"))
+    return Outline(middle, up, _even(*_farthest(pixels, rig.bare, middle, up)))
 
 
 def skin_shown(outline: Outline, points: Float) -> Float:
@@ -103,11 +102,28 @@ def _farthest(pixels: Float, ids: Int, middle: Float, up: Float) -> tuple[Float,
     return angle, radius
 
 
-def rim_of(plate: Outline, points: Float, turned: Outline, here: Outline) -> Rim:
+@numba.njit(cache=True, nogil=True)
+def _even(angle: Float, radius: Float) -> Float:
+    """The radius (SAMPLES,) between those of the bins (BINS,) that have any, at even angles and smooth."""
+    there = np.flatnonzero(radius)
+    known, far = np.empty(len(there) + 2), np.empty(len(there) + 2)
+    known[1:-1], far[1:-1] = angle[there], radius[there]
+    known[0], known[-1] = known[-2] - 2 * np.pi, known[1] + 2 * np.pi
+    far[0], far[-1] = far[-2], far[1]
+    rough = np.interp(ANGLES, known, far)
+    out = np.empty(len(rough), np.float32)
+    for n in range(len(out)):
+        total = BELL[0] * rough[n]
+        for k in range(1, len(BELL)):
+            total += BELL[k] * (rough[n - k] + rough[(n + k) % len(rough)])
+        out[n] = total
+    return out
+
+
+def rim_of(plate: Outline, shown: Float, turned: Outline, here: Outline) -> Rim:
     """The rim at the outline `here`, which an expression can have changed, of a head that was `turned`.
 
-    `points` (POINTS, 2) are those of the face in the `plate`, pixels.
+    `shown` (N,) is what `skin_shown` says of the `plate`.
     """
     whence = ((plate.places - turned.places) @ here.aside).astype(np.float32)
-    spread = SPREAD * skin_shown(plate, points)
-    return Rim(here.places, here.ways, here.aside, whence, spread)
+    return Rim(here.places, here.ways, here.aside, whence, SPREAD * shown)

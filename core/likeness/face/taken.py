@@ -75,6 +75,11 @@ class Taken:
         """Neck and shoulders and what is behind them; made when a head first travels."""
         return cut_body(self.plate, self.cutout, self.pixels[-dense.COUNT :, :2])
 
+    @cached_property
+    def skin_shown(self) -> Float:
+        """See `rim.skin_shown`; made when a head first turns."""
+        return rim.skin_shown(self.outline, self.pixels[-dense.COUNT :, :2])
+
     def _lid(self, side: int) -> Lid | None:
         eye = self.eyes[side]
         if eye is None:
