@@ -25,6 +25,7 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 FACE_REACH = 0.12  # how far, in face widths, the surroundings follow an expression
+JAW_WENT = 0.5  # of that way: where it went farther, the plate's jaw is not to be seen twice
 HAIR_REACH = 3.0  # the same when the head turns
 HANGS_FROM, HANGS = 0.55, 1.5  # from brows to chin is 1: where hair begins and ends to be held by the body
 BESIDE = (1.2, 2.4)  # aside of the chin, in face widths: there the body ceases to follow
@@ -183,7 +184,9 @@ def field_of(
     cell = warp.cell_px(face)
     reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
     ramp = _ramp(box, taken.plate.shape)
-    return warp.spread(points, outside(rig, points), moved, trust, cell, reach, ramp, more, rim)
+    went = float(np.hypot(*moved[rig.person.vertex_count + 8, 3:])) / (face * FACE_REACH)
+    stay = None if went < JAW_WENT else (taken.jaw.by(2 * went - 1), box[:2], rig.face)
+    return warp.spread(points, outside(rig, points), moved, trust, cell, reach, ramp, more, rim, stay)
 
 
 def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:

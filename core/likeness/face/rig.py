@@ -67,6 +67,13 @@ class Rig:
     uv: Float
 
     @cached_property
+    def face(self) -> NDArray[np.bool_]:
+        """Which vertices and points (V,) are neither neck nor ears."""
+        out = np.zeros(len(self.uv), bool)
+        out[self.bare] = True
+        return out
+
+    @cached_property
     def masks(self) -> Float:
         """See `references.masks`; made when references first lend something."""
         return references.masks(self.person)

@@ -13,6 +13,7 @@ from likeness.face.body import Body, cut_body
 from likeness.face.cutout import Cutout, cut, hair_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
 from likeness.face.glasses import Glasses
+from likeness.face.jaw import jaw_of
 from likeness.face.lids import Lid, take_lid
 from likeness.face.light import Light, estimate
 from likeness.face.mouth import PlateMouth
@@ -21,6 +22,7 @@ from likeness.face.rig import (
     EYES,
     IRIS_RADIUS_CM,
     Rig,
+    face_width,
     facing_of,
     iris_axes,
     normals_of,
@@ -69,6 +71,12 @@ class Taken:
     def lids(self) -> tuple[Lid | None, Lid | None]:
         """Both eyes' lids as they are when closed; made when they are first needed."""
         return self._lid(0), self._lid(1)
+
+    @cached_property
+    def jaw(self) -> warp.Stay:
+        """What of the plate only the moved head shows; made when a head first turns."""
+        points = self.pixels[-dense.COUNT :, :2]
+        return jaw_of(points, warp.cell_px(face_width(points)))
 
     @cached_property
     def body(self) -> Body:

@@ -51,6 +51,21 @@ class Rim:
 
 
 @dataclass(frozen=True)
+class Stay:
+    """What of a plate only the mesh shows: `way` (r, c, 2) leads out of it, pixels.
+
+    By cells as large as those of the grid, from the place `first` (2,) of the picture; 0 is outside.
+    """
+
+    first: NDArray[np.float64]
+    way: Float
+
+    def by(self, share: float) -> Stay:
+        """The same, but only so much of the way, all of it at most."""
+        return Stay(self.first, np.float32(min(share, 1)) * self.way)
+
+
+@dataclass(frozen=True)
 class Field:
     """Where in the plate each pixel of a region comes from, and how its light changes.
 
@@ -98,12 +113,14 @@ def spread(
     ramp: tuple[Float, Float],
     more: Float | None = None,
     rim: Rim | None = None,
+    stay: tuple[Stay, tuple[int, int], NDArray[np.bool_]] | None = None,
 ) -> Field:
     """The field of a mesh and of what surrounds it, in a region as large as the `ramp`.
 
     `moved` (V, 5): displacement and light as in `Field.grid`. `reach_px`: within it the near and the far part
     fade; the far one's may differ from cell to cell. At the region's border the near part is nothing, the far
-    part goes on as it comes. `more` (V, 3 or 6): see `Field.moved`.
+    part goes on as it comes. `more` (V, 3 or 6): see `Field.moved`. `stay`: what only that part of the mesh
+    shows whose vertices (V,) are told, and where in the picture the region begins.
     """
     rows, columns = (-(-len(side) // cell) for side in ramp)
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
@@ -117,6 +134,10 @@ def spread(
     far = aside(_fade, grid[3:], told, cell, reach_px[1], False)
     _fade(grid[:3], known, cell, reach_px[0], True)
     far.result()
+    if stay is not None:
+        only, (x0, y0), face = stay
+        first = (np.array([x0, y0]) - only.first).astype(np.float32)
+        _lead_out(grid, known, index, triangles, face, only.way, first, np.float32(cell), *ramp)
     carried = _ramped(points, moved, trust, *ramp)
     if more is not None:
         carried = np.concatenate([carried, more], 1)
@@ -272,6 +293,55 @@ def _at_places(
         even[n, 0] /= share[n]
         even[n, 1] /= share[n]
     return even, share
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _lead_out(
+    grid: Float,
+    known: Float,
+    index: Int,
+    triangles: Int,
+    face: NDArray[np.bool_],
+    way: Float,
+    first: Float,
+    cell: np.float32,
+    down: Float,
+    across: Float,
+) -> None:
+    """Add the `way` (R, C, 2) out of what a `Stay` tells to cells of a grid (5, r + 2, c + 2), in place.
+
+    Only where there is neither a mesh that is `known` nor the `face`. `first` (2,): where the region begins.
+    """
+    (rows, columns), half, per = known.shape, np.float32(0.5), np.float32(1) / cell
+    wide, tall = np.float32(way.shape[1] - 1), np.float32(way.shape[0] - 1)
+    for r in range(rows):
+        y = (np.float32(r) + half) * cell
+        for c in range(columns):
+            if known[r, c] > 0:
+                continue
+            x = (np.float32(c) + half) * cell
+            left = min(down[min(int(y), len(down) - 1)], across[min(int(x), len(across) - 1)])
+            u = (first[0] + x + grid[0, r + 1, c + 1] + left * grid[3, r + 1, c + 1]) * per - half
+            v = (first[1] + y + grid[1, r + 1, c + 1] + left * grid[4, r + 1, c + 1]) * per - half
+            if 0 <= u < wide and 0 <= v < tall:
+                i, j = int(u), int(v)
+                if not way[j : j + 2, i : i + 2].any() or _covered(index, triangles, face, r, c):
+                    continue
+                for k in range(2):
+                    above = way[j, i, k] + (u - i) * (way[j, i + 1, k] - way[j, i, k])
+                    below = way[j + 1, i, k] + (u - i) * (way[j + 1, i + 1, k] - way[j + 1, i, k])
+                    grid[k, r + 1, c + 1] += above + (v - j) * (below - above)
+
+
+@numba.njit(cache=True, nogil=True)
+def _covered(index: Int, triangles: Int, part: NDArray[np.bool_], r: int, c: int) -> bool:
+    """Whether a triangle of that `part` (V,) of the mesh lies before the cell, by its samples' `index`."""
+    for y in range(SAMPLES * r, SAMPLES * (r + 1)):
+        for x in range(SAMPLES * c, SAMPLES * (c + 1)):
+            t = index[y, x]
+            if t >= 0 and part[triangles[t, 0]] and part[triangles[t, 1]] and part[triangles[t, 2]]:
+                return True
+    return False
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
