@@ -249,6 +249,9 @@ class Job:
             self.findings = MappingProxyType(findings)
         finally:
             self._analyzing = False
+        for name, source in self._sources.items():
+            if name != self.plate:  # whether others are read again is not known
+                source.forget()
 
     def check(self) -> None:
         """Raise `Cancelled` if the user stopped the job; call it in every loop that takes long."""

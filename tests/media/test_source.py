@@ -106,6 +106,17 @@ def test_a_still_that_was_looked_at_is_not_read_again(tmp_path: Path, save: Save
             source.read(1)  # nor kept any longer
 
 
+def test_a_still_can_forget_what_was_looked_at(tmp_path: Path, save: Save) -> None:
+    path = tmp_path / "a.0042.exr"
+    save(path, np.full((4, 6, 3), 0.5, np.float32))
+    with open_source(path) as source:
+        source.look(1)
+        source.forget()
+        path.unlink()
+        with pytest.raises(BadInput, match=r"a\.0042\.exr"):
+            source.read(1)
+
+
 def test_wrong_wishes_are_refused_before_reading(shot: str) -> None:
     with pytest.raises(BadRequest, match="'ignore'"):
         open_source(shot, missing="ignore")  # type: ignore[arg-type]

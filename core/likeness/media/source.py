@@ -45,6 +45,9 @@ class Source(ABC):
     def close(self) -> None:  # noqa: B027  # only a clip holds anything
         """Let go of the file."""
 
+    def forget(self) -> None:  # noqa: B027  # only a still keeps anything
+        """Let go of pictures that were looked at and are kept to be read; they can be read again."""
+
     @abstractmethod
     def read(self, frame: int) -> Image:
         """The picture of a frame: scene-linear `linear_colorspace`, premultiplied.
@@ -106,6 +109,10 @@ class Still(Source):
         self.linear_colorspace = color.linear_of(header.colorspace)
         self.fingerprint = fingerprint([path])
         self._looked_at: Image | None = None
+
+    def forget(self) -> None:
+        """As `Source.forget`."""
+        self._looked_at = None
 
     def read(self, frame: int) -> Image:
         read, self._looked_at = self._looked_at, None
