@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from likeness.face.light import EYEBALL_ALBEDO, LUMA, Light, basis, estimate
+from likeness.face.light import EYEBALL_ALBEDO, LUMA, Light, _enamel, basis, estimate
 
 
 def sphere(count: int = 400) -> np.ndarray:
@@ -66,3 +67,13 @@ def test_teeth_beside_red_skin_are_warm_and_paler_than_it() -> None:
     assert np.allclose(teeth / teeth[0], np.sqrt(skin / skin[0]), rtol=1e-3)
     gray = estimate(np.full((len(normals), 3), 0.3, np.float32), normals, None)
     assert np.allclose(gray.enamel, 1, rtol=1e-4)
+
+
+def test_teeth_under_varnish_are_as_yellow_as_it_is() -> None:
+    white, skin = np.ones(3, np.float32), np.array([0.5, 0.35, 0.25], np.float32)
+    teeth = _enamel(skin, white)
+    varnish = np.array([1, 1, 0.5], np.float32)
+    varnished = white * varnish * _enamel(skin * varnish, white * varnish)
+    ratio = teeth[1] / teeth[2]
+    assert ratio == pytest.approx(np.sqrt(1.4), rel=1e-3)
+    assert varnished[1] / varnished[2] == pytest.approx(2 * ratio, rel=0.05)

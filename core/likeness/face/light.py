@@ -22,6 +22,7 @@ EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
 MIDDLE_LEVEL, MIDDLE_TO_SKIN = 1.48, 0.85  # times as bright as an eyeball, and as skin's lights, its middle
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
 ENAMEL = 0.5  # the power to which teeth are of the hue of skin, in clips of four people
+YELLOWEST = 1.5  # skin's green over its blue, where no varnish is: 1.27 to 1.48 in pictures of five people
 DEEPEST = 0.05  # of a skin's luma has each channel at least
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SKIN_LIGHTS = 0.98  # of the skin is no brighter than its lights
@@ -119,18 +120,17 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
         white = (0.5 * seen / seen.mean() + 0.5 * white / white.mean()) * level * white.mean()
     lights = float(np.quantile(luma, SKIN_LIGHTS))
     radiance = np.maximum(white, 1e-6).astype(np.float32)
-    hue = (
-        np.maximum(bright / max(float(bright @ LUMA), 1e-6), 0.05) ** ENAMEL
-        * float(radiance @ LUMA)
-        / radiance
-    )
-    enamel = (hue * float(radiance @ LUMA) / float((radiance * hue) @ LUMA)).astype(np.float32)
+    enamel = _enamel(bright, radiance)
     return Light(shape.astype(np.float32), radiance, _tint(colors, luma), lights, enamel)
 
 
 def _enamel(skin: Float, white: Float) -> Float:
-    """What the channels (3,) of teeth beside `skin` are of those of `white`, as bright as that."""
+    """What the channels (3,) of teeth beside `skin` are of those of `white`, as bright as that.
+
+    What makes skin yellower than people's is no skin but a picture's varnish: teeth have all of it.
+    """
     pale = np.maximum(skin / max(float(skin @ LUMA), 1e-6), DEEPEST) ** ENAMEL
+    pale[2] /= max(float(pale[1] / pale[2]) / YELLOWEST**ENAMEL, 1.0) ** (1 / ENAMEL - 1)
     return np.asarray(pale * float(white @ LUMA) / float(pale @ LUMA) / white, np.float32)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
@@ -38,6 +39,10 @@ LEAST_TEETH = 24  # pixels tell their color
 BARE = 0.6  # of what is seen of teeth is darker and redder, by gaps, gums and the lips' blur
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
+WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
+ENAMEL = 0.35, 0.7  # of the way from a lip's paleness to a tooth's: from no tooth for sure to one for sure
+JOIN = 0.04  # of the mouth's width: teeth less apart let nothing be seen between them
+KNOWN = 0.3, 0.45  # of the upper teeth that show: a plate that shows less is no help, one that shows more is
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 
 
@@ -90,19 +95,21 @@ def take_mouth(
     # Upper teeth and gums stand still behind the upper lip: all that is seen can be taken for them.
     shown[UPPER_TEETH] = open_
     gain = np.ones(3, np.float32)
-    teeth = (part >= UPPER_TEETH) & (open_ > 0.9)
-    teeth &= np.isfinite(plate[y0 : y0 + height, x0 : x0 + width, :3]).all(axis=2)
+    picture = plate[y0 : y0 + height, x0 : x0 + width, :3]
+    teeth = (part >= UPPER_TEETH) & (open_ > 0.9) & np.isfinite(picture).all(axis=2)
     shows_teeth = int(teeth.sum()) >= LEAST_TEETH
     if shows_teeth:
         corners = inside.triangles[index[teeth]]
         model = (shade[corners] * bary[teeth][..., None]).sum(axis=1) * inside.albedo[index[teeth]]
-        seen = plate[y0 : y0 + height, x0 : x0 + width, :3][teeth]
+        seen = picture[teeth]
         bare = seen[:, 1] >= np.quantile(seen[:, 1], BARE)
         seen, model = (np.median(colors[bare], axis=0) for colors in (seen, model))
+        if lip is not None:
+            shown[UPPER_TEETH:] *= _enamel(picture, seen, lip)
         gain = np.clip(seen / np.maximum(model, 1e-6), 0.4, 1.8).astype(np.float32)
     else:
         white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
-        gain *= np.float32(min(BRIGHTER, TEETH_TO_SKIN * skin / max(white, 1e-6)))
+        gain *= np.float32(min(BRIGHTER, min(TEETH_TO_SKIN * skin, _brightest(plate)) / max(white, 1e-6)))
     gain = np.tile(gain, (len(ALBEDO), 1))
     if enamel is not None and not shows_teeth:
         gain[UPPER_TEETH:] *= enamel
@@ -111,6 +118,30 @@ def take_mouth(
     tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
     place = (x0, y0), pixels[:, :2].copy()
     return PlateMouth(shown, between, outline, border, *place, gain, tall < SHALLOW)
+
+
+def _brightest(plate: Float) -> float:
+    """The luma of the brightest of some of the pixels (H, W, 3): no teeth are brighter than all else."""
+    luma = plate[::4, ::4, :3] @ LUMA
+    return float(luma.max(where=np.isfinite(luma), initial=0)) or np.inf
+
+
+def _enamel(colors: Float, tooth: Float, lip: Float) -> Float:
+    """How surely `colors` (h, w, 3) are of the `tooth` (3,) and not of the `lip` (3,): 1 where no hue tells.
+
+    Enamel is pale, lips and gums are red.
+    """
+    pale, paler, least = (_pale(one) for one in (colors, tooth, lip))
+    if paler - least < WHITER:
+        return np.ones(colors.shape[:2], np.float32)
+    way = (pale - least) / (paler - least)
+    return np.asarray(np.interp(way, ENAMEL, (0, 1)), np.float32)
+
+
+def _pale(colors: Float) -> Any:
+    """How near the smallest channel of `colors` (..., 3) is to the largest."""
+    colors = np.maximum(np.nan_to_num(colors, posinf=0), 0)
+    return colors.min(axis=-1) / np.maximum(colors.max(axis=-1), 1e-6)
 
 
 def _hue(lip: Float, white: Float) -> Float:
@@ -148,13 +179,15 @@ def draw_mouth(
     fine = (pixels - np.array([x0, y0, 0], np.float32)) * np.array([FINE, FINE, 1], np.float32)
     index, bary, _ = rasterize(fine, inside.triangles, FINE * width, FINE * height)
     taken = np.zeros((height, width), np.float32)
+    _join_teeth(index, bary, inside.part, int(JOIN * FINE * np.ptp(outline[:, 0])))
     _reach_lips(cover, index, bary, inside.part)
     cavity = (between * shade.mean(axis=0) * CAVITY).astype(np.float32)
     cheek = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0) * CHEEK
     cheek = (cheek * source.gain[0]).astype(np.float32)
     shade, shine = shade * lit, shine * lit
     jaw = _jaw(source, inside, pixels, origin=(x0, y0))
-    own = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2])
+    known = _known(source, index, inside.part, cover, jaw)
+    own = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2], known)
     in_bands(
         _shade, height, cover, _ends(cover), index, bary, inside.triangles, inside.albedo, inside.part,
         inside.gloss, shade, shine, source.pixels, own, np.array(source.origin, np.int32),
@@ -163,14 +196,35 @@ def draw_mouth(
     return soften(color, cover, taken, blur_px), cover
 
 
-def _trusted(source: PlateMouth, outline: Float) -> Float:
+def _known(source: PlateMouth, index: Int, part: Int, cover: Float, jaw: Float) -> float:
+    """How much of the upper teeth that are seen here the plate shows: 0 to 1.
+
+    `index` (FINE h, FINE w) are triangles, each of a `part` (T,), that show where `cover` (h, w) is; `jaw`
+    (2, 3) is what `_jaw` says.
+    """
+    trust = source.own[UPPER_TEETH]
+    if not trust.any():
+        return 0.0
+    rows, columns = np.nonzero((index >= 0) & (part[index] == UPPER_TEETH))
+    seen = cover[rows // FINE, columns // FINE] > 0
+    spots = (np.stack([columns[seen], rows[seen]], axis=1) + 0.5) / FINE
+    x, y = (spots @ jaw[:, :2].T + jaw[:, 2] - source.origin).T - 0.5
+    return float(ndimage.map_coordinates(trust, [y, x], order=1).sum() / max(len(spots), 1))
+
+
+def _trusted(source: PlateMouth, outline: Float, known: float) -> Float:
     """How sure the plate shows each part (PARTS, h, w): lips that stay as they are show all they did.
 
-    `outline` (N, 2): the lips, in the plate where the upper teeth would be.
+    `outline` (N, 2): the lips, in the plate where the upper teeth would be. `known`: see `_known`. Of a row
+    of teeth of which the plate shows little, all is made: both kinds would not read as one row.
     """
     moved = float(np.linalg.norm(outline - source.outline, axis=1).max())
     still = np.float32(np.clip(1.5 - moved / source.border, 0, 1))
-    return source.own + still * (source.open - source.own) if still > 0 else source.own
+    own = source.own
+    if known < KNOWN[1]:
+        own = own.copy()
+        own[UPPER_TEETH] *= np.float32(np.interp(known, KNOWN, (0, 1)))
+    return own + still * (source.open - own) if still > 0 else own
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
@@ -240,6 +294,26 @@ def _blur_down(
             for k in range(3):
                 blurred = row[4 * x + k] / max(row[4 * x + 3], np.float32(1e-4))
                 out[y, x, k] = blurred + share * (color[y, x, k] - blurred)
+
+
+@numba.njit(cache=True, nogil=True)
+def _join_teeth(index: Int, bary: Float, part: Int, most: int) -> None:
+    """What lies in a row between two teeth, no more than `most` samples wide, is theirs, in place.
+
+    Through the gaps of the model's teeth the dark behind was seen.
+    """
+    for y in range(index.shape[0]):
+        last = -1
+        for x in range(index.shape[1]):
+            if index[y, x] < 0 or part[index[y, x]] < UPPER_TEETH:
+                continue
+            if last >= 0 and 1 < x - last <= most + 1:
+                middle = (last + x + 1) // 2
+                for n in range(last + 1, x):
+                    of = last if n < middle else x
+                    index[y, n] = index[y, of]
+                    bary[y, n] = bary[y, of]
+            last = x
 
 
 @numba.njit(cache=True, nogil=True)

@@ -37,6 +37,7 @@ MEETING_FRAMES = 12  # of a shot, that tell it
 JAW = ARKIT.index("jawOpen")
 NO_SKIN = ("gums", "tongue", "teeth_upper", "teeth_lower", "eye_left", "eye_right")
 BEHIND_LIPS = ("socket", "gums", "tongue", "teeth_upper", "teeth_lower")
+LOWER_CM = 0.2  # so much lower behind their lips than the house head's are teeth, in clips of four people
 OUTLINE_PARTS = 4  # places of an outline from each point to the next
 
 OPENINGS = {
@@ -196,6 +197,7 @@ def build_person(head: Head, shot: Shot) -> Person:
     )
     plain = np.concatenate([mesh, points]).astype(np.float32)
     rest = plain + bias
+    rest[np.setdiff1d(_behind_lips(head), head.part("skin")), 1] -= LOWER_CM
     height = np.concatenate([head.mean, head.point_mean])[:, 1]
     ramp = np.clip((height - NECK_STILL_CM) / (NECK_FREE_CM - NECK_STILL_CM), 0, 1)
     stiffness = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
@@ -215,9 +217,14 @@ def _moving(head: Head) -> tuple[Shapes, Float]:
     """`Person.shapes` and `Person.jaw`, which are the same for everybody."""
     basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
     jaw = np.zeros_like(basis[JAW])
-    behind = np.unique(np.concatenate([head.part(name) for name in BEHIND_LIPS]))
+    behind = _behind_lips(head)
     jaw[behind] = basis[JAW, behind]
     return Shapes.of(basis), jaw
+
+
+def _behind_lips(head: Head) -> Int:
+    """The vertices of teeth, gums, tongue and walls."""
+    return np.unique(np.concatenate([head.part(name) for name in BEHIND_LIPS])).astype(np.int32)
 
 
 def with_meeting(person: Person, expressions: Array) -> Person:
