@@ -54,3 +54,19 @@ def test_what_the_mesh_shows_is_not_seen_where_it_was() -> None:
         assert twice.any() == (told is None)
         mesh = (np.abs(place - 125) < 22) & (np.abs(down - 125) < 22)
         assert np.allclose((x - place)[mesh], -50, atol=1e-3)
+
+
+def test_an_opening_of_the_face_goes_as_the_face_does() -> None:
+    """Of two bars that come from 50 px to the left, what lies between them is a mouth."""
+    bars = [np.float32([[x, 100, 1], [x + 20, 100, 1], [x + 20, 150, 1], [x, 150, 1]]) for x in (100, 140)]
+    corners, moved = np.concatenate(bars), np.float32([[0, 0, 0, -50, 0]] * 8)
+    triangles = np.int32([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]])
+    trust, ramp = np.ones(8, np.float32), (np.ones(200, np.float32),) * 2
+    stay = Stay(np.zeros(2), np.full((50, 50, 2), -20, np.float32)), (0, 0), np.ones(8, bool)
+    alone, led = (
+        spread(corners, triangles, moved, trust, CELL, (10.0, 10.0), ramp, stay=told).grid[0, 1:-1, 1:-1]
+        for told in (None, stay)
+    )
+    between, beside = (slice(27, 36), slice(31, 34)), (slice(27, 36), slice(42, 46))
+    assert (led[between] == alone[between]).all()
+    assert (led[beside] < alone[beside] - 15).all()

@@ -310,14 +310,15 @@ def _lead_out(
 ) -> None:
     """Add the `way` (R, C, 2) out of what a `Stay` tells to cells of a grid (5, r + 2, c + 2), in place.
 
-    Only where there is neither a mesh that is `known` nor the `face`. `first` (2,): where the region begins.
+    Only where there is no mesh that is `known`, beside the `face`. `first` (2,): where the region begins.
     """
     (rows, columns), half, per = known.shape, np.float32(0.5), np.float32(1) / cell
     wide, tall = np.float32(way.shape[1] - 1), np.float32(way.shape[0] - 1)
     for r in range(rows):
         y = (np.float32(r) + half) * cell
+        low, high = _across_face(index, triangles, face, r)
         for c in range(columns):
-            if known[r, c] > 0:
+            if known[r, c] > 0 or low <= c <= high:
                 continue
             x = (np.float32(c) + half) * cell
             left = min(down[min(int(y), len(down) - 1)], across[min(int(x), len(across) - 1)])
@@ -325,8 +326,6 @@ def _lead_out(
             v = (first[1] + y + grid[1, r + 1, c + 1] + left * grid[4, r + 1, c + 1]) * per - half
             if 0 <= u < wide and 0 <= v < tall:
                 i, j = int(u), int(v)
-                if not way[j : j + 2, i : i + 2].any() or _covered(index, triangles, face, r, c):
-                    continue
                 for k in range(2):
                     above = way[j, i, k] + (u - i) * (way[j, i + 1, k] - way[j, i, k])
                     below = way[j + 1, i, k] + (u - i) * (way[j + 1, i + 1, k] - way[j + 1, i, k])
@@ -334,14 +333,18 @@ def _lead_out(
 
 
 @numba.njit(cache=True, nogil=True)
-def _covered(index: Int, triangles: Int, part: NDArray[np.bool_], r: int, c: int) -> bool:
-    """Whether a triangle of that `part` (V,) of the mesh lies before the cell, by its samples' `index`."""
+def _across_face(index: Int, triangles: Int, part: NDArray[np.bool_], r: int) -> tuple[int, int]:
+    """The first and the last cell of a row in which that `part` (V,) of the mesh lies, by samples' `index`.
+
+    What lies between them is the face, eyes and mouth too. None: the last is before the first.
+    """
+    low, high = index.shape[1], -1
     for y in range(SAMPLES * r, SAMPLES * (r + 1)):
-        for x in range(SAMPLES * c, SAMPLES * (c + 1)):
+        for x in range(index.shape[1]):
             t = index[y, x]
             if t >= 0 and part[triangles[t, 0]] and part[triangles[t, 1]] and part[triangles[t, 2]]:
-                return True
-    return False
+                low, high = min(low, x // SAMPLES), max(high, x // SAMPLES)
+    return low, high
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
