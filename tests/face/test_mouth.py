@@ -8,7 +8,7 @@ import pytest
 from likeness.face.fit import Shot, with_person
 from likeness.face.inside import ALBEDO, Inside, inside_of, light_between, light_in
 from likeness.face.mouth import FINE, _join_teeth, _reach_lips, draw_mouth, soften, take_mouth
-from likeness.face.person import Person, build_person, opening, to_camera, to_pixels
+from likeness.face.person import LOWER_CM, Person, build_person, opening, to_camera, to_pixels
 from likeness.head import points as dense
 from likeness.head.model import Head, vertex_normals
 from tests.face.conftest import SIZE, Scene, expression, scene
@@ -66,8 +66,13 @@ def test_it_fills_the_opening_and_nothing_else(mouth: Mouth) -> None:
     assert (color[cover > 0] > 0).all()
 
 
-def test_finer_facets_change_edges_alone(head: Head, mouth: Mouth) -> None:
-    finer = Mouth(head, 0.5, cuts=1)
+@pytest.mark.parametrize(("lower_cm", "most"), [(0.0, 0.0), (LOWER_CM, 0.01)])
+def test_finer_facets_change_edges_alone(
+    head: Head, lower_cm: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where teeth hang as low as ours, six pixels at their tips differ more than any elsewhere."""
+    monkeypatch.setattr("likeness.face.person.LOWER_CM", lower_cm)
+    mouth, finer = (Mouth(head, 0.5, cuts=cuts) for cuts in (0, 1))
     assert len(finer.inside.triangles) == 4 * len(mouth.inside.triangles)
     assert finer.between == pytest.approx(mouth.between, abs=0.02)
     plate = plate_of((np.nan, np.nan, np.nan))
@@ -75,7 +80,7 @@ def test_finer_facets_change_edges_alone(head: Head, mouth: Mouth) -> None:
     assert (cover == same).all()
     apart = np.abs(one - two).max(axis=2)[cover > 0.99]
     assert np.median(apart) < 0.008 < apart.max()
-    assert (apart > 0.15).mean() < 0.02  # a gap may be just narrow enough to be joined
+    assert (apart >= 0.15).mean() <= most
 
 
 def test_twice_the_light_is_twice_as_bright(head: Head) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face.warp import polygon
+from likeness.head import points as dense
 from likeness.media.look import Look
 
 Float = NDArray[np.float32]
@@ -75,7 +76,7 @@ def _inside(shape: tuple[int, int], corner: Array, cell: float, lowest: float) -
 
 def _bare(points: Float, corner: Array, cell: float) -> Float:
     """Where (SIZE, SIZE) no face is before the clothes."""
-    outline = (points[[*range(17), 26, 24, 19, 17]] - corner) / cell
+    outline = (points[dense.FACE] - corner) / cell
     face = polygon(outline.astype(np.float32), 0, 0, SIZE, SIZE)
     out: Float = 1 - ndimage.maximum_filter(face, 5)
     return out

@@ -363,7 +363,7 @@ def _person(regions: Regions, shape: tuple[int, ...], box: Box, cell_px: int) ->
 
 def _inside(points_px: Float, shrink: float, box: Box) -> Float:
     """Coverage (h, w) of the face from chin to brows, its outline smaller by `shrink`."""
-    outline = points_px[[*range(17), 26, 24, 19, 17]]
+    outline = points_px[dense.FACE]
     outline = outline + shrink * (outline.mean(axis=0) - outline)
     return polygon(outline.astype(np.float32), *box)
 

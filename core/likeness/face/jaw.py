@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from likeness.face.landmarks import down_face
 from likeness.face.warp import Stay, polygon
+from likeness.head import points as dense
 
 Float = NDArray[np.float32]
 
@@ -22,7 +23,7 @@ BELOW = (0.45, 0.65)  # from brows to chin is 1: above, hair lies beside the fac
 
 def jaw_of(points: Float, cell: int) -> Stay:
     """The jaw of a face whose points lie at `points` (POINTS, 2), pixels, told in cells of that size."""
-    corners = points[[*range(17), 26, 24, 19, 17]]
+    corners = points[dense.FACE]
     first = np.floor(corners.min(axis=0) / cell).astype(int) - 4
     columns, rows = np.ceil(corners.max(axis=0) / cell).astype(int) + 4 - first
     within = polygon((corners / cell - first).astype(np.float32), 0, 0, columns, rows) > 0.5
@@ -31,9 +32,5 @@ def jaw_of(points: Float, cell: int) -> Stay:
     longer = 1 + BEYOND / np.maximum(depth, 1)
     x, y = ((np.arange(n) + 0.5 + at) * cell for n, at in zip((columns, rows), first, strict=True))
     below = down_face(points, x, y[:, None])
-    share = _ramp(depth, DEPTH) * _ramp(below, BELOW) * longer * cell
+    share = np.interp(depth, DEPTH, (0, 1)) * np.interp(below, BELOW, (0, 1)) * longer * cell
     return Stay(first * float(cell), (share[..., None] * way).astype(np.float32))
-
-
-def _ramp(value: NDArray[np.floating], span: tuple[float, float]) -> NDArray[np.floating]:
-    return np.clip((value - span[0]) / (span[1] - span[0]), 0, 1)

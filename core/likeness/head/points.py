@@ -28,6 +28,8 @@ COUNT: int = SKIN_COUNT + 2 * (1 + RIM_COUNT)
 SOURCE_VERTEX: NDArray[np.int32] = np.array(_DATA["vertex"], np.int32)
 GROUPS: dict[str, NDArray[np.int32]] = {k: np.array(v, np.int32) for k, v in _DATA["groups"].items()}
 MULTIPIE: NDArray[np.int32] = np.arange(68, dtype=np.int32)
+# The outline of the face: along the jaw, then back over the brows.
+FACE: NDArray[np.int32] = np.array([*range(17), 26, 24, 19, 17], np.int32)
 IRIS_LEFT: int = SKIN_COUNT
 IRIS_RIGHT: int = SKIN_COUNT + 1 + RIM_COUNT
 RIM_LEFT: NDArray[np.int32] = np.arange(IRIS_LEFT + 1, IRIS_LEFT + 1 + RIM_COUNT, dtype=np.int32)
