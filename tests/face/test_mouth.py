@@ -7,6 +7,7 @@ import pytest
 
 from likeness.face.fit import Shot, with_person
 from likeness.face.inside import ALBEDO, Inside, inside_of, light_between, light_in
+from likeness.face.light import LUMA
 from likeness.face.mouth import FINE, _join_teeth, _reach_lips, draw_mouth, soften, take_mouth
 from likeness.face.person import LOWER_CM, Person, build_person, opening, to_camera, to_pixels
 from likeness.head import points as dense
@@ -228,15 +229,27 @@ def test_teeth_in_the_shade_are_warm_not_gray(mouth: Mouth) -> None:
     assert (shaded[:, 0] > 1.3 * shaded[:, 1]).all()
 
 
-def test_teeth_take_their_hue_from_light_until_the_plate_shows_them(mouth: Mouth) -> None:
+def test_teeth_that_the_plate_does_not_show_have_the_hue_of_light(mouth: Mouth) -> None:
     enamel, upper = np.array([0.8, 1.05, 1.1], np.float32), list(ALBEDO).index("teeth_upper")
     gains = []
     for plate in (plate_of((np.nan, np.nan, np.nan)), plate_of((0.6, 0.5, 0.4))):
         args = (plate, mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
         gains.append([take_mouth(*args, enamel=e).gain for e in (None, enamel)])
     assert np.allclose(gains[0][1][upper:], gains[0][0][upper:] * enamel)
-    assert np.array_equal(gains[0][1][:upper], gains[0][0][:upper])
-    assert np.array_equal(*gains[1])
+    for bare, with_enamel in gains:
+        assert np.array_equal(with_enamel[:upper], bare[:upper])
+
+
+def test_seen_teeth_go_toward_the_hue_of_light_as_bright_as_they_are(mouth: Mouth) -> None:
+    enamel, upper = np.array([0.8, 1.05, 1.1], np.float32), list(ALBEDO).index("teeth_upper")
+    args = (plate_of((0.6, 0.4, 0.4)), mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    seen, out = (take_mouth(*args, enamel=e).gain[upper] for e in (None, enamel))
+    lit = np.quantile(mouth.shade[mouth.inside.teeth], 0.75, axis=0) * LUMA
+    assert np.isclose(out @ lit, seen @ lit, rtol=1e-3)
+    way, whole = np.log(out / seen), np.log(enamel / seen)
+    share = np.ptp(way) / np.ptp(whole)
+    assert 0.3 < share < 0.8
+    assert np.allclose(way - way.mean(), share * (whole - whole.mean()), atol=1e-3)
 
 
 def test_seen_teeth_are_as_pale_as_where_they_are_bare(mouth: Mouth) -> None:

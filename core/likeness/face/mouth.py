@@ -26,7 +26,7 @@ Int = NDArray[np.int32]
 
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
-CHEEK_SEEN, CHEEK_WIDE = 0.3, 0.12  # how bright it is there, and how wide in mouth widths
+CHEEK_SEEN, CHEEK_WIDE = 0.4, 0.12  # how bright it is there, and how wide in mouth widths
 SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
@@ -36,6 +36,7 @@ LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what 
 LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
 GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
 LEAST_TEETH = 24  # pixels tell their color
+OWN_HUE = 0.4  # so much of their hue; the rest is the light's, for the lips' color blurs into them
 BARE = 0.6  # of what is seen of teeth is darker and redder, by gaps, gums and the lips' blur
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
@@ -111,8 +112,9 @@ def take_mouth(
         white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
         gain *= np.float32(min(BRIGHTER, min(TEETH_TO_SKIN * skin, _brightest(plate)) / max(white, 1e-6)))
     gain = np.tile(gain, (len(ALBEDO), 1))
-    if enamel is not None and not shows_teeth:
-        gain[UPPER_TEETH:] *= enamel
+    if enamel is not None:
+        teeth_gain, lit = gain[UPPER_TEETH], np.quantile(shade[inside.teeth], 0.75, axis=0)
+        gain[UPPER_TEETH:] = _less_lip(teeth_gain, enamel, lit) if shows_teeth else teeth_gain * enamel
     if lip is not None:
         gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
     tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
@@ -124,6 +126,12 @@ def _brightest(plate: Float) -> float:
     """The luma of the brightest of some of the pixels (H, W, 3): no teeth are brighter than all else."""
     luma = plate[::4, ::4, :3] @ LUMA
     return float(luma.max(where=np.isfinite(luma), initial=0)) or np.inf
+
+
+def _less_lip(gain: Float, enamel: Float, white: Float) -> Float:
+    """The `gain` (3,) of seen teeth, nearer to the hue of `enamel` (3,); as bright in `white` (3,) light."""
+    out, luma = gain**OWN_HUE * enamel ** (1 - OWN_HUE), white * LUMA
+    return (out * (gain @ luma) / (out @ luma)).astype(np.float32)
 
 
 def _enamel(colors: Float, tooth: Float, lip: Float) -> Float:
