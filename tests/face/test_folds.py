@@ -51,8 +51,8 @@ def _lit(stage: Stage, held: float, light: np.ndarray = FLAT) -> np.ndarray:
     lamp = Light(light, np.ones(3, np.float32))
     bends = folds.lit(relief, normals, hidden, target.rotation, lamp, 1.0)
     places = np.zeros((len(camera), 7), np.float32)
-    places[:, 4:6] = stage.rig.uv
-    places[: len(relief.folded), 6] = relief.folded
+    places[:, 5:7] = stage.rig.uv
+    places[: len(relief.folded), 4] = relief.folded
     index, bary, depth = rasterize(stage.pixels(target), stage.rig.skin, width, height)
     carried = (places[stage.rig.skin[index]] * bary[..., None]).sum(axis=2)
     out = np.empty((height, width, 4), np.float32)
@@ -73,9 +73,9 @@ def test_nothing_is_folded_beside_the_columns_that_can_fold(stage: Stage) -> Non
     target = replace(stage.fit, expression=expression(mouthSmileLeft=0.9))
     points, skin = stage.pixels(target), stage.rig.skin
     moved = np.zeros((len(points), 7), np.float32)
-    moved[: len(relief.folded), 6] = relief.folded
+    moved[: len(relief.folded), 4] = relief.folded
     index, bary, _ = rasterize(points, skin, 640, 480)
-    can = (index >= 0) & ((moved[skin[index], 6] * bary).sum(axis=2) > 0)
+    can = (index >= 0) & ((moved[skin[index], 4] * bary).sum(axis=2) > 0)
     at = np.flatnonzero(can[240:248].any(axis=0))
     first, end = folds.folding(240, 248, 640, points, skin, extents(points, skin), moved)
     assert first <= at[0] and at[-1] < end

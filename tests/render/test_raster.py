@@ -67,3 +67,15 @@ def test_bands_carry_what_the_whole_picture_shows() -> None:
         assert (near[:, :40] > 0).tolist() == there.tolist()
         seen = out[..., :40].transpose(0, 2, 1)[there]
         np.testing.assert_allclose(seen, expected[first:end][there], atol=1e-3)
+
+
+def test_triangles_without_the_last_of_the_few_carry_no_more() -> None:
+    points = np.array([[0, 0, 5], [9, 0, 5], [0, 9, 5], [30, 0, 5], [39, 0, 5], [30, 9, 5]], np.float32)
+    triangles = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
+    values = np.full((6, 4), 2, np.float32)
+    values[:3, 1] = 0
+    near, out = room(9, 40, 4)
+    out[:] = -1
+    carry(0, 9, points, triangles, extents(points, triangles), values, near, out, 2)
+    assert out[2, :, 2].tolist() == [2, 0, -1, -1]
+    assert out[2, :, 32].tolist() == [2, 2, 2, 2]

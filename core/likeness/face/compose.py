@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from likeness.face.body import Body
 from likeness.face.cutout import NOWHERE, Cutout
 from likeness.face.data_layers import NO_DATA, Data, describe
-from likeness.face.folds import FULL_MATTE, NO_FOLDS, Folds, folding, folds_at
+from likeness.face.folds import FOLDING, FULL_MATTE, NO_FOLDS, Folds, folding, folds_at
 from likeness.face.warp import EVERYWHERE, Field, displacements, sample
 from likeness.render.bands import in_bands
 from likeness.render.raster import reaching, room
@@ -96,16 +96,14 @@ def _reached(span: Int, right: int, below: int, across: int, down: int, height: 
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _shares(dx: Float, dy: Float, light: Float) -> Float:
+def _shares(dx: Float, dy: Float, light: Float, out: Float) -> None:
     """How much each pixel (w,) has changed: 0 when it has hardly moved, then soon 1."""
     zero, one = np.float32(0), np.float32(1)
-    out = np.empty(len(dx), np.float32)
-    for x in range(len(out)):
+    for x in range(np.uint64(len(out))):
         far = np.sqrt(dx[x] * dx[x] + dy[x] * dy[x]) * np.float32(1 / FULL_MATTE_PX)
         far = max(far, abs(light[x]) * np.float32(1 / FULL_MATTE_LIGHT))
         share = min(max(far - np.float32(0.05), zero), one)
         out[x] = share * share * (np.float32(3) - np.float32(2) * share)
-    return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -144,6 +142,8 @@ def _draw(
     relit = folds.texels.size > 0
     folded, left_fold, end_fold = np.zeros((width if relit else 0, 4), np.float32), 0, 0
     went = np.empty((width if motion.size > 0 else 0, 2), np.float32)
+    spare = np.empty(9 * width, np.float32)
+    few = FOLDING if relit and data.depth.size == 0 else 0  # layers ask for all everywhere
     flow, flat_motion = went.reshape(-1), motion.reshape(-1)
     there, reach = triangles, extent
     for start in range(first, end, BAND_ROWS):
@@ -155,6 +155,7 @@ def _draw(
             left_fold, end_fold = folding(start, stop, width, points, there, reach, moved)
         displacements(
             start, stop, span, points, there, reach, moved, per_px, grid, down, across, near, carried,
+            few,
         )  # fmt: skip
         for y in range(start, stop):
             low, high, row = int(span[y, 0]), int(span[y, 1]), y - start
@@ -168,7 +169,7 @@ def _draw(
                 _draw_row(
                     y, low, high, carried[row], plate, layer, clean, under, bare, floor, body, tint,
                     left, top, x0, y0, folded[relit_from : max(min(end_fold, high), relit_from)],
-                    relit_from - low, canvas, matte, went[low:high],
+                    relit_from - low, canvas, matte, went[low:high], spare,
                 )  # fmt: skip
             if motion.size > 0:
                 stream(flow, np.uint64(went.size), flat_motion, np.uint64(y * went.size))
@@ -197,16 +198,21 @@ def _draw_row(
     canvas: Float,
     matte: Float,
     went: Float,
+    spare: Float,
 ) -> None:
     """Draw the columns from `low` to before `high`; `row` (3 or more, w): how they move, and their light.
 
     `folded` (n, 4), the folds of as many of them from `relit_from` on, and `went` (w, 2), their motion, are
-    empty if there are none or it is not asked for.
+    empty if there are none or it is not asked for. `spare` is room to work in, nine numbers a pixel.
     """
     zero, one = np.float32(0), np.float32(1)
     dx, dy, light = row[0, low:high], row[1, low:high], row[2, low:high]
-    share = _shares(dx, dy, light)
-    head = _head(y0 + y - top, x0 + low - left, dx, dy, share, layer, plate.shape, left, top)
+    wide = high - low
+    at_x, at_y = spare[:wide], spare[wide : 2 * wide]
+    head, color = spare[2 * wide : 6 * wide].reshape(wide, 4), spare[6 * wide : 9 * wide].reshape(wide, 3)
+    share = shown = matte[y, low:high]
+    _shares(dx, dy, light, share)
+    _head(y0 + y - top, x0 + low - left, dx, dy, share, layer, plate.shape, left, top, at_x, at_y, head)
     deep = y0 + y - floor
     moving = body.size > 0 and (deep >= 0 or deep + body[y, low:high, 1].max() > -1)
     if moving:
@@ -215,8 +221,7 @@ def _draw_row(
         back, going = head, share
     r, first, rows, columns = y0 + y - top, x0 + low - left, layer.shape[0], layer.shape[1]
     out, own_row = canvas[y0 + y, x0 + low : x0 + high], plate[y0 + y, x0 + low : x0 + high]
-    color, shown = _toned(head, light, tint), matte[y, low:high]
-    shown[:] = share
+    _toned(head, light, tint, color)
     for begin in range(0, len(share), RUN):
         end = min(begin + RUN, len(share))
         if not moving and _plain(head, share, begin, end):  # as nearly all
@@ -263,15 +268,14 @@ def _draw_row(
 def _plain(head: Float, share: Float, first: Any, end: Any) -> bool:
     """Whether all pixels of a row (w, 4) from `first` to `end` are wholly the head's, or as they were."""
     mixed = 0
-    for x in range(first, end):
+    for x in range(np.uint64(first), np.uint64(end)):
         mixed += (share[x] > 0) & ((head[x, 3] < 1) | (share[x] < 1))
     return mixed == 0
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _toned(head: Float, light: Float, tint: Float) -> Float:
+def _toned(head: Float, light: Float, tint: Float, out: Float) -> None:
     """The color (w, 3) of a row of the head (w, 4), as the change of its `light` (w,) makes it."""
-    out = np.empty((len(light), 3), np.float32)
     flat, given, three, four = out.reshape(-1), head.reshape(-1), np.uint64(3), np.uint64(4)
     red, green, blue = tint[0] - np.float32(1), tint[1] - np.float32(1), tint[2] - np.float32(1)
     for x in range(np.uint64(len(light))):
@@ -279,7 +283,6 @@ def _toned(head: Float, light: Float, tint: Float) -> Float:
         flat[three * x] = given[four * x] * (tone * _power(light[x] * red))
         flat[three * x + np.uint64(1)] = given[four * x + np.uint64(1)] * (tone * _power(light[x] * green))
         flat[three * x + np.uint64(2)] = given[four * x + np.uint64(2)] * (tone * _power(light[x] * blue))
-    return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -310,10 +313,16 @@ def _put(color: Float, shown: Float, out: Float) -> None:
 @numba.njit(cache=True, nogil=True)
 def _copy(color: Float, shown: Float, out: Float, where: bool) -> None:
     """The first three channels of a row where it is shown (w,), or where it is not."""
-    for x in range(np.uint64(len(shown))):
-        if (shown[x] > 0) == where:
-            for n in range(np.uint64(3)):
-                out[x, n] = color[x, n]
+    for begin in range(0, len(shown), RUN):
+        end, there = min(begin + RUN, len(shown)), 0
+        for x in range(np.uint64(begin), np.uint64(end)):
+            there += (shown[x] > 0) == where
+        if there == 0:
+            continue
+        for x in range(np.uint64(begin), np.uint64(end)):
+            if (shown[x] > 0) == where:
+                for n in range(np.uint64(3)):
+                    out[x, n] = color[x, n]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -344,10 +353,14 @@ def _head(
     shape: tuple[int, int, int],
     left: int,
     top: int,
-) -> Float:
+    at_x: Float,
+    at_y: Float,
+    out: Float,
+) -> None:
     """What of the head comes to a row (w, 4), premultiplied, from pixel (`c`, `r`) of its cutout on.
 
-    Beyond the cutout there is no head, unless the picture, of that `shape`, itself ends there.
+    Beyond the cutout there is no head, unless the picture, of that `shape`, itself ends there. `at_x` and
+    `at_y` (w,) are room to work in.
     """
     half, (rows, columns) = np.float32(0.5), layer.shape[:2]
     far = np.float32(np.inf)
@@ -357,13 +370,10 @@ def _head(
         np.float32(columns) - half if left + columns < shape[1] else far,
         np.float32(rows) - half if top + rows < shape[0] else far,
     )
-    at_x, at_y = np.empty(len(share), np.float32), np.empty(len(share), np.float32)
-    out = np.empty((len(share), 4), np.float32)
-    for x in range(len(share)):
+    for x in range(np.uint64(len(share))):
         at_x[x] = np.float32(np.int32(c) + np.int32(x)) + dx[x]
         at_y[x] = np.float32(r) + dy[x]
     sample(layer, at_x, at_y, share, ends, out)
-    return out
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -376,7 +386,8 @@ def _body(r: int, c: int, way: Float, under: Float) -> tuple[Float, Float]:
     dx, dy, still = np.empty(width, np.float32), np.empty(width, np.float32), np.zeros(width, np.float32)
     for x in range(width):
         dx[x], dy[x] = way[x, 0], way[x, 1]
-    going, out = _shares(dx, dy, still), np.empty((width, 4), np.float32)
+    going, out = np.empty(width, np.float32), np.empty((width, 4), np.float32)
+    _shares(dx, dy, still, going)
     for x in range(width):
         dx[x], dy[x] = np.float32(c) + np.float32(x) + dx[x], np.float32(r) + dy[x]
     sample(under, dx, dy, going, EVERYWHERE, out)

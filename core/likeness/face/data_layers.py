@@ -90,7 +90,7 @@ def describe(
 ) -> None:
     """Fill a row of the layers from what the mesh carries in that row of the region, from column `first` on.
 
-    `near` (w,): the inverse of the depth, 0 where there is nothing. `carried` (10, w) holds from the fifth on
+    `near` (w,): the inverse of the depth, 0 where there is nothing. `carried` (10, w) holds from the sixth on
     u and v, from the eighth on the normal, which the first three of `folds` (n, 4), from the region's column
     `first_fold` on, bend.
     """
@@ -109,7 +109,7 @@ def describe(
     stream(depth, count, depths, at)
     _places(depth, px, py, per, values)
     stream(values, np.uint64(3) * count, position, np.uint64(3) * at)
-    _pairs(carried[4, here], carried[5, here], depth, values)
+    _pairs(carried[5, here], carried[6, here], depth, values)
     stream(values, np.uint64(2) * count, uv, np.uint64(2) * at)
     _normals(carried[7, here], carried[8, here], carried[9, here], px, py, per, depth, values)
     begin, until = max(low, first_fold), min(high, first_fold + len(folds))

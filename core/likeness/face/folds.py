@@ -44,6 +44,7 @@ LEAST_TEXEL = np.float32(1e-4)  # of slope and depth: less is none
 LEAST_FOLD = 1e-3  # a weight below which nothing is folded
 HOLLOW = 5.0  # the logarithm of the light that a fold loses for each cm that it is deep
 MOST_LIGHT = (-0.7, 0.4)  # the most that folds take and give of its logarithm
+FOLDING = 5  # of what vertices carry, so many end with whether there can be folds
 FULL_MATTE = 0.02  # change of that logarithm from which the matte is 1
 
 
@@ -152,14 +153,14 @@ def lit(relief: Relief, normals: Float, held: Float, rotation: Array, light: Lig
 def folds_at(near: Float, carried: Float, low: int, high: int, folds: Folds, out: Float) -> None:
     """The texels (w, 4) that lie at the columns from `low` to before `high`; 0 where there is no fold.
 
-    Of each pixel, `carried` (7 or more, w) holds from the fifth on the place in texture space, y up, and
-    whether there can be folds; `near` (w,) whether there is anything.
+    Of each pixel, `carried` (7 or more, w) holds from the fifth on whether there can be folds, and if so the
+    place in texture space, y up; `near` (w,) whether there is anything.
     """
     rows, columns = folds.texels.shape[:2]
     half, one = np.float32(0.5), np.float32(1)
     flat, line, four = folds.texels.reshape(-1), np.uint64(4 * columns), np.uint64(4)
     out[low:high], result = 0, out.reshape(-1)
-    across, up, can = carried[4], carried[5], carried[6]
+    can, across, up = carried[4], carried[5], carried[6]
     for x in range(np.uint64(low), np.uint64(high)):
         if near[x] <= 0 or can[x] <= 0:
             continue
@@ -184,7 +185,7 @@ def folding(
     for t in range(len(triangles)):
         if extent[t, 0] < end and extent[t, 1] >= max(first, extent[t, 0]):
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            if max(moved[a, 6], moved[b, 6], moved[c, 6]) > 0:
+            if max(moved[a, 4], moved[b, 4], moved[c, 4]) > 0:
                 left = min(left, points[a, 0], points[b, 0], points[c, 0])
                 right = max(right, points[a, 0], points[b, 0], points[c, 0])
     begin = min(max(int(left), 0), width)

@@ -12,7 +12,6 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
@@ -213,11 +212,29 @@ def _known(source: PlateMouth, index: Int, part: Int, cover: Float, jaw: Float) 
     trust = source.own[UPPER_TEETH]
     if not trust.any():
         return 0.0
-    rows, columns = np.nonzero((index >= 0) & (part[index] == UPPER_TEETH))
-    seen = cover[rows // FINE, columns // FINE] > 0
-    spots = (np.stack([columns[seen], rows[seen]], axis=1) + 0.5) / FINE
-    x, y = (spots @ jaw[:, :2].T + jaw[:, 2] - source.origin).T - 0.5
-    return float(ndimage.map_coordinates(trust, [y, x], order=1).sum() / max(len(spots), 1))
+    return _mean_trust(trust, np.array(source.origin, np.float64), index, part, cover, jaw)
+
+
+@numba.njit(cache=True, nogil=True)
+def _mean_trust(
+    trust: Float, origin: NDArray[np.float64], index: Int, part: Int, cover: Float, jaw: Float
+) -> float:
+    """The mean of the plate's `trust` (h, w), which begins at pixel `origin`, where upper teeth are seen."""
+    total, count = 0.0, 0
+    for y in range(index.shape[0]):
+        for x in range(index.shape[1]):
+            if index[y, x] < 0 or part[index[y, x]] != UPPER_TEETH or cover[y // FINE, x // FINE] <= 0:
+                continue
+            count += 1
+            px, py = (x + 0.5) / FINE, (y + 0.5) / FINE
+            u = jaw[0, 0] * px + jaw[0, 1] * py + jaw[0, 2] - origin[0] - 0.5
+            v = jaw[1, 0] * px + jaw[1, 1] * py + jaw[1, 2] - origin[1] - 0.5
+            if 0 <= u < trust.shape[1] - 1 and 0 <= v < trust.shape[0] - 1:
+                c, r = int(u), int(v)
+                above = trust[r, c] + (u - c) * (trust[r, c + 1] - trust[r, c])
+                below = trust[r + 1, c] + (u - c) * (trust[r + 1, c + 1] - trust[r + 1, c])
+                total += above + (v - r) * (below - above)
+    return total / max(count, 1)
 
 
 def _trusted(source: PlateMouth, outline: Float, known: float) -> Float:
@@ -408,13 +425,15 @@ def _shade(
 ) -> None:
     """Shade the rows from `first` to before `end`."""
     zero, half, one, cell = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1 / FINE)
-    rows, columns, widest = ends
+    rows, columns, widest = ends[0], ends[1], np.float32(ends[2])  # numba returned it as a Python float
     deep, aside = np.float32(1 / LIP_SHADOW) / widest, np.float32(1 / CHEEK_WIDE) / widest
     hides = np.float32(1 / (SLIT[1] - SLIT[0])) / widest
     closed = np.float32(SLIT[1] / (SLIT[1] - SLIT[0]))
     ink, wet = np.empty(3, np.float32), np.empty(3, np.float32)
-    for y in range(first, end):
-        for x in range(cover.shape[1]):
+    # unsigned places, since numba asks of all others whether they count from the end
+    fine, upper = np.uint64(FINE), np.uint64(UPPER_TEETH)
+    for y in range(np.uint64(first), np.uint64(end)):
+        for x in range(np.uint64(cover.shape[1])):
             if cover[y, x] <= 0:
                 continue
             top, bottom = columns[x, 0], columns[x, 1]
@@ -428,34 +447,39 @@ def _shade(
                 shadow *= np.float32(0.65) + np.float32(0.35) * corner
             edge = min(fx + half - rows[y, 0], rows[y, 1] - fx - half) * aside
             lit, slit = np.exp(-edge * edge), min(max(closed - span * hides, zero), one)
-            for sub in range(FINE * FINE):
-                sy, sx = FINE * y + sub // FINE, FINE * x + sub % FINE
-                t = index[sy, sx]
+            for sub in range(fine * fine):
+                sy, sx = fine * y + sub // fine, fine * x + sub % fine
+                there, t = index[sy, sx] >= 0, np.uint64(index[sy, sx])
                 fx, fy = (np.float32(sx) + half) * cell, (np.float32(sy) + half) * cell
                 px = jaw[0, 0] * fx + jaw[0, 1] * fy + jaw[0, 2]
                 py = jaw[1, 0] * fx + jaw[1, 1] * fy + jaw[1, 2]
-                kind = UPPER_TEETH
-                if t < 0:
+                kind = upper
+                if not there:
                     for k in range(3):
                         ink[k] = cavity[k]
                 else:
-                    i, j, m = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                    i, j, m = (
+                        np.uint64(triangles[t, 0]),
+                        np.uint64(triangles[t, 1]),
+                        np.uint64(triangles[t, 2]),
+                    )
                     a, b, c = bary[sy, sx, 0], bary[sy, sx, 1], bary[sy, sx, 2]
-                    for k in range(3):
+                    own_part = np.uint64(part[t])
+                    for k in range(np.uint64(3)):
                         ink[k] = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
                         wet[k] = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
-                        ink[k] *= albedo[t, k] * shadow * gain[part[t], k]
+                        ink[k] *= albedo[t, k] * shadow * gain[own_part, k]
                         ink[k] += gloss[t] * wet[k] * shadow
                     if not shallow:
                         px = a * place[i, 0] + b * place[j, 0] + c * place[m, 0]
                         py = a * place[i, 1] + b * place[j, 1] + c * place[m, 1]
-                        kind = part[t]
-                for k in range(3):
+                        kind = own_part
+                for k in range(np.uint64(3)):
                     ink[k] = max(ink[k], lit * shadow * cheek[k])
                     ink[k] += slit * (cheek[k] - ink[k])
-                if shallow or t >= 0:
+                if shallow or there:
                     taken[y, x] += _own(plate, own, kind, origin, px - half, py - half, ink) * cell * cell
-                for k in range(3):
+                for k in range(np.uint64(3)):
                     color[y, x, k] += ink[k] * cell * cell
 
 
@@ -471,14 +495,16 @@ def _own(plate: Float, own: Float, kind: int, origin: Int, fx: Any, fy: Any, ink
     if not (0 <= qx < own.shape[2] - 1 and 0 <= qy < own.shape[1] - 1):
         return zero
     wx, wy = fx - np.float32(ix), fy - np.float32(iy)
-    trust = (own[kind, qy, qx] * (one - wx) + own[kind, qy, qx + 1] * wx) * (one - wy) + (
-        own[kind, qy + 1, qx] * (one - wx) + own[kind, qy + 1, qx + 1] * wx
+    left, right, above, below = np.uint64(qx), np.uint64(qx + 1), np.uint64(qy), np.uint64(qy + 1)
+    trust = (own[kind, above, left] * (one - wx) + own[kind, above, right] * wx) * (one - wy) + (
+        own[kind, below, left] * (one - wx) + own[kind, below, right] * wx
     ) * wy
     if trust <= 0:
         return zero
-    for k in range(3):
-        seen = (plate[iy, ix, k] * (one - wx) + plate[iy, ix + 1, k] * wx) * (one - wy) + (
-            plate[iy + 1, ix, k] * (one - wx) + plate[iy + 1, ix + 1, k] * wx
+    left, right, above, below = np.uint64(ix), np.uint64(ix + 1), np.uint64(iy), np.uint64(iy + 1)
+    for k in range(np.uint64(3)):
+        seen = (plate[above, left, k] * (one - wx) + plate[above, right, k] * wx) * (one - wy) + (
+            plate[below, left, k] * (one - wx) + plate[below, right, k] * wx
         ) * wy
         if np.isfinite(seen):
             ink[k] += trust * (seen - ink[k])

@@ -219,9 +219,9 @@ def _carried(rig: Rig, moved: _Moved, relief: folds.Relief | None, layers: bool)
     if relief is None and not layers:
         return None
     out = np.zeros((len(moved.pixels), 6 if layers else 3), np.float32)
-    out[:, :2] = rig.uv
+    out[:, 1:3] = rig.uv
     if relief is not None:
-        out[: len(relief.folded), 2] = relief.folded
+        out[: len(relief.folded), 0] = relief.folded
     if layers:
         out[:, 3:] = data_layers.normals_with_openings(rig, moved.camera, moved.normals)
     return out

@@ -461,13 +461,14 @@ def displacements(
     across: Float,
     near: Float,
     carried: Float,
+    few: int = 0,
 ) -> None:
     """What the mesh carries in a few rows of a `Field`, and around it the field's own displacement and light.
 
-    `near` (rows, W + LANES), `carried` (rows, C, W + LANES): see `carry`. The first three of `carried` are
-    right everywhere between the first and the end column that `span` (h, 2) gives for each row.
+    `near` (rows, W + LANES), `carried` (rows, C, W + LANES), `few`: see `carry`. The first three of `carried`
+    are right everywhere between the first and the end column that `span` (h, 2) gives for each row.
     """
-    carry(first, end, points, triangles, extent, moved, near, carried)
+    carry(first, end, points, triangles, extent, moved, near, carried, few)
     cells = np.empty((3, grid.shape[2]), np.float32)
     for r in range(end - first):
         low, high = span[first + r, 0], span[first + r, 1]
@@ -531,6 +532,7 @@ def sample(picture: Float, x: Float, y: Float, wanted: Float, ends: Four, out: F
     """
     flat, samples = picture.reshape(-1), out.reshape(-1)
     line, pixel = np.uint64(4 * picture.shape[1]), np.uint64(4)
+    one, right, last = np.float32(1), np.float32(picture.shape[1] - 2), picture.shape[0] - 1
     weights, room = np.empty((8, RUN), np.float32), np.empty(64, np.float32)
     corner = np.empty(RUN, np.int64)
     for start in range(0, len(x), RUN):
@@ -540,14 +542,25 @@ def sample(picture: Float, x: Float, y: Float, wanted: Float, ends: Four, out: F
         _catmull_rom(y[start:end], weights[4:])
         for at in range(np.uint64(end - start)):
             n = at + np.uint64(start)
-            if corner[at] < 0:
+            if corner[at] >= 0:
+                first = np.uint64(corner[at])
+                rows = first, first + line, first + line + line, first + line + line + line
+            else:
                 out[n, 0] = out[n, 1] = out[n, 2] = out[n, 3] = 0
-                if wanted[n] != 0 and ends[0] <= x[n] <= ends[2] and ends[1] <= y[n] <= ends[3]:
+                if wanted[n] == 0 or not (ends[0] <= x[n] <= ends[2] and ends[1] <= y[n] <= ends[3]):
+                    continue
+                if not one <= x[n] < right:
                     _sample_border(picture, x[n], y[n], weights, at, room, samples, n * pixel)
-                continue
-            first = np.uint64(corner[at])
-            if not patch(flat, first, line, weights, at, samples, n * pixel):
-                _finite_mean(flat, first + line + pixel, line, x[n] % 1, y[n] % 1, samples, n * pixel)
+                    continue
+                first, r = np.uint64(4 * (np.int64(x[n]) - 1)), np.int64(np.floor(y[n]))
+                rows = (
+                    first + line * np.uint64(min(max(r - 1, 0), last)),
+                    first + line * np.uint64(min(max(r, 0), last)),
+                    first + line * np.uint64(min(max(r + 1, 0), last)),
+                    first + line * np.uint64(min(max(r + 2, 0), last)),
+                )
+            if not patch(flat, rows, weights, at, samples, n * pixel):
+                _finite_mean(flat, rows[1] + pixel, rows[2] - rows[1], x[n] % 1, y[n] % 1, samples, n * pixel)
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
@@ -580,16 +593,17 @@ def _catmull_rom(places: Float, out: Float) -> None:
 def _sample_border(
     picture: Float, x: Any, y: Any, weights: Float, at: Any, room: Float, out: Float, to: Any
 ) -> None:
-    """The same for one place near the border, from a copy of the 4 x 4 pixels about it in `room` (64,)."""
-    line, fx, fy = np.uint64(16), np.floor(x), np.floor(y)
+    """The same for one place near a side's border, from a copy of the 4 x 4 pixels about it, `room` (64,)."""
+    fx, fy = np.floor(x), np.floor(y)
     for j in range(4):
         r = min(max(int(fy) - 1 + j, 0), picture.shape[0] - 1)
         for i in range(4):
             c = min(max(int(fx) - 1 + i, 0), picture.shape[1] - 1)
             for n in range(4):
                 room[16 * j + 4 * i + n] = picture[r, c, n]
-    if not patch(room, np.uint64(0), line, weights, at, out, to):
-        _finite_mean(room, np.uint64(20), line, x - fx, y - fy, out, to)
+    rows = np.uint64(0), np.uint64(16), np.uint64(32), np.uint64(48)
+    if not patch(room, rows, weights, at, out, to):
+        _finite_mean(room, np.uint64(20), rows[1], x - fx, y - fy, out, to)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -101,16 +101,20 @@ def carry(
     values: Float,
     near: Float,
     out: Float,
+    few: int = 0,
 ) -> None:
     """What the nearest triangles carry in the rows from `first` to `end`: for kernels that go by bands.
 
     `points` and `triangles` as for `rasterize`, `extent` from `extents`, `values` (V, C) of the vertices.
     `near` (rows, W + LANES) and `out` (rows, C, W + LANES) are from `room`; the columns beyond the width W
     mean nothing. `near` becomes the inverse of the depth, 0 where there is nothing, `out` what they carry.
+    Triangles of which the last of the first `few` channels is nowhere above 0 carry no more than these.
     """
     near[: end - first] = 0
     channels, wide = np.uint64(values.shape[1]), np.uint64(near.shape[1])
-    inverse, carried, given = near.reshape(-1), out.reshape(-1), values.reshape(-1)
+    inverse, carried, told = near.reshape(-1), out.reshape(-1), np.empty(3 * values.shape[1], np.float32)
+    least = np.uint64(few) if few > 0 else channels
+    last = least - np.uint64(1)
     for t in range(triangles.shape[0]):
         y0, y1 = max(first, extent[t, 0]), min(end - 1, extent[t, 1])
         if y1 < y0:
@@ -122,15 +126,20 @@ def carry(
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         # what is over depth grows evenly from pixel to pixel
         step = _single(edges[5][0] * ia, edges[5][1] * ib, -(edges[5][0] + edges[5][1]) * ic)
-        corners = (np.uint64(a) * channels, np.uint64(b) * channels, np.uint64(c) * channels)
+        count = least
+        if max(values[a, last], values[b, last], values[c, last]) > 0:
+            count = channels
+        for n in range(count):
+            told[n] = values[c, n]
+            told[channels + n], told[channels + channels + n] = values[a, n] - told[n], values[b, n] - told[n]
         for y in range(y0, y1 + 1):
             low, high, w0, w1 = _covered(edges, y)
             start = _single(w0 * ia, w1 * ib, (1.0 - w0 - w1) * ic)
             row = np.uint64(y - first)
             for n in range(np.uint64(0), np.uint64(high - low), np.uint64(LANES)):
-                x, count = np.uint64(low) + n, np.float32(np.int32(high - low) - np.int32(n))
+                x, left = np.uint64(low) + n, np.float32(np.int32(high - low) - np.int32(n))
                 nearest(
-                    inverse, row * wide + x, count, np.float32(np.int32(n)), start, step, given, corners,
+                    inverse, row * wide + x, left, np.float32(np.int32(n)), start, step, told, count,
                     channels, carried, row * channels * wide + x, wide,
                 )  # fmt: skip
 

@@ -20,27 +20,27 @@ RUN = 128  # so many pixels have their weights made at once: what is between sta
 
 
 @intrinsic
-def patch(typing: Any, flat: Any, first: Any, line: Any, weights: Any, at: Any, out: Any, to: Any) -> Any:
+def patch(typing: Any, flat: Any, rows: Any, weights: Any, at: Any, out: Any, to: Any) -> Any:
     """A sample of 4 x 4 pixels of four channels, held within the middle four; 0 where their alpha is.
 
-    `flat` is the picture, one float32 after the other, `first` (uint64) where the patch begins in it, `line`
-    how far it is from row to row. `weights` (8, RUN) of the four columns and the four rows; `at` is the place
-    in each. The four channels go into `out`, flat, from `to` on. Returns whether they are finite.
+    `flat` is the picture, one float32 after the other, the four `rows` (uint64) where each row of the patch
+    begins in it. `weights` (8, RUN) of the four columns and the four rows; `at` is the place in each. The
+    four channels go into `out`, flat, from `to` on. Returns whether they are finite.
     """
     place = types.uint64
-    return types.boolean(flat, place, place, weights, place, out, place), _sampled
+    return types.boolean(flat, types.UniTuple(place, 4), weights, place, out, place), _sampled
 
 
 def _sampled(context: Any, build: Any, signature: Any, given: Any) -> Any:
-    flat, at, line, weights, which, out, to = given
+    flat, rows, weights, which, out, to = given
     data, weigh, result = (
         context.make_array(signature.args[n])(context, build, array).data
-        for n, array in ((0, flat), (3, weights), (5, out))
+        for n, array in ((0, flat), (2, weights), (4, out))
     )
     result = build.bitcast(build.gep(result, [to]), FOUR.as_pointer())
-    rows = [at]
-    for _ in range(3):
-        rows.append(build.add(rows[-1], line))
+    rows = cgutils.unpack_tuple(build, rows, 4)
+    # the row that is seen next, if the picture goes the usual way
+    _prefetch(build, data, build.add(rows[3], build.sub(rows[3], rows[2])))
     middle = [_load(build, data, build.add(row, WORD(4)), EIGHT) for row in rows[1:3]]
     both = build.fadd(*middle)
     both = build.fadd(_pixels(build, both, 0, 1), _pixels(build, both, 1, 2))
@@ -114,8 +114,8 @@ def nearest(
     start: Any,
     step: Any,
     values: Any,
-    corners: Any,
     channels: Any,
+    corner: Any,
     out: Any,
     to: Any,
     line: Any,
@@ -125,21 +125,22 @@ def nearest(
     All arrays are flat float32, all places uint64. `start` and `step`: the weights of the three corners over
     their depths in the row's first pixel, and by what they grow from pixel to pixel; the first one here is
     the row's `first` (float32), and as many count as `count` (float32) says. `near`, from `at` on, is the
-    inverse of the depth. `values` has `channels` of each corner from `corners` on; they go into `out`, one
-    channel `line` behind the other, from `to` on. All that lies beyond the count is left as it is.
+    inverse of the depth. `values` has the `channels` of the last corner, from `corner` on by how much those
+    of the first are more, and from twice that on those of the second; they go into `out`, one channel `line`
+    behind the other, from `to` on. All that lies beyond the count is left as it is.
     """
     place, single, three = types.uint64, types.float32, types.UniTuple(types.float32, 3)
-    given = (near, place, single, single, three, three, values, types.UniTuple(place, 3), place)
+    given = (near, place, single, single, three, three, values, place, place)
     return types.void(*given, out, place, place), _nearest
 
 
 def _nearest(context: Any, build: Any, signature: Any, given: Any) -> Any:
-    near, at, count, first, start, step, values, corners, channels, out, to, line = given
+    near, at, count, first, start, step, values, channels, corner, out, to, line = given
     near, values, out = (
         context.make_array(signature.args[n])(context, build, array).data
         for n, array in ((0, near), (6, values), (9, out))
     )
-    start, step, corners = (cgutils.unpack_tuple(build, each, 3) for each in (start, step, corners))
+    start, step = (cgutils.unpack_tuple(build, each, 3) for each in (start, step))
     lane = ir.Constant(EIGHT, [float(n) for n in range(LANES)])
     places = build.fadd(_all(build, first, LANES), lane, flags=FLAGS)
     weights = [
@@ -161,12 +162,13 @@ def _nearest(context: Any, build: Any, signature: Any, given: Any) -> Any:
         place = build.bitcast(build.gep(out, [to]), EIGHT.as_pointer())
         build.store(build.load(place, align=4), before)
         with cgutils.for_range(build, channels) as loop:
-            *others, last = (
-                build.load(build.gep(values, [build.add(corner, loop.index)])) for corner in corners
-            )
-            total = _all(build, last, LANES)  # what is the same at all corners stays so, to the last bit
-            for share, value in zip(shares, others, strict=True):
-                total = _advance(build, total, _all(build, build.fsub(value, last), LANES), share)
+            at, told = loop.index, []
+            for _ in range(3):
+                told.append(_all(build, build.load(build.gep(values, [at])), LANES))
+                at = build.add(at, corner)
+            total = told[0]  # what is the same at all corners stays so, to the last bit
+            for share, more in zip(shares, told[1:], strict=True):
+                total = _advance(build, total, more, share)
             at = build.add(to, build.mul(loop.index, line))
             more = build.icmp_unsigned("<", build.add(loop.index, WORD(1)), channels)
             after = build.select(more, build.add(at, line), at)
@@ -219,6 +221,15 @@ def _stream(context: Any, build: Any, signature: Any, given: Any) -> Any:
             if kind is SIXTEEN:
                 stored.set_metadata("nontemporal", past)
     return context.get_dummy_value()
+
+
+def _prefetch(build: Any, data: Any, at: Any) -> None:
+    """Ask for what lies there, perhaps beyond the data's end, before it is needed."""
+    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+    ask = cgutils.get_or_insert_function(build.module, kind, "llvm.prefetch.p0i8")
+    place = build.bitcast(build.gep(data, [at]), byte)
+    build.call(ask, [place, word(0), word(2), word(1)])  # to read, into the second level, as data
 
 
 def _load(build: Any, data: Any, at: Any, kind: Any = FOUR) -> Any:
