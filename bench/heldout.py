@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from bench.pictures import ROOT
 from bench.table import Row
 from likeness.face.detect import detect
-from likeness.face.fit import Lens, conjugate, fit_still, rotation_vector
+from likeness.face.fit import Lens, conjugate, fit_still, rotation_vector, straightened
 from likeness.face.frame import direction
 from likeness.face.landmarks import INNER, Points, crop_from_points, find_points
 from likeness.face.track import STILL_LOOKS
@@ -77,10 +77,12 @@ def _fits(found: list[Points], truth: dict) -> list[Row]:
     turn, gaze, weights = [], np.full((len(found), 2), np.nan), np.full(len(found), np.nan)
     for i, points in enumerate(found):
         lens = Lens(float(truth["focal_px"][i]), (float(truth["cx"][i]), float(truth["cy"][i])))
-        _, fit = fit_still(head, points, lens)
+        shot, fit = fit_still(head, points, lens)
         pose = truth["head_pose"][i, :3, :3].astype(float)
-        turn.append(np.degrees(np.linalg.norm(rotation_vector(fit.rotation @ pose.T))))
-        looks = conjugate(fit.gaze)  # as `capture` reports it
+        turn.append(
+            np.degrees(np.linalg.norm(rotation_vector(straightened(fit.rotation, shot.turned) @ pose.T)))
+        )
+        looks = conjugate(fit.gaze)  # as `capture` reports it, like the turn
         for eye, iris in enumerate((dense.IRIS_LEFT, dense.IRIS_RIGHT)):
             if truth["visible"][i, iris]:
                 gaze[i, eye] = _angle(looks[eye], truth["gaze"][i, eye])

@@ -113,7 +113,7 @@ def _write_head(path: Any, found: dict[str, Any]) -> None:
         identity=np.zeros(len(head.identity_basis), np.float32),
         expressions=found["expression"],
         gaze=found["gaze"],
-        head_pose=poses(found),
+        head_pose=poses(found, found["rotation"]),
         focal_px=[lens_of(found, i).focal_px for i in range(len(found["frames"]))],
         size=tuple(found["size"]),
         fps=FPS,

@@ -9,7 +9,7 @@ import pytest
 
 from likeness import catalog
 from likeness.errors import BadModel
-from likeness.face import expected, report
+from likeness.face import expected, mended, report
 from likeness.head import model as head
 from likeness.human import body, shading, sliders
 
@@ -20,6 +20,7 @@ LOADERS = {
     "expected_expression": expected._table,
     "face_points_report": report.load_report,
     "head_mesh": head.load_head,
+    "mended_fit": mended._tables,
     "human_sliders": sliders.load_sliders,
     "skin_shading": shading.load_usual,
 }

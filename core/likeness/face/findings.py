@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from likeness.face.align import lay_shot
 from likeness.face.corrective import correctives
-from likeness.face.fit import DEFAULT_MM, Fit, Lens, Shot, default_lens, project, skin_points
+from likeness.face.fit import DEFAULT_MM, Fit, Lens, Shot, default_lens, project, skin_points, straightened
 from likeness.face.landmarks import Points
 from likeness.face.likeness import choose_like, person_in
 from likeness.face.shot import estimate_lens, fit_frames, solve_person, tie_frames
@@ -42,9 +42,10 @@ def find(
     `found` (F,) bool, `confidence` (F,) 0..1, `points` (F, POINTS, 2) px, `rotation` (F, 3, 3),
     `translation` (F, 3) cm, `expression` (F, 52), `gaze` (F, 2, 2) rad, `corrective` (F, SKIN_COUNT, 3) cm in
     half precision, `residual` (F,), `size`, `cuts`, and
-    of every shot between these `identity` (S, K), `bias` and `rest` (S, POINTS, 3), `focal_px` (S,) and
-    `center_px` (S, 2), which `shot_of` and `lens_of` give. With `everyone` the same of each other face under
-    `other1`, `other2`, … (see `others_of`). `likeness` is a picture, and its size, of the person to choose.
+    of every shot between these `identity` (S, K), `bias` and `rest` (S, POINTS, 3), `turned` (S, 3),
+    `focal_px` (S,) and `center_px` (S, 2), which `shot_of` and `lens_of` give; `straight` says how heads
+    are turned. With `everyone` the same of each other face under `other1`, `other2`, … (see `others_of`).
+    `likeness` is a picture, and its size, of the person to choose.
     A `focal_mm` of 0 is estimated.
     """
     head = load_head()
@@ -122,6 +123,7 @@ def pack(track: Track, shots: Sequence[Shot], fits: Sequence[Fit], size: tuple[i
         "identity": np.stack([shot.identity for shot in shots]),
         "bias": np.stack([shot.bias for shot in shots]),
         "rest": np.stack([shot.rest for shot in shots]),
+        "turned": np.stack([shot.turned for shot in shots]),
         "focal_px": np.array([shot.lens.focal_px for shot in shots]),
         "center_px": np.array([shot.lens.center_px for shot in shots]),
         "size": np.array(size),
@@ -138,6 +140,16 @@ def same_shot(findings: Mapping[str, Any], index: int) -> NDArray[np.bool_]:
     numbers = np.searchsorted(findings["cuts"], np.arange(len(findings["frames"])), side="right")
     out: NDArray[np.bool_] = numbers == shot_number(findings, index)
     return out
+
+
+def straight(findings: Mapping[str, Any]) -> Array:
+    """How the head is turned in every frame (F, 3, 3), camera from head, as well as that is known.
+
+    `rotation` is how the fitted mesh is, which lies on the picture: turned too far by as much as points err.
+    """
+    numbers = range(len(findings["frames"]))
+    turned = [findings["turned"][shot_number(findings, i)] for i in numbers]
+    return np.stack([straightened(findings["rotation"][i], turned[i]) for i in numbers])
 
 
 def lens_of(findings: Mapping[str, Any], index: int = 0) -> Lens:

@@ -12,7 +12,7 @@ Camera: OpenCV axes (x right, y down, z forward), centimeters; pixels with y dow
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numba import njit
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from likeness.face.expected import expected_expression
 from likeness.face.frame import UPWARD, direction
 from likeness.face.landmarks import Points
+from likeness.face.mended import turned_too_far, with_mended_gaze
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.performance import ARKIT
@@ -68,12 +69,18 @@ class Lens:
 
 @dataclass
 class Shot:
-    """What all frames of a shot share: the person and the lens."""
+    """What all frames of a shot share: the person and the lens.
+
+    `turned` is a rotation vector in the head's frame, radians: so much too far the person's fits are turned,
+    as is expected (`likeness.face.mended`). The mesh lies on the picture as they are turned; `straightened`
+    says how the head is.
+    """
 
     lens: Lens
     identity: Array  # (K,)
     bias: Array  # (POINTS, 3) head space, cm
     rest: Array  # (POINTS, 3) the person's points at rest, bias included
+    turned: Array = field(default_factory=lambda: np.zeros(3))  # (3,)
 
 
 @dataclass
@@ -140,12 +147,25 @@ def fit_still(head: Head, found: Points, lens: Lens) -> tuple[Shot, Fit]:
 
 
 def fit_shot_identity(head: Head, keys: list[Points], lens: Lens) -> tuple[Shot, Fit]:
-    """Solve what the shot shares from a few key frames; returns it and the last key's fit."""
+    """Solve what the shot shares from a few key frames; returns it and the last key's fit.
+
+    What points of one face err by is much the same in all of its frames, so the keys are thought to be turned
+    too far by their mean: how the head moves between them stays.
+    """
     shot, fits = fit_identity(head, keys, lens)
+    told = [turned_too_far(head, key, fit, lens) for key, fit in zip(keys, fits, strict=True)]
+    shot = replace(shot, turned=np.mean(told, axis=0))
+    keys = [with_mended_gaze(key, fit, lens, shot.turned) for key, fit in zip(keys, fits, strict=True)]
     for _ in range(3):
         shot = solve_bias(head, shot, keys, fits)
         fits = [refine(head, shot, key, fit, steps=2) for key, fit in zip(keys, fits, strict=True)]
     return shot, fits[-1]
+
+
+def straightened(rotation: Array, turned: Array) -> Array:
+    """Rotations (..., 3, 3) of fits, camera from head, turned back by as much as they are turned too far:
+    `turned` (3,) as a `Shot` has it."""
+    return rotation @ rotation_matrix(-turned)
 
 
 def fit_identity(

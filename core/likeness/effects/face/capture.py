@@ -52,7 +52,7 @@ def write(job: Job) -> Sequence[Result]:
         identity=found["identity"][_longest(found)],
         expressions=found["expression"],
         gaze=found["gaze"],
-        head_pose=poses(found),
+        head_pose=poses(found, found["rotation"]),  # in which the mesh lies on the picture
         focal_px=[faces.lens_of(found, i).focal_px for i in range(len(found["frames"]))],
         size=(int(found["size"][0]), int(found["size"][1])),
         fps=fps,
@@ -69,15 +69,15 @@ def write(job: Job) -> Sequence[Result]:
 
 
 def _performance(job: Job, found: dict[str, Any], fps: float) -> Performance:
-    driver = retarget.from_findings(found, fps)
+    driver = retarget.from_findings(found | {"rotation": faces.straight(found)}, fps)
     rest = parameters.resting(job, found["frames"].tolist())
     return relative_to_neutral(driver.performance, rest) if rest else driver.performance
 
 
-def poses(found: dict[str, Any]) -> Any:
-    """Camera-from-head matrices (F, 4, 4), cm."""
+def poses(found: dict[str, Any], rotation: Any) -> Any:
+    """Camera-from-head matrices (F, 4, 4), cm, of heads turned by `rotation` (F, 3, 3)."""
     out = np.tile(np.eye(4), (len(found["frames"]), 1, 1))
-    out[:, :3, :3], out[:, :3, 3] = found["rotation"], found["translation"]
+    out[:, :3, :3], out[:, :3, 3] = rotation, found["translation"]
     return out
 
 
@@ -114,7 +114,7 @@ def track_of(found: dict[str, Any], fps: float, light: Sequence[Light | None]) -
     people = [found, *faces.others_of(found)]
     entries: dict[int, list[dict[str, Any]]] = {frame: [] for frame in found["frames"].tolist()}
     for number, person in enumerate(people):
-        head_pose = poses(person)
+        head_pose = poses(person, faces.straight(person))
         for i, frame in enumerate(person["frames"].tolist()):
             if person["confidence"][i] > 0:
                 entries[frame].append({"face": number} | _entry(person, head_pose[i], i))

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from likeness.job import Job
 
 # What finds a face and fits the head to it.
-FACE_MODELS = ("face_detector", "face_points", "face_eyes", "face_points_report", "expected_expression")
+FACE_MODELS = (
+    "face_detector",
+    "face_points",
+    "face_eyes",
+    "face_points_report",
+    "expected_expression",
+    "mended_fit",
+)
 
 
 def face(prefix: str = "", of: str = "plate") -> tuple[Param, Param]:
