@@ -78,6 +78,7 @@ def _found(job: Job, frames: list[int]) -> dict[str, Any]:
         "expression": expression,
         "gaze": np.zeros((count, 2, 2), np.float32),
         "turn": turn,
+        "turned": np.zeros((2, 3)),
         "size": np.array([plate.width, plate.height]),
         "focal_px": np.array([1000.0, 800.0]),
         "center_px": np.array([[plate.width / 2, plate.height / 2]] * 2),
