@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
 from pathlib import Path
 
@@ -97,3 +98,15 @@ def test_the_command_answers_with_a_status(
     caplog.set_level("INFO")
     assert register.main(["double", str(trained), "--task", "doubles"]) == 0
     assert catalog.house_models()["double"].sha256 in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("tables", "kind"), [({"double": np.arange(3.0)}, ".npz"), ({"double": [0, 1, 2], "by": 2.0}, ".json")]
+)
+def test_tables_are_kept_as_arrays_or_as_text(tables: dict, kind: str, house: Path) -> None:
+    model = register.register_tables("double", tables, "what is twice what")
+    assert model.path == house / f"double{kind}"
+    kept = np.load(model.path) if kind == ".npz" else json.loads(model.path.read_text())
+    assert set(kept) == set(tables)
+    assert list(kept["double"]) == [0, 1, 2]
+    assert catalog.verify("double").state == "ok"

@@ -64,7 +64,7 @@ def beside(head: Head, found: Points, fit: Fit, lens: Lens) -> Array:
     z += depth[:68].mean() - z[:68].mean()
     ways = np.c_[(found.xy - lens.center_px) / lens.focal_px, np.ones(len(z))]
     off = (z[:, None] * ways - fit.translation) @ fit.rotation - local
-    likely = straight_at(ways[EYES].mean(axis=0)) @ expected_turn(head, found.xy, found.z, found.visible)
+    likely = straight_at(_toward_eyes(found, lens)) @ expected_turn(head, found.xy, found.z, found.visible)
     other = Rotation.from_matrix(fit.rotation.T @ likely).as_rotvec()
     return np.concatenate([off.ravel(), (found.visible[:, None] * off).ravel(), other])
 
@@ -82,8 +82,12 @@ def with_mended_gaze(found: Points, fit: Fit, lens: Lens, turned: Array) -> Poin
 
 def toward_camera(found: Points, fit: Fit, lens: Lens, turned: Array) -> Array:
     """Yaw and pitch (2,) in radians at which a gaze meets the camera, the fit's turn mended by `turned`."""
-    ray = np.append((found.xy[EYES].mean(axis=0) - lens.center_px) / lens.focal_px, 1.0)
-    return yaw_pitch(Rotation.from_rotvec(turned).apply(-ray @ fit.rotation))
+    return yaw_pitch(Rotation.from_rotvec(turned).apply(-_toward_eyes(found, lens) @ fit.rotation))
+
+
+def _toward_eyes(found: Points, lens: Lens) -> Array:
+    """The way (3,) from the camera to between the eyes, of depth 1."""
+    return np.append((found.xy[EYES].mean(axis=0) - lens.center_px) / lens.focal_px, 1.0)
 
 
 def near_camera(seen: Array, irises: Array, camera: Array) -> Array:

@@ -8,7 +8,6 @@ is a weighted sum of the base mesh's. Writes `models/body.npz` and pins it. Dete
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from likeness.training import neck
 from likeness.training.collapse import Collapser
 from likeness.training.lasts import lasts
 from likeness.training.makehuman import BODY_VERTICES, MakeHuman, load_makehuman
-from likeness.training.register import register
+from likeness.training.register import register_tables
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
@@ -474,10 +473,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     tables = build(load_makehuman(parser.parse_args().data))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "body.npz"
-        np.savez_compressed(path, **tables)
-        register("body", path, "sliders to the surface and joints of the house body", "Apache-2.0")
+    register_tables("body", tables, "sliders to the surface and joints of the house body")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,7 @@ is kept out of it and tells how far it is off.
 
 from __future__ import annotations
 
-import argparse
 import logging
-import tempfile
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +19,10 @@ from scipy.spatial.transform import Rotation
 
 from likeness.face.expected import SHAPES
 from likeness.face.frame import in_head, straight_at
-from likeness.face.landmarks import Crop, crop_from_points, find_points
 from likeness.head.model import load_head
-from likeness.training.dataset import Dataset, open_dataset
-from likeness.training.register import register
+from likeness.training.dataset import Dataset
+from likeness.training.found import asked_pictures, found_in
+from likeness.training.register import register_tables
 
 Array = NDArray[np.float64]
 COMPONENTS, RIDGE = 300, 100.0
@@ -41,11 +38,7 @@ def observe(pictures: Dataset, count: int, rng: np.random.Generator) -> tuple[Ar
     head = load_head()
     rows, turns = [], []
     for i in range(count):
-        crop = crop_from_points(pictures.labels["points_px"][i])
-        x, y, grow, roll = rng.normal(0, ASTRAY, 4)
-        center = (crop.center[0] + x * crop.size, crop.center[1] + y * crop.size)
-        near = Crop(center, crop.size * float(np.exp(grow)), crop.roll + float(roll))
-        found = find_points(pictures.images[i].astype(np.float32) / 255, near)
+        found = found_in(pictures, i, ASTRAY, rng)
         at = in_head(head, found.xy, found.z, found.visible)
         rows.append(at.off.reshape(-1))
         turns.append(Rotation.from_matrix(true_turn(pictures, i).T @ at.turn).as_rotvec())
@@ -74,20 +67,9 @@ def learn(seen: Array, truth: Array) -> tuple[Array, Array]:
 
 def main() -> None:
     """Learn, tell the errors and put the table into the package."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--pictures", type=Path, nargs="+", required=True, help="folders of rendered pictures"
-    )
-    parser.add_argument("--count", type=int, default=6000, help="pictures of each folder")
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    rng = np.random.default_rng(1)
-    folders = [open_dataset(folder) for folder in given.pictures]
+    asked, rng = asked_pictures(__doc__), np.random.default_rng(1)
     seen, truth = (
-        np.concatenate(parts)
-        for parts in zip(*(observe(d, min(given.count, d.count), rng) for d in folders), strict=True)
+        np.concatenate(parts) for parts in zip(*(observe(*one, rng) for one in asked), strict=True)
     )
     tested = np.arange(len(seen)) % TESTED == 0
     matrix, offset = learn(seen[~tested], truth[~tested])
@@ -98,15 +80,12 @@ def main() -> None:
     wrong = np.abs(off[:, :SHAPES])
     log.info("mean error: active %.3f, at rest %.3f", wrong[active].mean(), wrong[~active].mean())
     log.info("median error of the turn: %.2f degrees", np.median(turn))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "expected_expression.npz"
-        np.savez_compressed(
-            path,
-            matrix=matrix.astype(np.float16),
-            offset=offset.astype(np.float32),
-            spread=off.std(axis=0).astype(np.float32),
-        )
-        register("expected_expression", path, TASK)
+    tables = {
+        "matrix": matrix.astype(np.float16),
+        "offset": offset.astype(np.float32),
+        "spread": off.std(axis=0).astype(np.float32),
+    }
+    register_tables("expected_expression", tables, TASK)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,7 @@ gain that all of them share). Of the mouths, how far they are found open is set 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +23,7 @@ from likeness.head import points as dense
 from likeness.head.model import Head, load_head
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.facekit import load_facekit
-from likeness.training.register import register
+from likeness.training.register import register_tables
 
 Array = NDArray[np.float64]
 SKIN = slice(0, dense.SKIN_COUNT)
@@ -103,10 +101,7 @@ def main() -> None:
     told = (gain.mean(), gain.min(), gain.max(), spread, opening)
     log.info("gain %.2f (%.2f to %.2f), spread %.2f, opening %.2f", *told)
     table = {"gain": np.round(gain, 3).tolist(), "spread": round(spread, 3), "opening": round(opening, 3)}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "face_points_report.json"
-        path.write_text(json.dumps(table) + "\n")
-        register("face_points_report", path, TASK)
+    register_tables("face_points_report", table, TASK)
 
 
 if __name__ == "__main__":

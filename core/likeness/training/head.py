@@ -28,7 +28,7 @@ from likeness.training.head_contact import contact_tables
 from likeness.training.head_layout import PARTS, Mesh, build_mesh, data_parts
 from likeness.training.head_regions import REGIONS, region_masks
 from likeness.training.head_uv import unwrap
-from likeness.training.register import register
+from likeness.training.register import register, register_tables
 from likeness.training.remesh import barycentric
 
 Float = NDArray[np.float64]
@@ -284,9 +284,9 @@ def main() -> None:
         decoder = Path(folder) / "head.onnx"
         write_decoder(decoder, built)
         register("head", decoder, "identity and expression to the vertices of the house head")
-        tables = Path(folder) / "head_mesh.npz"
-        np.savez_compressed(tables, **built.tables)  # type: ignore[arg-type]
-        register("head_mesh", tables, "the house head's triangles, texture coordinates, regions and points")
+    register_tables(
+        "head_mesh", built.tables, "the house head's triangles, texture coordinates, regions and points"
+    )
 
 
 if __name__ == "__main__":

@@ -12,12 +12,9 @@ of every picture and its mirror image. The gaze: ridge regression on how it lies
 
 from __future__ import annotations
 
-import argparse
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +22,13 @@ from scipy.spatial.transform import Rotation
 
 from likeness.face.fit import Lens, fit_identity, rotation_vector
 from likeness.face.frame import direction, yaw_pitch
-from likeness.face.landmarks import Crop, crop_from_points, find_points
 from likeness.face.mended import beside, by_view, near_camera, toward_camera
 from likeness.face.track import STILL_LOOKS
 from likeness.head import points as dense
 from likeness.head.model import load_head
-from likeness.training.dataset import Dataset, open_dataset
-from likeness.training.register import register
+from likeness.training.dataset import Dataset
+from likeness.training.found import asked_pictures, found_in
+from likeness.training.register import register_tables
 
 Float = NDArray[np.floating]
 Array = NDArray[np.float64]
@@ -72,11 +69,7 @@ def observe(pictures: Dataset, count: int, rng: np.random.Generator) -> Seen:
     """Of the first pictures."""
     head, truth, rows = load_head(), pictures.labels, []
     for i in range(count):
-        crop = crop_from_points(truth["points_px"][i])
-        x, y, grow, roll = rng.normal(0, ASTRAY, 4)
-        center = (crop.center[0] + x * crop.size, crop.center[1] + y * crop.size)
-        near = Crop(center, crop.size * float(np.exp(grow)), crop.roll + float(roll))
-        found = find_points(pictures.images[i].astype(np.float32) / 255, near, looks=STILL_LOOKS)
+        found = found_in(pictures, i, ASTRAY, rng, looks=STILL_LOOKS)
         assert found.gaze is not None
         lens = Lens(float(truth["focal_px"][i]), (float(truth["cx"][i]), float(truth["cy"][i])))
         _, (fit,) = fit_identity(head, [found], lens)
@@ -197,28 +190,11 @@ def _median(off: Array) -> float:
     return float(np.degrees(np.median(np.linalg.norm(off, axis=1))))
 
 
-def put(tables: dict[str, Array]) -> None:
-    """Into the package."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mended_fit.npz"
-        np.savez_compressed(path, **{name: table.astype(np.float32) for name, table in tables.items()})  # type: ignore[arg-type]
-        register("mended_fit", path, TASK)
-
-
 def main() -> None:
     """Learn, tell the errors and put the tables into the package."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--pictures", type=Path, nargs="+", required=True, help="folders of rendered pictures"
-    )
-    parser.add_argument("--count", type=int, default=6000, help="pictures of each folder")
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    rng = np.random.default_rng(1)
-    folders = [open_dataset(folder) for folder in given.pictures]
-    put(learn(together([observe(d, min(given.count, d.count), rng) for d in folders])))
+    asked, rng = asked_pictures(__doc__), np.random.default_rng(1)
+    tables = learn(together([observe(pictures, count, rng) for pictures, count in asked]))
+    register_tables("mended_fit", {name: table.astype(np.float32) for name, table in tables.items()}, TASK)
 
 
 if __name__ == "__main__":

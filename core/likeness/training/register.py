@@ -12,9 +12,13 @@ import logging
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from likeness import catalog, files, onnx_file, runtime
 from likeness.errors import BadInput, LikenessError
@@ -57,6 +61,18 @@ def register(name: str, path: Path | str, task: str = "", license: str = "Apache
     _rewrite(card, _HASH.sub(lambda line: line[1] + model.sha256 + line[2], text, count=1))
     _rewrite(catalog.HOUSE / "house.toml", to_toml([*(known | {name: model}).values()]))
     return model
+
+
+def register_tables(name: str, tables: Mapping[str, Any], task: str = "") -> catalog.HouseModel:
+    """`register` of tables: arrays by name become an .npz file, numbers and lists a .json file."""
+    arrays = any(isinstance(table, np.ndarray) for table in tables.values())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}{'.npz' if arrays else '.json'}"
+        if arrays:
+            np.savez_compressed(path, **tables)
+        else:
+            path.write_text(json.dumps(tables) + "\n")
+        return register(name, path, task)
 
 
 def _opset(source: Path) -> int:

@@ -9,12 +9,9 @@ places (`spread`). 22 minutes of one core. Run it whenever skin, lights or the h
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +28,7 @@ from likeness.human.materials import body_material, materials
 from likeness.human.portrait import CAMERA_CM, LIGHTS, Sitter, View, camera, develop, picture
 from likeness.performance import ARKIT
 from likeness.render.studio import Light
-from likeness.training.register import register
+from likeness.training.register import register_tables
 
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -135,10 +132,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     usual = measure()
     table = {"tone": np.round(usual.tone, 3).tolist(), "spread": np.round(usual.spread, 3).tolist()}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "skin_shading.json"
-        path.write_text(json.dumps(table) + "\n")
-        register("skin_shading", path, "how skin is usually shaded beyond what a light by normal explains")
+    register_tables(
+        "skin_shading", table, "how skin is usually shaded beyond what a light by normal explains"
+    )
 
 
 if __name__ == "__main__":
