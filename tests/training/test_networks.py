@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from likeness import catalog, runtime  # noqa: E402
+from likeness.face import patches  # noqa: E402
 from likeness.face.landmarks import Crop  # noqa: E402
 from likeness.face.regions import REGIONS  # noqa: E402
 from likeness.head import points  # noqa: E402
@@ -46,14 +47,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_eyes_share_a_network_because_mirrored_they_have_the_same_points() -> None:
-    assert len(networks.EYE_LEFT) == len(networks.EYE_RIGHT)
+    assert len(patches.EYE_LEFT) == len(patches.EYE_RIGHT)
     inner, outer = 42, 45
-    assert networks.EYE_LEFT[0] == inner and networks.EYE_RIGHT[0] == 39
-    assert outer in networks.EYE_LEFT and 36 in networks.EYE_RIGHT
-    first = int(np.flatnonzero(networks.EYE_LEFT == points.IRIS_LEFT)[0]) + 1
-    assert points.RIM_LEFT[0] == networks.EYE_LEFT[first], "the outermost point of the left rim"
-    assert points.RIM_RIGHT[points.RIM_COUNT // 2] == networks.EYE_RIGHT[first]
-    assert networks.EYE_LEFT[-1] == 26 and networks.EYE_RIGHT[-1] == 17, "brows from their inner ends"
+    assert patches.EYE_LEFT[0] == inner and patches.EYE_RIGHT[0] == 39
+    assert outer in patches.EYE_LEFT and 36 in patches.EYE_RIGHT
+    first = int(np.flatnonzero(patches.EYE_LEFT == points.IRIS_LEFT)[0]) + 1
+    assert points.RIM_LEFT[0] == patches.EYE_LEFT[first], "the outermost point of the left rim"
+    assert points.RIM_RIGHT[points.RIM_COUNT // 2] == patches.EYE_RIGHT[first]
+    assert patches.EYE_LEFT[-1] == 26 and patches.EYE_RIGHT[-1] == 17, "brows from their inner ends"
 
 
 def test_soft_argmax_names_the_warmest_cell() -> None:
@@ -79,6 +80,26 @@ def test_a_patch_and_its_points_use_the_same_frame(flip: bool) -> None:
     for patch, frame in zip(patches, frames[0], strict=True):
         there = networks.unsample(local, frame[None])[0, 0].tolist()
         assert there == pytest.approx(patch[:2, 9, 20].tolist(), abs=1e-4)
+
+
+def test_the_second_look_is_that_of_the_training() -> None:
+    whole = networks.FacePoints().eval()
+    face_points.load_points(whole, catalog.HOUSE)
+    random = np.random.default_rng(0)
+    crops = random.random((3, 3, 192, 192), np.float32)
+    first = runtime.session("face_points", "cpu")(crops)[0]
+    # A face that is turned and reaches out of its crop.
+    first[1, :, :2] = (first[1, :, :2] - 0.5) @ [[0.9, 0.5], [-0.5, 0.9]] * 1.8 + 0.4
+    crops = crops * 0.3 + 0.5 * np.linspace(0, 1, 192, dtype=np.float32)
+    found = first.copy()
+    patches.look_again(crops, found, "cpu")
+    whole.first = lambda *_: {"coarse": torch.from_numpy(first[..., :2])}  # type: ignore[method-assign]
+    with torch.no_grad():
+        wanted = whole.heads(torch.from_numpy(crops), None, None)["xy"].numpy()
+    seen = patches.ORDER >= 0
+    assert np.abs(wanted - first[..., :2])[:, seen].max() > 0.05, "points do move"
+    assert found[..., :2] == pytest.approx(wanted, abs=1e-5)
+    assert (found[..., 2] == first[..., 2]).all()
 
 
 def test_a_crop_and_its_points_use_the_same_matrix() -> None:
@@ -144,6 +165,7 @@ def test_training_goes_on_from_the_points_whatever_backbone_the_regions_have(pic
     data = dataset.open_dataset(pictures)
     view = face_points.make_batch(data, np.arange(2), None).picture
     known = runtime.session("face_points", "cpu")(view.numpy())[0]
+    patches.look_again(view.numpy(), known, "cpu")
     for regions in (True, False):
         joint = face_points.Joint()
         face_points.take_up(joint, catalog.HOUSE, data, regions)
@@ -259,7 +281,7 @@ def test_a_network_that_differs_from_torch_is_refused(tmp_path: Path) -> None:
             return picture * float(Drifting.calls)
 
     with pytest.raises(ValueError, match="differs from torch"):
-        networks.export(Drifting(), tmp_path / "x.onnx", ("y",), 8)
+        networks.export(Drifting(), tmp_path / "x.onnx", ("y",), {"picture": (3, 8, 8)})
 
 
 @pytest.mark.slow

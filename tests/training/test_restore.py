@@ -28,7 +28,7 @@ def _lived_in(network: torch.nn.Module) -> torch.nn.Module:
 
 def test_a_restored_network_computes_what_the_file_computes(tmp_path: Path) -> None:
     old = _lived_in(FaceRegions())
-    export(old, tmp_path / "regions.onnx", ("regions",), 192)
+    export(old, tmp_path / "regions.onnx", ("regions",), {"picture": (3, 192, 192)})
     new = FaceRegions()
     load_folded(new, tmp_path / "regions.onnx", torch.zeros(1, 3, 192, 192))
     picture = torch.rand(2, 3, 192, 192)
@@ -51,13 +51,13 @@ def test_an_output_that_was_added_leaves_the_old_ones(tmp_path: Path) -> None:
             return self.head(picture)
 
     old, new = Net(2).eval(), Net(5).eval()
-    export(old, tmp_path / "net.onnx", ("y",), 8)
+    export(old, tmp_path / "net.onnx", ("y",), {"picture": (3, 8, 8)})
     load_folded(new, tmp_path / "net.onnx", torch.zeros(1, 3, 8, 8))
     picture = torch.rand(1, 3, 8, 8)
     assert torch.allclose(new(picture)[:, :2], old(picture), atol=1e-6)
 
 
 def test_another_networks_file_is_refused(tmp_path: Path) -> None:
-    export(_lived_in(FaceRegions()), tmp_path / "regions.onnx", ("regions",), 192)
+    export(_lived_in(FaceRegions()), tmp_path / "regions.onnx", ("regions",), {"picture": (3, 192, 192)})
     with pytest.raises(ValueError, match=r"regions\.onnx has \d+ convolutions, the network \d+"):
         load_folded(FaceDetector(), tmp_path / "regions.onnx", torch.zeros(1, 3, 192, 192))

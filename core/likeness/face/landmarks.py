@@ -15,6 +15,7 @@ from likeness.face.expected import expected_turn, toward_camera
 from likeness.face.gaze import seen_gaze
 from likeness.face.irises import moved_irises
 from likeness.face.lip_edges import moved_lips
+from likeness.face.patches import look_again
 from likeness.head import points as dense
 from likeness.head.model import load_head
 from likeness.media.look import Look, as_look
@@ -185,7 +186,7 @@ def find_points(
 def find_points_many(
     picture: Look | Float, crops: Sequence[Crop], device: str = "auto", *, looks: int = 1
 ) -> list[Points]:
-    """As `find_points`, for several crops of one picture in one run of the network; what it finds is all."""
+    """As `find_points`, for several crops of one picture at once; what the networks find is all."""
     if not crops:
         return []
     look = as_look(picture)
@@ -195,7 +196,9 @@ def find_points_many(
     views = [View(crop, _gray(seen)) for crop, seen in zip(tried, blob, strict=True)]
     mirrored = MIRRORED[: len(turns)] * len(crops)
     blob[list(mirrored)] = blob[list(mirrored), ..., ::-1]
-    parts = zip(views, mirrored, *session("face_points", device)(blob), strict=True)
+    place, *others = session("face_points", device)(blob)
+    look_again(blob, place, device)
+    parts = zip(views, mirrored, place, *others, strict=True)
     found = [_points(view, *(_back(*part) if back else part)) for view, back, *part in parts]
     return [_mean(found[i : i + len(turns)]) for i in range(0, len(found), len(turns))]
 

@@ -304,7 +304,7 @@ def train(
         trainer.update(loss(found.float(), wanted, weight))
     network.load_state_dict(trainer.average)
     numbers = evaluate(network, open_dataset(heldout), EVALUATED)
-    export(network, out / "face_detector.onnx", ("faces",), 256, any_size=True)
+    export(network, out / "face_detector.onnx", ("faces",), {"picture": (3, 256, 256)}, any_size=True)
     log.info("face_detector: %s", json.dumps(numbers))
     return numbers
 

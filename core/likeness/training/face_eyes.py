@@ -27,7 +27,8 @@ from likeness.face.frame import direction, yaw_pitch
 from likeness.head import points
 from likeness.training import augment
 from likeness.training.dataset import Dataset, open_dataset
-from likeness.training.networks import CROP_PX, FaceEyes, FacePoints, export
+from likeness.training.face_points import load_points
+from likeness.training.networks import FaceEyes, FacePoints, export
 from likeness.training.restore import calibrate, load_folded
 from likeness.training.schedule import Trainer, made_ahead
 
@@ -38,7 +39,7 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 BATCH = 64
 NAMES = ("points", "gaze", "spread")
-BESIDE = {"camera": 2}
+INPUTS = {"picture": (3, gaze.HEIGHT_PX, gaze.WIDTH_PX), "camera": (2,)}
 ASIDE_RAD, NEAR_RAD = np.radians(20.0), np.radians(6.0)
 MET_SHARE = 0.45  # of what is shown
 UNSURE_RAD = np.radians(2.2)  # standard deviation of where the camera is found to stand; of some the double
@@ -165,13 +166,13 @@ def feed(folders: Sequence[Dataset], seed: int) -> Iterator[Batch]:
 
 
 def take_up(network: FaceEyes, models: Path, data: Dataset) -> None:
-    """Begin with `face_eyes` of the folder `models`, else with what its `face_points` knows of eyes."""
+    """Begin with `face_eyes` of the folder `models`, else with what its `face_patches` knows of eyes."""
     if (models / "face_eyes.onnx").is_file():
         view = torch.zeros(1, 3, gaze.HEIGHT_PX, gaze.WIDTH_PX), torch.zeros(1, 2)
         load_folded(network, models / "face_eyes.onnx", *view)
     else:
         whole = FacePoints()
-        load_folded(whole, models / "face_points.onnx", torch.zeros(1, 3, CROP_PX, CROP_PX))
+        load_points(whole, models)
         network.begin_with(whole.eye)
     rng = np.random.default_rng(0)
     some = [make_batch(data, rng.integers(0, data.count, BATCH), rng) for _ in range(4)]
@@ -207,7 +208,7 @@ def train(
         while trainer.goes_on():
             trainer.update(loss(network, next(batches)))
     final = averaged(trainer)
-    export(final, out / "face_eyes.onnx", NAMES, gaze.WIDTH_PX, rows=gaze.HEIGHT_PX, beside=BESIDE)
+    export(final, out / "face_eyes.onnx", NAMES, INPUTS)
     numbers = evaluate(final, open_dataset(heldout))
     log.info("face_eyes after %d steps: %s", trainer.step, json.dumps(numbers))
     return numbers

@@ -2,8 +2,9 @@
 
 `python -m likeness.training.face_points --pictures FOLDER --heldout FOLDER --out FOLDER --minutes M`.
 Run again, it goes on from its checkpoint; pictures that are rendered meanwhile are taken in. Writes
-`face_points.onnx` and `face_regions.onnx` and the held-out numbers; with `--alone`, the points are learned
-alone, at three quarters of the time a step, and `face_regions.onnx` is not written.
+`face_points.onnx`, `face_patches.onnx` (its second look), `face_regions.onnx` and the held-out numbers;
+with `--alone`, the points are learned alone, at three quarters of the time a step, and `face_regions.onnx`
+is not written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,16 @@ from likeness.face.regions import REGIONS
 from likeness.head import points
 from likeness.training import augment
 from likeness.training.dataset import Dataset, open_dataset
-from likeness.training.networks import CROP_PX, FacePoints, FaceRegions, export
+from likeness.training.networks import (
+    CROP,
+    CROP_PX,
+    PATCHES,
+    FacePoints,
+    FaceRegions,
+    FirstLook,
+    SecondLook,
+    export,
+)
 from likeness.training.restore import calibrate, load_folded
 from likeness.training.schedule import Trainer, made_ahead
 
@@ -40,6 +50,7 @@ MAP_PX = CROP_PX // 2
 EVALUATE_S = 600.0
 OCCLUDER = REGIONS.index("occluder")
 POINT_NAMES = ("points", "sigma", "visible", "presence")
+PATCH_NAMES = ("eye_points", "mouth_points")
 log = logging.getLogger("likeness.training.face_points")
 
 
@@ -276,10 +287,21 @@ def feed(folders: Sequence[Dataset], seed: int) -> Iterator[Batch]:
 
 def write(network: Joint, out: Path, regions: bool = True) -> dict[str, float]:
     """Export both networks, or the points alone; returns the largest differences from torch."""
-    differences = export(network.points, out / "face_points.onnx", POINT_NAMES, CROP_PX)
+    differences = export(FirstLook(network.points), out / "face_points.onnx", POINT_NAMES, CROP)
+    differences |= export(SecondLook(network.points), out / "face_patches.onnx", PATCH_NAMES, PATCHES)
     if not regions:
         return differences
-    return differences | export(network.regions, out / "face_regions.onnx", ("regions",), CROP_PX)
+    return differences | export(network.regions, out / "face_regions.onnx", ("regions",), CROP)
+
+
+def load_points(network: FacePoints, models: Path) -> None:
+    """Load `face_points` and `face_patches` of the folder `models`."""
+    load_folded(FirstLook(network), models / "face_points.onnx", *_zeros(CROP))
+    load_folded(SecondLook(network), models / "face_patches.onnx", *_zeros(PATCHES))
+
+
+def _zeros(inputs: Mapping[str, tuple[int, ...]]) -> list[Tensor]:
+    return [torch.zeros(1, *shape) for shape in inputs.values()]
 
 
 def take_up(network: Joint, models: Path, data: Dataset, regions: bool = True) -> None:
@@ -289,10 +311,9 @@ def take_up(network: Joint, models: Path, data: Dataset, regions: bool = True) -
     """
     rng = np.random.default_rng(0)
     batches = [(make_batch(data, rng.integers(0, data.count, BATCH), rng).picture,) for _ in range(8)]
-    view = torch.zeros(1, 3, CROP_PX, CROP_PX)
     if regions:
-        load_folded(network.regions, models / "face_regions.onnx", view)
-    load_folded(network.points, models / "face_points.onnx", view)
+        load_folded(network.regions, models / "face_regions.onnx", *_zeros(CROP))
+    load_points(network.points, models)
     for part in (network.points, network.regions) if regions else (network.points,):
         calibrate(part, batches)
     network.train()

@@ -19,7 +19,7 @@ from torch.nn import functional
 from likeness.errors import BadInput
 from likeness.training.dataset import open_dataset
 from likeness.training.face_points import Batch, Joint, evaluate, feed, region_weights
-from likeness.training.networks import CROP_PX, export
+from likeness.training.networks import CROP, export
 from likeness.training.schedule import Trainer, made_ahead
 
 log = logging.getLogger("likeness.training.face_regions")
@@ -58,7 +58,7 @@ def train(pictures: Path, heldout: Path, out: Path, minutes: float, threads: int
     decoder.load_state_dict(trainer.average)
     numbers = evaluate(joint, open_dataset(heldout))
     joint.eval()
-    numbers |= export(joint.regions, out / "face_regions.onnx", ("regions",), CROP_PX)
+    numbers |= export(joint.regions, out / "face_regions.onnx", ("regions",), CROP)
     log.info("face_regions after %d steps: %s", trainer.step, json.dumps(numbers))
     return numbers
 

@@ -1,4 +1,4 @@
-"""The networks of `face_points`, `face_eyes`, `face_regions` and `face_detector`, and their export to ONNX.
+"""The networks of `face_points`, `face_patches`, `face_eyes`, `face_regions`, `face_detector`; their export.
 
 Plain 3x3 convolutions and bottlenecks: on a CPU they train and run faster than depthwise ones of fewer
 operations. `face_points` finds all points by soft-argmax on a 12x12 grid (as MeTRAbs, Sarandi et al. 2021),
@@ -8,6 +8,7 @@ then looks again at both eyes with their brows, and at mouth and nose, at the fu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from likeness.face import gaze
+from likeness.face import gaze, patches
 from likeness.head import points
 
 CROP_PX = 192
@@ -25,34 +26,12 @@ DETECTOR_PX = 256
 DETECTOR_STRIDE = 8
 REGION_COUNT = 12
 OPSET = 17
-
-_LIPS = np.unique(
-    np.concatenate(
-        [np.arange(48, 68), *(points.GROUPS[k] for k in ("lip_outer", "lip_upper_inner", "lip_lower_inner"))]
-    )
-)
-MOUTH = np.concatenate([_LIPS, np.arange(30, 36)])  # with tip and wings of the nose
-EYE_LEFT = np.concatenate(
-    [
-        points.GROUPS["lid_left_upper"],
-        points.GROUPS["lid_left_lower"],
-        [points.IRIS_LEFT],
-        points.RIM_LEFT,
-        points.GROUPS["brow_left"],
-    ]
-)
-EYE_RIGHT = np.concatenate(
-    [
-        points.GROUPS["lid_right_upper"][::-1],
-        points.GROUPS["lid_right_lower"][::-1],
-        [points.IRIS_RIGHT],
-        points.TWIN[points.RIM_LEFT],
-        points.GROUPS["brow_right"][::-1],
-    ]
-)
-# Side of a patch, and how far above the eye and the mouth its center lies, in face scales (see `frames`).
-EYE_SIDE, EYE_RAISE = 1.05, 0.20
-MOUTH_SIDE, MOUTH_RAISE = 1.70, 0.33
+# The shapes of one of each input, see `export`.
+CROP = {"picture": (3, CROP_PX, CROP_PX)}
+PATCHES = {
+    "eyes": (2, 3, patches.EYE_PX, patches.EYE_PX),
+    "mouth": (3, patches.MOUTH_PX, patches.MOUTH_PX),
+}
 
 
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -160,17 +139,6 @@ def _looks() -> Tensor:
     return rows
 
 
-def _trust() -> Tensor:
-    """How much (450, 1) the second look counts against the first: both together err less than either.
-
-    Found on held-out renders; brows and nose have less of their own to be seen by than lids and lips.
-    """
-    out = torch.full((points.COUNT, 1), 0.9)
-    out[MOUTH], out[30:36] = 0.75, 0.67
-    out[points.GROUPS["brow_left"]] = out[points.GROUPS["brow_right"]] = 0.6
-    return out
-
-
 def patch_frames(center: Tensor, axis: Tensor, side: Tensor) -> Tensor:
     """Affine matrices (N, P, 2, 3) from patch coordinates (-1..1) to crop coordinates (-1..1).
 
@@ -202,15 +170,12 @@ def unsample(local: Tensor, frame: Tensor) -> Tensor:
 
 
 class FacePoints(nn.Module):
-    """The dense points of the face in a crop.
+    """The dense points of the face in a crop, by `FirstLook` and `SecondLook`.
 
     Input (N, 3, 192, 192), sRGB-like, 0..1. Outputs: `points` (N, 450, 3), x right and y down in 0..1 of the
     crop, z in the same unit, away from the camera, zero on average over the 68; `sigma` (N, 450), the
     standard deviation per axis in the same unit; `visible` (N, 450); `presence` (N, 1).
     """
-
-    eye_px = 56
-    mouth_px = 72
 
     def __init__(self, backbone: Backbone | None = None) -> None:
         super().__init__()
@@ -219,23 +184,24 @@ class FacePoints(nn.Module):
         self.place = SoftArgmax(CROP_PX // 16)
         self.squeeze = nn.Sequential(conv(160, 32, 1), nn.Flatten(), nn.Linear(32 * 36, 256), nn.ReLU())
         self.facts = nn.Linear(256, 3 * points.COUNT + 1)
-        self.eye = PatchNet(self.eye_px, len(EYE_LEFT))
-        self.mouth = PatchNet(self.mouth_px, len(MOUTH))
+        self.eye = PatchNet(patches.EYE_PX, len(patches.EYE_LEFT))
+        self.mouth = PatchNet(patches.MOUTH_PX, len(patches.MOUTH))
         self.register_buffer("looks", _looks(), persistent=False)
-        side = torch.tensor([[EYE_SIDE], [EYE_SIDE], [MOUTH_SIDE]]) * torch.tensor([[1, 1], [-1, 1], [1, 1]])
+        eye, mouth = patches.EYE_SIDE, patches.MOUTH_SIDE
+        side = torch.tensor([[eye, eye], [-eye, eye], [mouth, mouth]])
         self.register_buffer("side", side, persistent=False)
-        rise = torch.tensor([[EYE_RAISE], [EYE_RAISE], [MOUTH_RAISE]])
+        rise = torch.tensor([[patches.EYE_RAISE], [patches.EYE_RAISE], [patches.MOUTH_RAISE]])
         self.register_buffer("rise", rise, persistent=False)
-        order = np.full(points.COUNT, -1)
-        for index, group in enumerate(np.concatenate([EYE_LEFT, EYE_RIGHT, MOUTH])):
-            order[group] = points.COUNT + index
-        self.register_buffer("trust", _trust(), persistent=False)
-        self.register_buffer("order", torch.tensor(np.where(order < 0, np.arange(points.COUNT), order)))
+        self.register_buffer(
+            "trust", torch.tensor(patches.TRUST[:, None], dtype=torch.float32), persistent=False
+        )
+        order = np.where(patches.ORDER < 0, np.arange(points.COUNT), points.COUNT + patches.ORDER)
+        self.register_buffer("order", torch.tensor(order))
 
     def frames(self, found: Tensor, jitter: float = 0.0) -> Tensor:
         """Where to look again (N, 3, 2, 3): left eye, right eye (mirrored), mouth and tip of the nose.
 
-        The unit is the larger of the eyes' distance and the way from eyes to mouth, for the sake of profiles.
+        As `patches` does, but in crop coordinates of -1 to 1, and for all of a batch at once.
         """
         looks = self.looks @ found
         ways = looks[:, :2].norm(dim=2, keepdim=True)
@@ -250,36 +216,72 @@ class FacePoints(nn.Module):
             axis = axis + scale * jitter * (2 * torch.rand_like(center) - 1)
         return patch_frames(center, axis, self.side)
 
-    def heads(self, picture: Tensor, deep: Tensor, grid: Tensor, jitter: float = 0.0) -> dict[str, Tensor]:
-        """All raw outputs from the backbone's features; `coarse` are the points before the second look."""
+    def first(self, deep: Tensor, grid: Tensor) -> dict[str, Tensor]:
+        """The raw outputs from the backbone's features; `coarse` are the points before the second look."""
         coarse = self.place(self.heat(grid))
         facts = self.facts(self.squeeze(deep)).float()
-        with torch.autocast("cpu", enabled=False):
-            frames = self.frames(coarse.detach(), jitter)
-        eyes = self.eye(sample(picture, frames[:, :2], self.eye_px) - 0.5)
-        mouth = self.mouth(sample(picture, frames[:, 2:], self.mouth_px) - 0.5)
-        count = len(EYE_LEFT)
-        fine = [
-            unsample(eyes.reshape(-1, 2, count, 2), frames[:, :2]).reshape(-1, 2 * count, 2),
-            unsample(mouth, frames[:, 2]),
-        ]
         depth, spread, visible = facts[:, :-1].reshape(-1, 3, points.COUNT).unbind(1)
-        depth = 0.1 * (depth - depth[:, :68].mean(1, keepdim=True))
-        near = torch.cat([coarse, *fine], 1)[:, self.order]
         return {
             "coarse": coarse,
-            "xy": coarse + self.trust * (near - coarse),
-            "z": depth,
+            "z": 0.1 * (depth - depth[:, :68].mean(1, keepdim=True)),
             "sigma": torch.exp(spread.clamp(-4.0, 4.0)) * 0.01,
             "visible": visible,
             "presence": facts[:, -1:],
         }
 
+    def heads(self, picture: Tensor, deep: Tensor, grid: Tensor, jitter: float = 0.0) -> dict[str, Tensor]:
+        """As `first`, and `xy`, the points after the second look, at patches off by `jitter`."""
+        out = self.first(deep, grid)
+        coarse = out["coarse"]
+        with torch.autocast("cpu", enabled=False):
+            frames = self.frames(coarse.detach(), jitter)
+        eyes = self.eye(sample(picture, frames[:, :2], patches.EYE_PX) - 0.5)
+        mouth = self.mouth(sample(picture, frames[:, 2:], patches.MOUTH_PX) - 0.5)
+        count = len(patches.EYE_LEFT)
+        fine = [
+            unsample(eyes.reshape(-1, 2, count, 2), frames[:, :2]).reshape(-1, 2 * count, 2),
+            unsample(mouth, frames[:, 2]),
+        ]
+        near = torch.cat([coarse, *fine], 1)[:, self.order]
+        return out | {"xy": coarse + self.trust * (near - coarse)}
+
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         _, _, _, grid, deep = self.backbone(picture)
-        out = self.heads(picture, deep, grid)
-        place = torch.cat([out["xy"], out["z"][:, :, None]], 2)
-        return place, out["sigma"], torch.sigmoid(out["visible"]), torch.sigmoid(out["presence"])
+        return _told(self.heads(picture, deep, grid), "xy")
+
+
+def _told(out: dict[str, Tensor], xy: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Raw outputs as the networks tell them: points, sigma, visibility and presence."""
+    place = torch.cat([out[xy], out["z"][:, :, None]], 2)
+    return place, out["sigma"], torch.sigmoid(out["visible"]), torch.sigmoid(out["presence"])
+
+
+class FirstLook(nn.Module):
+    """`face_points`: what `FacePoints` tells of a crop before it looks again, in the same outputs."""
+
+    def __init__(self, whole: FacePoints) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        _, _, _, grid, deep = self.whole.backbone(picture)
+        return _told(self.whole.first(deep, grid), "coarse")
+
+
+class SecondLook(nn.Module):
+    """`face_patches`: the points in the patches that `likeness.face.patches` cuts, for it to merge.
+
+    Inputs, sRGB-like less 0.5: `eyes` (N, 2, 3, 56, 56), left and right, the right one mirrored; `mouth`
+    (N, 3, 72, 72). Outputs in 0..1 of a patch: `eye_points` (N, 2, 48, 2), `mouth_points` (N, 90, 2).
+    """
+
+    def __init__(self, whole: FacePoints) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def forward(self, eyes: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.whole.eye(eyes.reshape(-1, *PATCHES["eyes"][1:]))
+        return found.reshape(-1, 2, len(patches.EYE_LEFT), 2), self.whole.mouth(mouth)
 
 
 class FaceEyes(nn.Module):
@@ -406,22 +408,19 @@ def export(
     network: nn.Module,
     path: Path,
     names: tuple[str, ...],
-    size: int,
+    inputs: Mapping[str, tuple[int, ...]],
     *,
-    rows: int | None = None,
     any_size: bool = False,
-    beside: dict[str, int] | None = None,
 ) -> dict[str, float]:
     """Write `network` as ONNX and compare with torch on noise; returns the largest difference per output.
 
-    Pictures are `size` pixels across and `rows` or as many down; `beside` them the network takes these inputs
-    of so many numbers each.
+    `inputs` are the shapes of one of each input, `names` are the outputs'; both are of as many as one likes,
+    and of `any_size` where they are maps.
     Raises `ValueError` where an output differs by more than 1e-3.
     """
     network.eval()
     random = torch.Generator().manual_seed(0)
-    given = {"picture": torch.rand(2, 3, rows or size, size, generator=random)}
-    given |= {name: torch.rand(2, count, generator=random) for name, count in (beside or {}).items()}
+    given = {name: torch.rand(2, *shape, generator=random) for name, shape in inputs.items()}
     axes = {0: "n"} | ({2: "height", 3: "width"} if any_size else {})
     out_axes = {0: "n"} | ({2: "rows", 3: "columns"} if any_size else {})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -432,9 +431,7 @@ def export(
         input_names=list(given),
         output_names=list(names),
         opset_version=OPSET,
-        dynamic_axes={"picture": axes}
-        | {name: {0: "n"} for name in beside or ()}
-        | {name: out_axes for name in names},
+        dynamic_axes={name: axes for name in given} | {name: out_axes for name in names},
         dynamo=False,
     )
     with torch.no_grad():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FACE_MODELS = (
     "face_detector",
     "face_points",
+    "face_patches",
     "face_eyes",
     "face_points_report",
     "expected_expression",

@@ -134,6 +134,6 @@ TRANSFER_SHAPES = Effect(
         Output("shaped_usd", "model", "USD: the same."),
         Output("report", "report", "How well the head fits, what it lacks, and how far each shape moves it."),
     ),
-    models=("face_detector", "face_points", "face_eyes", "head", "head_mesh"),
+    models=("face_detector", "face_points", "face_patches", "face_eyes", "head", "head_mesh"),
     write=write,
 )  # fmt: skip
