@@ -247,7 +247,7 @@ def _average(crop: Float, times: int, out: NDArray[np.uint8]) -> None:
             total = np.float32(0)
             for x in range(column * times, (column + 1) * times):
                 total += line[x]
-            out[row, column] = np.uint8(round(min(max(total * share, np.float32(0)), np.float32(255))))
+            out[row, column] = np.uint8(np.rint(min(max(total * share, np.float32(0)), np.float32(255))))
 
 
 def _points(view: View, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:

@@ -7,7 +7,6 @@ Models see `color.display_view`. To make all of it takes longer than to find a f
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from likeness.media.color import display_view
 from likeness.media.image import Image, Pixels, rgb
-from likeness.render.simd import between
+from likeness.render.simd import between, summed
 
 Array = NDArray[np.floating[Any]]
 Codes = NDArray[np.unsignedinteger[Any]]
@@ -57,28 +56,14 @@ class Look(ABC):
         Without `rows` it is square.
         Where the crop shrinks, pixels are averaged; outside the frame is black.
         """
-        # Plain numbers: arrays of four took longer than all else of a small crop.
-        lines = matrix[::-1].tolist()  # of y and of x
-        (c, d, _), (a, b, _) = lines
-        cell = max(1, round(abs(a * d - b * c) ** 0.5))
-        rows = rows or size
-        ends = [_reach(line, size, rows) for line in lines]
-        last = [-(-n // cell) - 1 for n in self.shape]
-        first = [_within(floor(low / cell) - 1, 0, n) for (low, _), n in zip(ends, last, strict=True)]
-        end = [
-            _within(ceil(high / cell) + 1, at, n) + 1
-            for (_, high), at, n in zip(ends, first, last, strict=True)
-        ]
-        cells = self.cells((first[0], first[1]), (end[0], end[1]), cell)
+        matrix = np.ascontiguousarray(matrix, np.float64)
+        out = np.empty((3, rows or size, size), np.float32)
+        first, end, cell, inner, beyond = _plan(matrix, *out.shape[1:], *self.shape)
+        cells = self.cells(first, end, cell)
         if min(cells.shape[:2]) < 2:
             cells = np.pad(cells, ((0, 1), (0, 1), (0, 0)), mode="edge")
-        inner = [
-            [a / cell, b / cell, (start + 0.5 * (a + b)) / cell - 0.5 - at]
-            for (a, b, start), at in zip(lines[::-1], first[::-1], strict=True)
-        ]
-        out = np.empty((3, rows, size), np.float32)
-        _interpolate(cells, np.array(inner, np.float32), out)
-        if any(low < 0 or high > n for (low, high), n in zip(ends, self.shape, strict=True)):
+        _interpolate(cells, inner, out)
+        if beyond:
             _clear_beyond(matrix, *self.shape, out)
         return out
 
@@ -208,20 +193,33 @@ class Turned(Look):
         return np.rot90(self.look.gray(*size), self.turns)
 
 
-def _reach(line: Sequence[float], columns: int, rows: int) -> tuple[float, float]:
-    """The least and the greatest of an affine `line` (3,) over a rectangle of these sides."""
-    a, b, start = line
-    corners = (start, start + a * columns, start + b * rows, start + a * columns + b * rows)
-    return min(corners), max(corners)
-
-
-def _within(n: int, low: int, high: int) -> int:
-    return min(max(n, low), high)
-
-
 def as_look(picture: Look | Pixels | Codes) -> Look:
     """A display view as a `Look`; a `Look` stays itself."""
     return Shown(picture) if isinstance(picture, np.ndarray) else picture
+
+
+@njit(cache=True, nogil=True)
+def _plan(
+    matrix: Array, rows: int, columns: int, height: int, width: int
+) -> tuple[tuple[int, int], tuple[int, int], int, Pixels, bool]:
+    """What a crop by `matrix` (2, 3) needs: the first cell and that after the last, and the cells' side.
+
+    Then the matrix that takes the crop's pixels to places between these cells' centers, and whether the crop
+    reaches beyond its frame.
+    """
+    (a, b, _), (c, d, _) = matrix
+    cell = max(1, round(abs(a * d - b * c) ** 0.5))
+    first, end, inner, beyond = [0, 0], [0, 0], np.empty((2, 3), np.float32), False
+    for n, size in enumerate((height, width)):
+        x, y, start = matrix[1 - n]
+        low = start + min(x * columns, 0.0) + min(y * rows, 0.0)
+        high = start + max(x * columns, 0.0) + max(y * rows, 0.0)
+        beyond |= low < 0 or high > size
+        last = -(-size // cell) - 1
+        first[n] = min(max(floor(low / cell) - 1, 0), last)
+        end[n] = min(max(ceil(high / cell) + 1, first[n]), last) + 1
+        inner[1 - n] = (x / cell, y / cell, (start + 0.5 * (x + y)) / cell - 0.5 - first[n])
+    return (first[0], first[1]), (end[0], end[1]), cell, inner, beyond
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -231,21 +229,16 @@ def _average(view: Any, top: int, left: int, cell: int, unit: float, out: Pixels
     rows, columns = out.shape[:2]
     start = left * cell * 3
     count = min(columns * cell * 3, width - start)
-    line = np.empty(count, np.float32)
+    line = np.zeros(count + 1, np.float32)
+    each = np.uint64(cell)
     for row in range(rows):
         first = (top + row) * cell
         last = min(first + cell, height)
-        _add_rows(view[first:last, start : start + count], line)
+        _add_rows(view[first:last, start : start + count], line[:count])
         whole, sums = count // (3 * cell), out[row]
-        share = np.float32(unit / ((last - first) * cell))
+        share, flat = np.float32(unit / ((last - first) * cell)), sums.reshape(-1)
         for column in range(np.uint64(whole)):
-            at = column * np.uint64(3 * cell)
-            red = green = blue = np.float32(0)
-            for k in range(at, at + np.uint64(3 * cell), np.uint64(3)):
-                red += line[k]
-                green += line[k + np.uint64(1)]
-                blue += line[k + np.uint64(2)]
-            sums[column, 0], sums[column, 1], sums[column, 2] = red * share, green * share, blue * share
+            summed(line, column * np.uint64(3) * each, each, share, flat, column * np.uint64(4))
         if whole < columns:
             rest = count // 3 - whole * cell
             for c in range(3):
@@ -258,8 +251,10 @@ def _average(view: Any, top: int, left: int, cell: int, unit: float, out: Pixels
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _add_rows(codes: Any, line: Pixels) -> None:
     """The sum of rows of `codes` (n, w); plain rows and unsigned places, or it is not done in vectors."""
-    line[:] = 0
-    for y in range(len(codes)):
+    row = codes[0]
+    for x in range(np.uint64(len(line))):
+        line[x] = np.float32(row[x])
+    for y in range(1, len(codes)):
         row = codes[y]
         for x in range(np.uint64(len(line))):
             line[x] += np.float32(row[x])
@@ -353,18 +348,18 @@ def _interpolate(cells: Pixels, matrix: Pixels, out: Pixels) -> None:
     right, low = np.float32(cells.shape[1] - 1) - _HAIR, np.float32(cells.shape[0] - 1) - _HAIR
     # Unsigned, or numba asks of each place whether it counts from the end.
     four, flat, stride = np.uint64(4), cells.reshape(-1), np.uint64(cells.shape[1] * 4)
-    size = np.uint64(out.shape[2])
+    size, step = np.uint64(out.shape[2]), np.uint32(stride)
+    (a, b, start_x), (c, d, start_y) = matrix
     first, line = np.empty(size, np.uint32), np.empty(four * size, np.float32)
     across, down = np.empty(size, np.float32), np.empty(size, np.float32)
     for row in range(out.shape[1]):
-        ax = matrix[0, 1] * np.float32(row) + matrix[0, 2]
-        ay = matrix[1, 1] * np.float32(row) + matrix[1, 2]
+        ax, ay = b * np.float32(row) + start_x, d * np.float32(row) + start_y
         for column in range(size):
-            x = min(max(ax + matrix[0, 0] * np.float32(column), zero), right)
-            y = min(max(ay + matrix[1, 0] * np.float32(column), zero), low)
+            x = min(max(ax + a * np.float32(column), zero), right)
+            y = min(max(ay + c * np.float32(column), zero), low)
             j, i = np.int32(x), np.int32(y)
             across[column], down[column] = x - np.float32(j), y - np.float32(i)
-            first[column] = np.uint32(i) * np.uint32(stride) + np.uint32(j) * np.uint32(4)
+            first[column] = np.uint32(i) * step + np.uint32(j) * np.uint32(4)
         for column in range(size):
             at = np.uint64(first[column])
             between(flat, at, stride, across[column], down[column], line, column * four)
@@ -378,10 +373,21 @@ def _interpolate(cells: Pixels, matrix: Pixels, out: Pixels) -> None:
 @njit(cache=True, nogil=True)
 def _clear_beyond(matrix: Array, height: int, width: int, out: Pixels) -> None:
     """Make a crop (3, rows, columns) by `matrix` (2, 3) black where it shows what is outside its frame."""
-    (a, b, left), (c, d, top) = matrix
+    columns = out.shape[2]
     for row in range(out.shape[1]):
-        for column in range(out.shape[2]):
-            x = a * (column + 0.5) + b * (row + 0.5) + left
-            y = c * (column + 0.5) + d * (row + 0.5) + top
-            if x < 0 or y < 0 or x > width or y > height:
-                out[0, row, column] = out[1, row, column] = out[2, row, column] = 0
+        # What is inside of the frame is one stretch.
+        first, end = 0, columns
+        while first < end and _is_beyond(matrix, height, width, row, first):
+            first += 1
+        while end > first and _is_beyond(matrix, height, width, row, end - 1):
+            end -= 1
+        out[:, row, :first] = 0
+        out[:, row, end:] = 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_beyond(matrix: Array, height: int, width: int, row: int, column: int) -> bool:
+    (a, b, left), (c, d, top) = matrix
+    x = a * (column + 0.5) + b * (row + 0.5) + left
+    y = c * (column + 0.5) + d * (row + 0.5) + top
+    return bool(x < 0 or y < 0 or x > width or y > height)

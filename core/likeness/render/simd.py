@@ -96,6 +96,32 @@ def _between(context: Any, build: Any, signature: Any, given: Any) -> Any:
     return context.get_dummy_value()
 
 
+@intrinsic
+def summed(typing: Any, line: Any, at: Any, count: Any, share: Any, out: Any, to: Any) -> Any:
+    """The sum of so many pixels of three channels, which follow each other in `line` from `at` on.
+
+    Times `share` (float32) it goes into `out`, flat, from `to` on, with a fourth number: one more is read
+    than the pixels have. Places and `count` are uint64.
+    """
+    place = types.uint64
+    return types.void(line, place, place, types.float32, out, place), _summed
+
+
+def _summed(context: Any, build: Any, signature: Any, given: Any) -> Any:
+    line, at, count, share, out, to = given
+    data, result = (
+        context.make_array(signature.args[n])(context, build, array).data
+        for n, array in ((0, line), (4, out))
+    )
+    total = cgutils.alloca_once_value(build, _load(build, data, at))
+    with cgutils.for_range(build, build.sub(count, WORD(1))) as loop:
+        place = build.add(at, build.mul(build.add(loop.index, WORD(1)), WORD(3)))
+        build.store(build.fadd(build.load(total), _load(build, data, place)), total)
+    mean = build.fmul(build.load(total), _all(build, share))
+    build.store(mean, build.bitcast(build.gep(result, [to]), FOUR.as_pointer()), align=4)
+    return context.get_dummy_value()
+
+
 def _advance(build: Any, begin: Any, more: Any, times: Any) -> Any:
     return build.fadd(begin, build.fmul(more, times, flags=FLAGS), flags=FLAGS)
 
