@@ -32,20 +32,33 @@ UPPER, LOWER = dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]
 
 def clenched(look: Look, xy: Array) -> float:
     """How surely the teeth behind parted lips are closed, 0 to 1, given a face's points (450, 2), px."""
-    upper, lower = xy[UPPER], xy[LOWER]
-    along = upper[-1] - upper[0]
-    along = along if along[0] > 0 else -along
-    turn = np.array([[along[0], -along[1]], [along[1], along[0]]]) / MOUTH
-    wide = float(along @ along)
-    height = (lower[len(lower) // 2] - upper[len(upper) // 2]) @ np.array([-along[1], along[0]])
-    if wide < 1 or height < LEAST_OPEN * wide:
-        return 0.0
-    middle = (upper.mean(axis=0) + lower.mean(axis=0)) / 2
-    matrix = np.c_[turn, middle - turn.sum(axis=1) * SIZE / 2]
-    seen = look.crop(matrix, SIZE)[:, :, COLUMNS]
-    longest, both = _rows(seen, within(upper, matrix), within(lower, matrix))
+    is_open, matrix = _square(xy)
+    return _closed(look.crop(matrix, SIZE), matrix, xy) if is_open else 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _square(xy: Array) -> tuple[bool, Array]:
+    """Whether a mouth is open enough, and the square around it, its pixels to the picture's (2, 3)."""
+    first, last = xy[UPPER[0]], xy[UPPER[-1]]
+    x, y = last[0] - first[0], last[1] - first[1]
+    x, y = (x, y) if x > 0 else (-x, -y)
+    gap = xy[LOWER[len(LOWER) // 2]] - xy[UPPER[len(UPPER) // 2]]
+    wide, height = x * x + y * y, gap[1] * x - gap[0] * y
+    c, s, middle = x / MOUTH, y / MOUTH, np.zeros(2)
+    for lip in (UPPER, LOWER):
+        for point in lip:
+            middle += xy[point] / (2 * len(lip))
+    left, top = middle[0] - (c - s) * SIZE / 2, middle[1] - (s + c) * SIZE / 2
+    return wide >= 1 and height >= LEAST_OPEN * wide, np.array([[c, -s, left], [s, c, top]])
+
+
+@numba.njit(cache=True, nogil=True)
+def _closed(seen: Float, matrix: Array, xy: Array) -> float:
+    """How surely the teeth are closed that the square (3, SIZE, SIZE) shows."""
+    longest, both = _rows(seen[:, :, COLUMNS], within(xy[UPPER], matrix), within(xy[LOWER], matrix))
     closed = (GAP[1] - longest / MOUTH) / (GAP[1] - GAP[0])
-    return float(np.clip(closed, 0, 1) * np.clip((both - ENDS[0]) / (ENDS[1] - ENDS[0]), 0, 1))
+    ends = (both - ENDS[0]) / (ENDS[1] - ENDS[0])
+    return float(min(max(closed, 0.0), 1.0) * min(max(ends, 0.0), 1.0))
 
 
 @numba.njit(cache=True, nogil=True)

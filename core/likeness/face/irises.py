@@ -30,10 +30,13 @@ LEAST = 12  # pixels that an open eye shows
 DISK = 1.0  # of the found iris's radius: a smaller one would shun the lids, a larger one seek them
 NOISE = 0.01  # standard deviation of the eye's own noise, of full range
 IRISES = {"left": dense.IRIS_LEFT, "right": dense.IRIS_RIGHT}
-LIDS = {
-    side: np.concatenate([dense.GROUPS[f"lid_{side}_upper"], dense.GROUPS[f"lid_{side}_lower"][::-1][1:-1]])
-    for side in IRISES
-}
+LIDS = np.stack(
+    [
+        np.r_[dense.GROUPS[f"lid_{side}_upper"], dense.GROUPS[f"lid_{side}_lower"][::-1][1:-1]]
+        for side in IRISES
+    ]
+)
+_IRISES = np.array(list(IRISES.values()))
 END = len(dense.GROUPS["lid_left_upper"]) - 1  # of an eye's lids is its other corner
 
 
@@ -42,20 +45,18 @@ def moved_irises(look: Look, xy: Array, sigma_px: Array, visible: Array) -> Arra
 
     `sigma_px` and `visible` (450,) are as in `landmarks.Points`.
     """
-    squares, evidence = zip(*(_look(look, xy, side, iris) for side, iris in IRISES.items()), strict=True)
-    return _moved(xy, sigma_px, visible, np.array(list(IRISES.values())), squares, evidence)
+    left, right = _square(xy, 0), _square(xy, 1)
+    pictures = look.crop(left, SIZE), look.crop(right, SIZE)
+    return _moved(xy, sigma_px, visible, pictures, (left, right))
 
 
-def _look(look: Look, xy: Array, side: str, iris: int) -> tuple[Array, Array]:
-    """An eye's square (2, 3), and the log likelihood of every step of its iris."""
-    lids = xy[LIDS[side]]
-    # Plain numbers: after a run of a network the cache is cold, and every small array costs.
-    (x, y), (end_x, end_y) = lids[0].tolist(), lids[END].tolist()
+@numba.njit(cache=True, nogil=True)
+def _square(xy: Array, eye: int) -> Array:
+    """The square around an eye, its pixels to the picture's (2, 3)."""
+    (x, y), (end_x, end_y) = xy[LIDS[eye, 0]], xy[LIDS[eye, END]]
     width = EYE * SIZE if end_x > x else -EYE * SIZE
     c, s, half = (end_x - x) / width, (end_y - y) / width, SIZE / 2
-    matrix = np.array([[c, -s, (x + end_x) / 2 - (c - s) * half], [s, c, (y + end_y) / 2 - (s + c) * half]])
-    seen = look.crop(matrix, SIZE)
-    return matrix, _evidence(seen, matrix, lids, xy[iris : iris + 1 + dense.RIM_COUNT])
+    return np.array([[c, -s, (x + end_x) / 2 - (c - s) * half], [s, c, (y + end_y) / 2 - (s + c) * half]])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -63,23 +64,24 @@ def _moved(
     xy: Array,
     sigma_px: Array,
     visible: Array,
-    irises: NDArray[np.int64],
+    pictures: tuple[Float, Float],
     squares: tuple[Array, Array],
-    evidence: tuple[Array, Array],
 ) -> Array:
     """The points with both irises moved as far along their squares as both together tell."""
     seen, unsure, told = 0.0, 0.0, np.zeros(len(STEPS))
     for eye in range(2):
-        iris = irises[eye]
+        iris = _IRISES[eye]
+        rim = slice(iris, iris + 1 + dense.RIM_COUNT)
         seen += visible[iris] / 2
-        unsure += sigma_px[iris : iris + 1 + dense.RIM_COUNT].mean() / _scale(squares[eye]) / 2
-        told += visible[iris] * SURE * evidence[eye]
+        unsure += sigma_px[rim].mean() / _scale(squares[eye]) / 2
+        evidence = _evidence(pictures[eye], squares[eye], xy[LIDS[eye]], xy[rim])
+        told += visible[iris] * SURE * evidence
     likely = told / max(seen, 1e-6) - STEPS**2 / (2 * unsure**2)
     chance = np.exp(likely - likely.max())
     way = (chance * STEPS).sum() / chance.sum()
     out = xy.copy()
     for eye in range(2):
-        out[irises[eye] : irises[eye] + 1 + dense.RIM_COUNT] += squares[eye][:, 0] * way
+        out[_IRISES[eye] : _IRISES[eye] + 1 + dense.RIM_COUNT] += squares[eye][:, 0] * way
     return out
 
 

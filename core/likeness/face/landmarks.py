@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import cos, sin
+from math import copysign, cos, exp, log, pi, sin
 
 import numba
 import numpy as np
@@ -30,7 +30,6 @@ VIEW_PX = 96
 # look like a face to the network's own presence, but its points stay vague.
 VAGUE = 0.035
 INNER = slice(17, 68)
-MIDDLE = (INNER.stop - INNER.start) // 2
 FILL = 0.7  # of the crop's side is the side of the points' square
 # A detection's box is known less well than its center: a crop too large costs less than one too small.
 BOX_TO_CROP = 1.1 / FILL
@@ -39,9 +38,6 @@ SLACK = 0.01  # of a crop's side, and in radians: how far a face may stray befor
 # are mirrored. What a network errs by to one side it then errs by to the other.
 LOOKS = ((1.0, 0.0), (1.06, 0.06), (1.06, -0.06), (0.95, 0.06), (0.95, -0.06))
 MIRRORED = (False, True, False, False, True)
-# Rows (2, 450) that take dense points to the eyes' middle and the mouth's.
-_MIDDLES = np.zeros((2, dense.COUNT))
-_MIDDLES[0, 36:48], _MIDDLES[1, 48:68] = 1 / 12, 1 / 20
 
 
 @dataclass(frozen=True)
@@ -100,10 +96,11 @@ class Points:
     gaze: NDArray[np.float64] | None = None
 
 
+@numba.njit(cache=True, nogil=True)
 def upright(eyes: Array, mouth: Array) -> float:
-    """The roll in radians of a face whose eyes' middle and mouth lie at these places."""
-    down = np.asarray(mouth, np.float64) - np.asarray(eyes, np.float64)
-    return float(np.arctan2(-down[0], down[1])) if np.hypot(*down) > 1e-6 else 0.0
+    """The roll in radians of a face whose eyes and mouth (N, 2) have their middles at these places."""
+    x, y = mouth[:, 0].mean() - eyes[:, 0].mean(), mouth[:, 1].mean() - eyes[:, 1].mean()
+    return float(np.arctan2(-x, y)) if np.hypot(x, y) > 1e-6 else 0.0
 
 
 def down_face(xy: Array, x: Array, y: Array) -> Array:
@@ -116,13 +113,13 @@ def down_face(xy: Array, x: Array, y: Array) -> Array:
 
 def crop_from_points(xy: Array) -> Crop:
     """The upright crop around dense points (450, 2); their bounding square fills 0.7 of it."""
-    xy = np.ascontiguousarray(xy, np.float64)
-    return Crop(*_square(xy, upright(*(_MIDDLES @ xy))))
+    return Crop(*_square(np.ascontiguousarray(xy, np.float64)))
 
 
 @numba.njit(cache=True, nogil=True)
-def _square(xy: NDArray[np.float64], roll: float) -> tuple[tuple[float, float], float, float]:
-    """Center, side and roll of the crop around points (N, 2) of a face that is turned by `roll`."""
+def _square(xy: NDArray[np.float64]) -> tuple[tuple[float, float], float, float]:
+    """Center, side and roll of the crop around dense points (450, 2)."""
+    roll = upright(xy[36:48], xy[48:68])
     c, s = np.cos(roll), np.sin(roll)
     across, down = xy[:, 0] * c + xy[:, 1] * s, xy[:, 1] * c - xy[:, 0] * s
     left, right, top, bottom = across.min(), across.max(), down.min(), down.max()
@@ -135,25 +132,24 @@ def carried(crop: Crop, wanted: Crop) -> Crop:
 
     A crop that follows every tremble of the points gives them another sampling of the picture to tremble by.
     """
-    slack = np.array([SLACK, SLACK, 2 * SLACK, SLACK])
-    turn = (wanted.roll - crop.roll + np.pi) % (2 * np.pi) - np.pi
-    gap = np.array(
-        [
-            (wanted.center[0] - crop.center[0]) / crop.size,
-            (wanted.center[1] - crop.center[1]) / crop.size,
-            np.log(wanted.size / crop.size),
-            turn,
-        ]
+    x, y = (
+        at + _beyond((to - at) / crop.size, SLACK) * crop.size
+        for at, to in zip(crop.center, wanted.center, strict=True)
     )
-    x, y, grow, turn = np.sign(gap) * np.maximum(np.abs(gap) - slack, 0.0)
-    center = (crop.center[0] + float(x) * crop.size, crop.center[1] + float(y) * crop.size)
-    return Crop(center, crop.size * float(np.exp(grow)), crop.roll + float(turn))
+    grow = _beyond(log(wanted.size / crop.size), 2 * SLACK)
+    turn = _beyond((wanted.roll - crop.roll + pi) % (2 * pi) - pi, SLACK)
+    return Crop((x, y), crop.size * exp(grow), crop.roll + turn)
+
+
+def _beyond(gap: float, slack: float) -> float:
+    """By how much a gap to one side or the other is more than `slack`."""
+    return copysign(max(abs(gap) - slack, 0.0), gap)
 
 
 def crop_from_detection(box: Array, points5: Array) -> Crop:
     """The upright crop of a detected face: `box` (4,) x0 y0 x1 y1, `points5` (5, 2) of `detect`."""
     box, points5 = np.asarray(box, np.float64), np.asarray(points5, np.float64)
-    roll = upright(points5[:2].mean(0), points5[3:].mean(0))
+    roll = upright(points5[:2], points5[3:])
     side = float((box[2:] - box[:2]).max())
     # The square of a turned face is larger than the upright one by up to the square's own diagonal.
     side /= 1.0 + 0.2 * abs(np.sin(2 * roll))
@@ -251,17 +247,23 @@ def _average(crop: Float, times: int, out: NDArray[np.uint8]) -> None:
 
 
 def _points(view: View, place: Float, sigma: Float, visible: Float, presence: Float) -> Points:
-    matrix = view.crop.matrix
-    xy = place[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
-    spread = float(np.partition(sigma[INNER].ravel(), MIDDLE)[MIDDLE]) / VAGUE
-    return Points(
-        xy,
-        place[:, 2].astype(np.float64) * view.crop.size,
-        sigma.astype(np.float64) * view.crop.size,
-        visible.astype(np.float64),
-        float(presence[0]) / (1 + spread**4),
-        view,
-    )
+    xy, z, sigma_px, seen, spread = _in_picture(view.crop.matrix, view.crop.size, place, sigma, visible)
+    return Points(xy, z, sigma_px, seen, float(presence[0]) / (1 + (spread / VAGUE) ** 4), view)
+
+
+@numba.njit(cache=True, nogil=True)
+def _in_picture(
+    matrix: NDArray[np.float64], size: float, place: Float, sigma: Float, visible: Float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    """`xy`, `z`, `sigma_px` and `visible` of `Points`, and how vague the inner ones are, in crops."""
+    count = len(place)
+    xy, z, sigma_px, seen = np.empty((count, 2)), np.empty(count), np.empty(count), np.empty(count)
+    for i in range(count):
+        x, y = float(place[i, 0]), float(place[i, 1])
+        for k in range(2):
+            xy[i, k] = matrix[k, 0] * x + matrix[k, 1] * y + matrix[k, 2]
+        z[i], sigma_px[i], seen[i] = place[i, 2] * size, sigma[i] * size, visible[i]
+    return xy, z, sigma_px, seen, float(np.median(sigma[INNER]))
 
 
 def sample_crop(picture: Look | Float, crop: Crop, size: int = CROP_PX) -> Float:

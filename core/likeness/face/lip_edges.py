@@ -39,7 +39,7 @@ UPPER, LOWER = dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]
 _LOOP, _LEFT_CORNER = dense.GROUPS["lip_outer"], 54
 _CORNER = int(np.flatnonzero(_LOOP == _LEFT_CORNER)[0])
 # The outer edges, like the inner ones from the right corner to the left.
-OVER, UNDER = _LOOP[: _CORNER + 1], np.r_[_LOOP[_CORNER:], _LOOP[:1]][::-1]
+OVER, UNDER = _LOOP[: _CORNER + 1], np.r_[_LOOP[:1], _LOOP[: _CORNER - 1 : -1]]
 
 
 def moved_lips(look: Look, xy: Array, sigma_px: Array) -> Array:
@@ -47,23 +47,38 @@ def moved_lips(look: Look, xy: Array, sigma_px: Array) -> Array:
 
     `sigma_px` (450,) is as in `landmarks.Points`.
     """
-    # Plain numbers: after a run of a network the cache is cold, and every small array costs.
-    (x, y), (end_x, end_y) = xy[UPPER[0]].tolist(), xy[UPPER[-1]].tolist()
-    c, s, half = (end_x - x) / MOUTH, (end_y - y) / MOUTH, SIZE / 2
-    scale = max((c * c + s * s) ** 0.5, 1e-6)
-    above, below = (xy[lip[len(lip) // 2]].tolist() for lip in (UPPER, LOWER))
-    height = (c * (below[1] - above[1]) - s * (below[0] - above[0])) / (scale * scale)
+    matrix, height = _square(xy)
     share = min(max((height / MOUTH - PARTED[0]) / (PARTED[1] - PARTED[0]), 0.0), 1.0)
-    if share == 0:
-        return xy
+    return _moved(look.crop(matrix, SIZE), matrix, height, share, xy, sigma_px) if share else xy
+
+
+@numba.njit(cache=True, nogil=True)
+def _square(xy: Array) -> tuple[Array, float]:
+    """The square around a mouth, its pixels to the picture's (2, 3), and how many of them its lips part."""
+    first, last = xy[UPPER[0]], xy[UPPER[-1]]
+    above, below = xy[UPPER[len(UPPER) // 2]], xy[LOWER[len(LOWER) // 2]]
+    c, s, half = (last[0] - first[0]) / MOUTH, (last[1] - first[1]) / MOUTH, SIZE / 2
     x, y = (above[0] + below[0]) / 2, (above[1] + below[1]) / 2
     matrix = np.array([[c, -s, x - (c - s) * half], [s, c, y - (s + c) * half]])
-    seen, out = look.crop(matrix, SIZE), xy.copy()
-    for inner, outer, up in ((UPPER, OVER, 1), (LOWER, UNDER, -1)):
+    height = (c * (below[1] - above[1]) - s * (below[0] - above[0])) / max(c * c + s * s, 1e-12)
+    return matrix, height
+
+
+@numba.njit(cache=True, nogil=True)
+def _moved(seen: Float, matrix: Array, height: float, share: float, xy: Array, sigma_px: Array) -> Array:
+    """The points with both lips' edges moved by a `share` of what the square (3, SIZE, SIZE) tells."""
+    c, s = matrix[0, 0], matrix[1, 0]
+    scale = max(np.hypot(c, s), 1e-6)
+    out = xy.copy()
+    for up in (1, -1):
+        inner, outer = (UPPER, OVER) if up == 1 else (LOWER, UNDER)
         edge, rim = within(xy[inner], matrix), within(xy[outer], matrix)
-        unsure, worth = UNSURE * float(sigma_px[inner].mean()) / scale, SURE * min(scale * scale, 1.0)
-        way = share * _way(seen, edge, rim, up, unsure, worth, INWARD * height)
-        out[inner] -= (up * way * np.sin(np.linspace(0, np.pi, len(inner))))[:, None] * [-s, c]
+        unsure, worth = UNSURE * sigma_px[inner].mean() / scale, SURE * min(scale * scale, 1.0)
+        way = up * share * _way(seen, edge, rim, up, unsure, worth, INWARD * height)
+        for i in range(len(inner)):
+            most = way * np.sin(np.pi * i / (len(inner) - 1))
+            out[inner[i], 0] += most * s
+            out[inner[i], 1] -= most * c
     return out
 
 
