@@ -77,6 +77,14 @@ def test_a_crop_at_its_own_size_is_the_picture() -> None:
     np.testing.assert_allclose(crop, view[5:29, 7:31].transpose(2, 0, 1), atol=1e-5)
 
 
+def test_a_crop_is_written_where_it_shall() -> None:
+    look, out = Shown(smooth(40, 50)), np.full((2, 3, 10, 12), np.nan, np.float32)
+    matrix = square(20, 15, 30, 12, 0.3)
+    look.crop(matrix, 12, 10, out[1])
+    np.testing.assert_array_equal(out[1], look.crop(matrix, 12, 10))
+    assert np.isnan(out[0]).all()
+
+
 def test_outside_is_black() -> None:
     crop = as_look(np.ones((20, 20, 3), np.float32)).crop(square(0, 0, 20, 10), 10)
     np.testing.assert_allclose(crop[:, 5:, 5:], 1, atol=1e-5)

@@ -119,6 +119,13 @@ def _inner(open_: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
     return steps[1:-1, 1:-1] > edge
 
 
+@numba.njit(cache=True, nogil=True)
+def _span(y: Float) -> tuple[int, int]:
+    """The first row of the square and the one after the last between which something lies."""
+    first = min(max(int(y.min()), 0), SIZE - 1)
+    return first, min(max(int(y.max()) + 1, first + 1), SIZE)
+
+
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _evidence(seen: Float, matrix: Array, lids: Array, iris: Array) -> Array:
     """The log likelihood of every step (S,) of an iris from where it was found, by an eye's square.
@@ -127,14 +134,18 @@ def _evidence(seen: Float, matrix: Array, lids: Array, iris: Array) -> Array:
     rim, are in the picture; `matrix` is as of `within`.
     """
     out = np.zeros(len(STEPS))
-    open_ = _inner(polygon(within(lids, matrix), 0, 0, SIZE, SIZE) > 0.5, EDGE)
+    outline = within(lids, matrix)
+    upper, lower = _span(outline[:, 1])
+    open_ = _inner(polygon(outline, 0, upper, SIZE, lower - upper) > 0.5, EDGE)
     count = open_.sum()
     if count < LEAST:
         return out
-    gray = ((seen[0] + seen[1] + seen[2]) / np.float32(3)).ravel()
-    shown = open_.ravel().astype(np.float32)
-    darker = ((gray * shown).sum() / np.float32(count) - gray) * shown
-    variance = NOISE * NOISE * count + (darker * darker).sum()
+    shown, darker = np.zeros(SIZE * SIZE, np.float32), np.zeros(SIZE * SIZE, np.float32)
+    gray = ((seen[0, upper:lower] + seen[1, upper:lower] + seen[2, upper:lower]) / np.float32(3)).ravel()
+    here = slice(upper * SIZE, lower * SIZE)
+    shown[here] = open_.ravel()
+    darker[here] = ((gray * shown[here]).sum() / np.float32(count) - gray) * shown[here]
+    variance = NOISE * NOISE * count + (darker[here] * darker[here]).sum()
     worth = -0.5 * count * min(_scale(matrix) ** 2, 1.0)
     places = within(iris, matrix)
     x, y, radius = places[:, 0].mean(), places[:, 1].mean(), 0.0

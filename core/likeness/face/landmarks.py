@@ -188,8 +188,10 @@ def find_points_many(
     look = as_look(picture)
     turns = LOOKS[:looks]
     tried = [Crop(c.center, c.size * size, c.roll + roll) for c in crops for size, roll in turns]
-    blob = np.stack([sample_crop(look, crop) for crop in tried])
-    views = [View(crop, _gray(seen)) for crop, seen in zip(tried, blob, strict=True)]
+    blob = np.empty((len(tried), 3, CROP_PX, CROP_PX), np.float32)
+    views = [
+        View(crop, _gray(sample_crop(look, crop, out=out))) for crop, out in zip(tried, blob, strict=True)
+    ]
     mirrored = MIRRORED[: len(turns)] * len(crops)
     blob[list(mirrored)] = blob[list(mirrored), ..., ::-1]
     place, *others = session("face_points", device)(blob)
@@ -266,8 +268,8 @@ def _in_picture(
     return xy, z, sigma_px, seen, float(np.median(sigma[INNER]))
 
 
-def sample_crop(picture: Look | Float, crop: Crop, size: int = CROP_PX) -> Float:
+def sample_crop(picture: Look | Float, crop: Crop, size: int = CROP_PX, out: Float | None = None) -> Float:
     """The crop as (3, size, size) float32; where it shrinks, pixels are averaged; outside is black."""
     matrix = crop.matrix.copy()
     matrix[:, :2] /= size
-    return as_look(picture).crop(matrix, size)
+    return as_look(picture).crop(matrix, size, out=out)

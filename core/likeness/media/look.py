@@ -50,14 +50,15 @@ class Look(ABC):
         end = (-(-height // cell), -(-width // cell))
         return np.ascontiguousarray(self.cells((0, 0), end, cell)[..., :3])
 
-    def crop(self, matrix: Array, size: int, rows: int | None = None) -> Pixels:
+    def crop(self, matrix: Array, size: int, rows: int | None = None, out: Pixels | None = None) -> Pixels:
         """(3, rows, size): `matrix` (2, 3) takes the crop's pixels to the frame's; centers lie at .5.
 
-        Without `rows` it is square.
+        Without `rows` it is square; it is written into `out` where that is given.
         Where the crop shrinks, pixels are averaged; outside the frame is black.
         """
         matrix = np.ascontiguousarray(matrix, np.float64)
-        out = np.empty((3, rows or size, size), np.float32)
+        if out is None:
+            out = np.empty((3, rows or size, size), np.float32)
         first, end, cell, inner, beyond = _plan(matrix, *out.shape[1:], *self.shape)
         cells = self.cells(first, end, cell)
         if min(cells.shape[:2]) < 2:
