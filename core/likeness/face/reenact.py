@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import data_layers, folds, glasses, rim, shutter, warp
+from likeness.face import data_layers, folds, glasses, rim, shutter, silhouette, warp
 from likeness.face.compose import compose
 from likeness.face.fit import Fit, Lens
 from likeness.face.lending import borrow
@@ -168,6 +168,7 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
         behind = aside(data_layers.behind, rig, local, outlines, seen)
     head = (taken.plate, taken.cutout, field, (x0, y0), picture, body, taken.light.tint)
     matte, motion = compose(*head, retake.layers, bends, data)
+    silhouette.soften(rig.skin, rig.joints, field, picture[y0 : y0 + height, x0 : x0 + width], matte)
     if behind is None:
         return matte, {}
     data_layers.look_in(rig, behind.result(), field.moved, data)

@@ -22,6 +22,7 @@ from likeness.face.person import (
     outline_points,
     to_pixels,
 )
+from likeness.face.silhouette import joints_of
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
 from likeness.render.raster import rasterize
@@ -72,6 +73,11 @@ class Rig:
         out = np.zeros(len(self.uv), bool)
         out[self.bare] = True
         return out
+
+    @cached_property
+    def joints(self) -> Int:
+        """See `silhouette.joints_of`; those of the skin."""
+        return joints_of(self.skin)
 
     @cached_property
     def masks(self) -> Float:

@@ -75,7 +75,8 @@ class Field:
     were no mesh; what follows is for others to be carried along. Around it the field is that of `grid`
     (5, r + 2, c + 2), whose cells are `cell` pixels wide and of which the first lies beyond the region's
     corner: x, y and light, which end near the mesh, then x and y of what goes on beyond it. `ramp`, of the
-    rows (h,) and of the columns (w,): how much of the last two is left.
+    rows (h,) and of the columns (w,): how much of the last two is left. `seen`: the mesh as `rasterize` draws
+    it, `SAMPLES` across and down a cell.
     """
 
     points: Float
@@ -84,6 +85,7 @@ class Field:
     cell: int
     grid: Float
     ramp: tuple[Float, Float]
+    seen: tuple[Int, Float, Float]
 
     @property
     def parts(self) -> tuple[Float, Int, Int, Float, np.float32, Float, Float, Float]:
@@ -124,7 +126,7 @@ def spread(
     """
     rows, columns = (-(-len(side) // cell) for side in ramp)
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
-    index, bary, _ = rasterize(fine, triangles, SAMPLES * columns, SAMPLES * rows)
+    index, bary, depth = rasterize(fine, triangles, SAMPLES * columns, SAMPLES * rows)
     grid, known = _cells(index, bary, triangles, moved, trust)
     told = known
     if rim is not None:
@@ -141,7 +143,7 @@ def spread(
     carried = _ramped(points, moved, trust, *ramp)
     if more is not None:
         carried = np.concatenate([carried, more], 1)
-    return Field(points, triangles, carried, cell, grid, ramp)
+    return Field(points, triangles, carried, cell, grid, ramp, (index, bary, depth))
 
 
 def border_ramp(first: int, size: int, whole_size: int, reach_px: float) -> Float:

@@ -1,0 +1,177 @@
+"""Softens a moved head's own outlines, where chin or nose cross what lies behind them and goes another way.
+
+There the field of displacements breaks off from pixel to pixel: what was drawn has steps, or dashes where a
+thin line of the plate's own edge comes along. Wherever an outline of the mesh cuts a pixel, the pixel takes
+what it covers of the one beyond (geometric post-process antialiasing, Persson 2011). Where both sides go the
+same way, the plate's own edge is soft already, and stays.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from likeness.face.warp import SAMPLES, SOFT_TRUST, Field
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+BREAK_PX = (0.5, 1.0)  # a difference from here on is one, and wholly after so much more
+STRETCH = 0.15  # a pixel of difference by each between the two places is none yet: skin stretches
+AWAY = 1.25  # samples of the field's mesh, from an outline to what lies on either side
+BEHIND_CM, BEFORE_CM = 0.2, 4.0  # so far behind is what lies beyond; within, skin comes forward by less
+NOTHING = -1  # of the field's mesh
+
+
+def soften(skin: Int, joints: Int, field: Field, color: Float, matte: Float) -> None:
+    """Soften the outlines in a region's `color` (h, w, 3 or more) and `matte` (h, w), in place.
+
+    `skin` (T, 3) are all triangles of which the field may have some, `joints` what `joints_of` says of them.
+    """
+    scale = np.float32(SAMPLES / field.cell)
+    lines = _breaks(
+        joints, skin, *field.seen, field.points, field.triangles, field.moved, field.grid, *field.ramp, scale
+    )
+    _blend(lines, color, matte)
+
+
+def joints_of(triangles: Int) -> Int:
+    """Two vertices and the two triangles they join, of every edge that two of the triangles (T, 3) share."""
+    sides = np.sort(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
+    order = np.lexsort(sides.T)
+    sides, owner = sides[order], order // 3
+    first = np.flatnonzero((sides[1:] == sides[:-1]).all(axis=1))
+    return np.column_stack([sides[first], owner[first], owner[first + 1]]).astype(np.int32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _breaks(
+    joints: Int,
+    skin: Int,
+    index: Int,
+    bary: Float,
+    depth: Float,
+    points: Float,
+    triangles: Int,
+    moved: Float,
+    grid: Float,
+    down: Float,
+    across: Float,
+    scale: np.float32,
+) -> Float:
+    """Outlines that are seen and where the field breaks: ends and how much it does (N, 5)."""
+    out, count = np.empty((len(joints), 5), np.float32), 0
+    step = np.float32(AWAY) / scale
+    for p, q, one, other in joints:
+        if (_area(points, skin[one]) > 0) == (_area(points, skin[other]) > 0):
+            continue
+        dx, dy = points[q, 0] - points[p, 0], points[q, 1] - points[p, 1]
+        long = np.sqrt(dx * dx + dy * dy)
+        if long < 1e-3:
+            continue
+        x, y, z = (points[p] + points[q]) / 2
+        mine = (points[skin[one, 0]] + points[skin[one, 1]] + points[skin[one, 2]]) / 3
+        turn = step / long if (mine[0] - x) * -dy + (mine[1] - y) * dx > 0 else -step / long
+        inside, within = _way(x - turn * dy, y + turn * dx, index, bary, depth, triangles, moved, grid, down,
+                              across, scale)  # fmt: skip
+        beyond, behind = _way(x + turn * dy, y - turn * dx, index, bary, depth, triangles, moved, grid, down,
+                              across, scale)  # fmt: skip
+        if not (z - BEFORE_CM < within < np.inf and behind > z + BEHIND_CM):
+            continue
+        apart = np.sqrt((inside[0] - beyond[0]) ** 2 + (inside[1] - beyond[1]) ** 2)
+        share = (apart - max(BREAK_PX[0], 2 * STRETCH * step)) / BREAK_PX[1]
+        if share > 0:
+            out[count, :2], out[count, 2:4], out[count, 4] = points[p, :2], points[q, :2], min(share, 1.0)
+            count += 1
+    return out[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _area(points: Float, triangle: Int) -> float:
+    """Twice the area of a triangle in the picture, below 0 if it faces the other way."""
+    a, b, c = points[triangle[0]], points[triangle[1]], points[triangle[2]]
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+@numba.njit(cache=True, nogil=True)
+def _way(
+    x: float,
+    y: float,
+    index: Int,
+    bary: Float,
+    depth: Float,
+    triangles: Int,
+    moved: Float,
+    grid: Float,
+    down: Float,
+    across: Float,
+    scale: np.float32,
+) -> tuple[tuple[float, float], float]:
+    """The field's displacement at a place of the region, as `displacements` has it, and the mesh's depth.
+
+    That is infinite where there is no mesh, below 0 beyond the region.
+    """
+    if x < 0 or y < 0 or x >= len(across) or y >= len(down):
+        return (0.0, 0.0), -1.0
+    per_px = scale / SAMPLES
+    fx, fy, left = x * per_px + 0.5, y * per_px + 0.5, min(down[int(y)], across[int(x)])
+    c, r = int(fx), int(fy)
+    dx = _between(grid[0], r, c, fx - c, fy - r) + left * _between(grid[3], r, c, fx - c, fy - r)
+    dy = _between(grid[1], r, c, fx - c, fy - r) + left * _between(grid[4], r, c, fx - c, fy - r)
+    i, j = int(y * scale), int(x * scale)
+    if index[i, j] == NOTHING:
+        return (dx, dy), np.inf
+    mean = np.zeros(4)
+    for k in range(3):
+        for n in range(4):
+            mean[n] += bary[i, j, k] * moved[triangles[index[i, j], k], n]
+    own = min(max(SOFT_TRUST * (mean[3] - 0.5) + 1, 0.0), 1.0)
+    return (dx + own * (mean[0] - dx), dy + own * (mean[1] - dy)), depth[i, j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _between(cells: Float, r: int, c: int, x: float, y: float) -> float:
+    """Between four cells, the first at row `r` and column `c`."""
+    above = cells[r, c] + x * (cells[r, c + 1] - cells[r, c])
+    below = cells[r + 1, c] + x * (cells[r + 1, c + 1] - cells[r + 1, c])
+    return above + y * (below - above)
+
+
+@numba.njit(cache=True, nogil=True)
+def _blend(lines: Float, color: Float, matte: Float) -> None:
+    """Blend every pixel that a line (N, 5) crosses with the one beyond, by what that covers of it. In place.
+
+    A line goes from column to column, or from row to row where it is steeper. Colors are those from before.
+    """
+    most = np.int64(0)
+    for n in range(len(lines)):
+        most += np.int64(max(abs(lines[n, 2] - lines[n, 0]), abs(lines[n, 3] - lines[n, 1]))) + 2
+    at, new, count = np.empty((most, 2), np.int32), np.empty((most, 4), np.float32), 0
+    for px, py, qx, qy, share in lines:
+        flat = abs(qx - px) >= abs(qy - py)
+        a, b, c, d = (px, py, qx, qy) if flat else (py, px, qy, qx)
+        if c < a:
+            a, b, c, d = c, d, a, b
+        for along in range(int(np.ceil(a - 0.5)), int(np.ceil(c - 0.5))):
+            place = b + (along + 0.5 - a) / (c - a) * (d - b)
+            aside = int(np.floor(place))
+            off = aside + 0.5 - place
+            beside = aside - 1 if off > 0 else aside + 1
+            y, x, v, u = (aside, along, beside, along) if flat else (along, aside, along, beside)
+            if min(y, x, v, u) < 0 or max(y, v) >= matte.shape[0] or max(x, u) >= matte.shape[1]:
+                continue
+            covers = np.float32(share * (0.5 - abs(off)))
+            whole = True
+            for k in range(3):
+                new[count, k] = color[y, x, k] + covers * (color[v, u, k] - color[y, x, k])
+                whole = whole and np.isfinite(new[count, k])
+            new[count, 3] = max(matte[y, x], covers * matte[v, u])
+            if whole and new[count, 3] > 0:
+                at[count, 0], at[count, 1] = y, x
+                count += 1
+    for n in range(count):
+        y, x = at[n, 0], at[n, 1]
+        for k in range(3):
+            color[y, x, k] = new[n, k]
+        matte[y, x] = new[n, 3]
