@@ -1,4 +1,4 @@
-"""A lower lip found too high is taken from below the teeth; one without teeth stays."""
+"""A lip found too far in is taken from beyond the teeth; one without teeth stays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_lips_alone_do_not_slide(mouth: tuple[Person, np.ndarray]) -> None:
 def test_a_lip_that_carries_teeth_is_taken_from_below_them(mouth: tuple[Person, np.ndarray]) -> None:
     person, pixels = mouth
     plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
-    inner, way = lips._ways(pixels[person.vertex_count :, :2])
+    inner, way = lips._ways("lower", pixels[person.vertex_count :, :2])
     edge = float((inner + 0.4 * way)[len(inner) // 2, 1])
     plate[: int(edge)] = TOOTH
     slid = lips.slide(plate, person, pixels)
@@ -47,10 +47,23 @@ def test_a_lip_that_carries_teeth_is_taken_from_below_them(mouth: tuple[Person, 
     assert (slid[upper] == 0).all()
 
 
+def test_an_upper_lip_that_carries_teeth_is_taken_from_above_them(mouth: tuple[Person, np.ndarray]) -> None:
+    person, pixels = mouth
+    plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+    inner, way = lips._ways("upper", pixels[person.vertex_count :, :2])
+    edge = int((inner + 0.4 * way)[len(inner) // 2, 1])
+    plate[edge:] = TOOTH
+    slid = lips.slide(plate, person, pixels)
+    upper = dense.GROUPS["lip_upper_inner"][10:13] + person.vertex_count
+    assert (pixels[upper, 1] + slid[upper, 1] < edge + 0.5).all()
+    lower = dense.GROUPS["lip_outer"][30:36] + person.vertex_count
+    assert (slid[lower] == 0).all()
+
+
 def test_a_highlight_on_a_lip_is_no_tooth(mouth: tuple[Person, np.ndarray]) -> None:
     person, pixels = mouth
     plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
-    inner, way = lips._ways(pixels[person.vertex_count :, :2])
+    inner, way = lips._ways("lower", pixels[person.vertex_count :, :2])
     for share in np.linspace(0.35, 0.6, 12):
         x, y = np.round(inner + share * way).astype(int)[4:-4].T
         plate[y, x] = plate[y, x + 1] = TOOTH
@@ -60,6 +73,6 @@ def test_a_highlight_on_a_lip_is_no_tooth(mouth: tuple[Person, np.ndarray]) -> N
 def test_closed_lips_carry_no_teeth_however_bright_they_shine(head: Head) -> None:
     person, pixels = mouth_of(head)
     plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
-    inner, way = lips._ways(pixels[person.vertex_count :, :2])
+    inner, way = lips._ways("lower", pixels[person.vertex_count :, :2])
     plate[: int((inner + 0.4 * way)[len(inner) // 2, 1])] = TOOTH
     assert (lips.slide(plate, person, pixels) == 0).all()

@@ -1,4 +1,4 @@
-"""A lower lip without teeth: where a smile's lip was found too high, it would carry them along."""
+"""Lips without teeth: where those of a smile were found too far in, they would carry teeth along."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from likeness.face.rig import mean_gap
 from likeness.head import points as dense
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 
+LIPS = ("upper", "lower")
 LEFT_CORNER = 54  # of the 68 points
 PARTED = 0.03  # of the mouth's width: lips less apart show no teeth, what is white there is a highlight
 STEPS = 24  # looked at from the lips' inner to their outer edge
 LIP = 0.8  # from here on to the outer edge it is lip for sure
-WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
+WHITER, SHADED_WHITER = (
+    0.1,
+    0.06,
+)  # by as much is a tooth's smallest channel nearer to its largest than a lip's
 GAP = 0.15  # of the way: white beyond so much lip is not a tooth but a highlight
 MARGIN = 0.12  # of the way, beyond the last tooth
 ROW = 0.4  # so many of the ways at least must show teeth: less is noise
@@ -25,58 +30,71 @@ REACH = 1.6  # of a lip's height: vertices farther from its edge stay
 
 
 def slide(plate: Float, person: Person, pixels: Float) -> Float:
-    """By how many pixels (V, 2) each vertex of the lower lip must look farther down to see no teeth.
+    """By how many pixels (V, 2) each vertex of the lips must look farther out to see no teeth.
 
     `plate` (H, W, 3) scene-linear, `pixels` (V, 2+) the projected vertices and points.
     """
     out = np.zeros((len(pixels), 2), np.float32)
     outline = opening(person, pixels, "mouth")
-    if mean_gap(outline) < PARTED * np.ptp(outline[:, 0]):
-        return out
-    inner, way = _ways(pixels[person.vertex_count :, :2])
-    share = _teeth(plate, inner, way)
+    if mean_gap(outline) >= PARTED * np.ptp(outline[:, 0]):
+        for lip in LIPS:
+            _slide_one(lip, plate, person, pixels, out)
+    return out
+
+
+def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float) -> None:
+    """The same of the vertices of the "upper" or "lower" `lip`, into `out` (V, 2)."""
+    inner, way = _ways(lip, pixels[person.vertex_count :, :2])
+    share = _teeth(lip, plate, inner, way)
     if (share > 0).mean() < ROW:
-        return out
+        return
     away = np.linalg.norm(pixels[:, None, :2] - inner[None], axis=2)
     near = away.argmin(axis=1)
     long = np.maximum((way**2).sum(axis=1), 1e-6)
     at = ((pixels[:, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
     close = (away.min(axis=1) < REACH * np.sqrt(long[near])) & (at < 1) & (at > -0.3)
-    masks = person.head.regions
-    close[: person.vertex_count] &= masks["lips_upper"] <= masks["lips_lower"]
-    upper = np.r_[dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_outer"][: _corner() + 1]]
-    close[upper + person.vertex_count] = False
+    upper, lower = (person.head.regions[f"lips_{name}"] for name in LIPS)
+    close[: person.vertex_count] &= upper > lower if lip == "upper" else upper <= lower
+    (other,) = set(LIPS) - {lip}
+    close[np.r_[dense.GROUPS[f"lip_{other}_inner"], _outer(other)] + person.vertex_count] = False
     offset = (share[near] * (1 - np.maximum(at, 0)))[:, None] * way[near]
     out[close] = offset[close]
-    return out
 
 
 def color(plate: Float, person: Person, pixels: Float) -> Float:
     """The color (3,) of the lower lip in the `plate`; the arguments are those of `slide`."""
-    inner, way = _ways(pixels[person.vertex_count :, :2])
+    inner, way = _ways("lower", pixels[person.vertex_count :, :2])
     at = np.floor(inner + 0.55 * way).astype(int)
     x, y = np.clip(at, 0, [plate.shape[1] - 1, plate.shape[0] - 1]).T
     return np.median(np.nan_to_num(plate[y, x, :3], posinf=0, neginf=0), axis=0).astype(np.float32)
 
 
-def _corner() -> int:
-    """Where in the outer edge, which starts at the right corner, the left one is."""
-    return int(np.flatnonzero(dense.GROUPS["lip_outer"] == LEFT_CORNER)[0])
+def _outer(lip: str) -> Int:
+    """The points of the outer edge of the "upper" or "lower" lip, from the right corner to the left one.
 
-
-def _ways(points: Float) -> tuple[Float, Float]:
-    """The inner edge (N, 2) of the lower lip and the ways (N, 2) from it to the outer edge."""
-    inner = points[dense.GROUPS["lip_lower_inner"]][1:-1]
+    The whole edge starts at the right corner and goes around by the upper lip.
+    """
     loop = dense.GROUPS["lip_outer"]
-    outer = points[np.r_[loop[_corner() :], loop[:1]][::-1]]
+    corner = int(np.flatnonzero(loop == LEFT_CORNER)[0])
+    return loop[: corner + 1] if lip == "upper" else np.r_[loop[corner:], loop[:1]][::-1]
+
+
+def _ways(lip: str, points: Float) -> tuple[Float, Float]:
+    """The inner edge (N, 2) of the "upper" or "lower" lip and the ways (N, 2) from it to the outer edge."""
+    inner = points[dense.GROUPS[f"lip_{lip}_inner"]][1:-1]
+    outer = points[_outer(lip)]
     place = np.linspace(0, 1, len(outer))
     along = np.linspace(0.08, 0.92, len(inner))
     across = np.stack([np.interp(along, place, outer[:, k]) for k in (0, 1)], 1)
     return inner, (across - inner).astype(np.float32)
 
 
-def _teeth(plate: Float, inner: Float, way: Float) -> Float:
-    """How much of each way (N,) lies on teeth: what is whiter than the lip, and no darker."""
+def _teeth(lip: str, plate: Float, inner: Float, way: Float) -> Float:
+    """How much of each way (N,) over the "upper" or "lower" `lip` lies on teeth: what is whiter than the lip.
+
+    Teeth are no darker than the lower lip. The upper one's shadow lies on them: they are only brighter than
+    where it is reddest.
+    """
     t = np.linspace(0, 1, STEPS)
     at = inner[:, None] + t[None, :, None] * way[:, None]
     colors = np.stack(
@@ -91,9 +109,14 @@ def _teeth(plate: Float, inner: Float, way: Float) -> Float:
     colors = np.nan_to_num(np.maximum(colors, 0), posinf=0)
     luma = colors.sum(axis=2)
     white = colors.min(axis=2) / np.maximum(colors.max(axis=2), 1e-6)
-    lip = t >= LIP
-    tooth = (white > np.median(white[:, lip]) + WHITER) & (luma > np.median(luma[:, lip]))
-    tooth &= t < LIP
+    if lip == "upper":
+        red = white[:, t < LIP].argmin(axis=1)[:, None]
+        least, dark = (np.take_along_axis(of, red, axis=1) for of in (white, luma))
+        tooth = (white > least + SHADED_WHITER) & (luma > dark) & (np.arange(STEPS) < red)
+    else:
+        outer = t >= LIP
+        tooth = (white > np.median(white[:, outer]) + WHITER) & (luma > np.median(luma[:, outer]))
+        tooth &= t < LIP
     before = np.maximum.accumulate(np.where(tooth, t, 0), axis=1)
     gap = t[1:] - before[:, :-1]
     tooth[:, 1:] &= ~np.logical_or.accumulate(gap > GAP, axis=1)

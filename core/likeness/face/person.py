@@ -197,7 +197,7 @@ def build_person(head: Head, shot: Shot) -> Person:
     )
     plain = np.concatenate([mesh, points]).astype(np.float32)
     rest = plain + bias
-    rest[np.setdiff1d(_behind_lips(head), head.part("skin")), 1] -= LOWER_CM
+    rest[_lowered(head), 1] -= LOWER_CM
     height = np.concatenate([head.mean, head.point_mean])[:, 1]
     ramp = np.clip((height - NECK_STILL_CM) / (NECK_FREE_CM - NECK_STILL_CM), 0, 1)
     stiffness = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
@@ -225,6 +225,20 @@ def _moving(head: Head) -> tuple[Shapes, Float]:
 def _behind_lips(head: Head) -> Int:
     """The vertices of teeth, gums, tongue and walls."""
     return np.unique(np.concatenate([head.part(name) for name in BEHIND_LIPS])).astype(np.int32)
+
+
+def _lowered(head: Head) -> Int:
+    """The vertices that are `LOWER_CM` lower: all behind the lips but the upper gums.
+
+    The house head's upper incisors show 7.5 mm of their crowns, people's 10: gums stay as teeth hang lower.
+    """
+    gums = np.unique(head.part("gums"))
+    upper, lower = (
+        cKDTree(head.mean[np.unique(head.part(name))]).query(head.mean[gums])[0]
+        for name in ("teeth_upper", "teeth_lower")
+    )
+    behind = np.setdiff1d(_behind_lips(head), head.part("skin"))
+    return np.setdiff1d(behind, gums[upper < lower]).astype(np.int32)
 
 
 def with_meeting(person: Person, expressions: Array) -> Person:
