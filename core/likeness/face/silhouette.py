@@ -62,9 +62,10 @@ def _breaks(
 ) -> Float:
     """Outlines that are seen and where the field breaks: ends and how much it does (N, 5)."""
     out, count = np.empty((len(joints), 5), np.float32), 0
-    step = np.float32(AWAY) / scale
-    for p, q, one, other in joints:
-        if (_area(points, skin[one]) > 0) == (_area(points, skin[other]) > 0):
+    step, away = np.float32(AWAY) / scale, _facing_away(points, skin)
+    for n in range(len(joints)):
+        p, q, one = joints[n, 0], joints[n, 1], joints[n, 2]
+        if away[one] == away[joints[n, 3]]:
             continue
         dx, dy = points[q, 0] - points[p, 0], points[q, 1] - points[p, 1]
         long = np.sqrt(dx * dx + dy * dy)
@@ -88,10 +89,14 @@ def _breaks(
 
 
 @numba.njit(cache=True, nogil=True)
-def _area(points: Float, triangle: Int) -> float:
-    """Twice the area of a triangle in the picture, below 0 if it faces the other way."""
-    a, b, c = points[triangle[0]], points[triangle[1]], points[triangle[2]]
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+def _facing_away(points: Float, triangles: Int) -> NDArray[np.bool_]:
+    """Which triangles (T,) show the side that is clockwise in the picture, whose y points down."""
+    out = np.empty(len(triangles), np.bool_)
+    for t in range(len(triangles)):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        x, y = points[i, 0], points[i, 1]
+        out[t] = (points[j, 0] - x) * (points[k, 1] - y) > (points[k, 0] - x) * (points[j, 1] - y)
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
