@@ -6,22 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from likeness.face.lip_edges import OVER, UNDER
 from likeness.face.person import Person, opening
 from likeness.face.rig import mean_gap
 from likeness.head import points as dense
 
 Float = NDArray[np.float32]
-Int = NDArray[np.int32]
 
-LIPS = ("upper", "lower")
-LEFT_CORNER = 54  # of the 68 points
+OUTER = {"upper": OVER, "lower": UNDER}
 PARTED = 0.03  # of the mouth's width: lips less apart show no teeth, what is white there is a highlight
 STEPS = 24  # looked at from the lips' inner to their outer edge
 LIP = 0.8  # from here on to the outer edge it is lip for sure
-WHITER, SHADED_WHITER = (
-    0.1,
-    0.06,
-)  # by as much is a tooth's smallest channel nearer to its largest than a lip's
+WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
+SHADED_WHITER = 0.06  # and that of an upper tooth, in the lip's shadow
 GAP = 0.15  # of the way: white beyond so much lip is not a tooth but a highlight
 MARGIN = 0.12  # of the way, beyond the last tooth
 ROW = 0.4  # so many of the ways at least must show teeth: less is noise
@@ -37,7 +34,7 @@ def slide(plate: Float, person: Person, pixels: Float) -> Float:
     out = np.zeros((len(pixels), 2), np.float32)
     outline = opening(person, pixels, "mouth")
     if mean_gap(outline) >= PARTED * np.ptp(outline[:, 0]):
-        for lip in LIPS:
+        for lip in OUTER:
             _slide_one(lip, plate, person, pixels, out)
     return out
 
@@ -53,10 +50,10 @@ def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float
     long = np.maximum((way**2).sum(axis=1), 1e-6)
     at = ((pixels[:, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
     close = (away.min(axis=1) < REACH * np.sqrt(long[near])) & (at < 1) & (at > -0.3)
-    upper, lower = (person.head.regions[f"lips_{name}"] for name in LIPS)
+    upper, lower = (person.head.regions[f"lips_{name}"] for name in OUTER)
     close[: person.vertex_count] &= upper > lower if lip == "upper" else upper <= lower
-    (other,) = set(LIPS) - {lip}
-    close[np.r_[dense.GROUPS[f"lip_{other}_inner"], _outer(other)] + person.vertex_count] = False
+    (other,) = OUTER.keys() - {lip}
+    close[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
     offset = (share[near] * (1 - np.maximum(at, 0)))[:, None] * way[near]
     out[close] = offset[close]
 
@@ -69,20 +66,10 @@ def color(plate: Float, person: Person, pixels: Float) -> Float:
     return np.median(np.nan_to_num(plate[y, x, :3], posinf=0, neginf=0), axis=0).astype(np.float32)
 
 
-def _outer(lip: str) -> Int:
-    """The points of the outer edge of the "upper" or "lower" lip, from the right corner to the left one.
-
-    The whole edge starts at the right corner and goes around by the upper lip.
-    """
-    loop = dense.GROUPS["lip_outer"]
-    corner = int(np.flatnonzero(loop == LEFT_CORNER)[0])
-    return loop[: corner + 1] if lip == "upper" else np.r_[loop[corner:], loop[:1]][::-1]
-
-
 def _ways(lip: str, points: Float) -> tuple[Float, Float]:
     """The inner edge (N, 2) of the "upper" or "lower" lip and the ways (N, 2) from it to the outer edge."""
     inner = points[dense.GROUPS[f"lip_{lip}_inner"]][1:-1]
-    outer = points[_outer(lip)]
+    outer = points[OUTER[lip]]
     place = np.linspace(0, 1, len(outer))
     along = np.linspace(0.08, 0.92, len(inner))
     across = np.stack([np.interp(along, place, outer[:, k]) for k in (0, 1)], 1)

@@ -227,6 +227,7 @@ def _behind_lips(head: Head) -> Int:
     return np.unique(np.concatenate([head.part(name) for name in BEHIND_LIPS])).astype(np.int32)
 
 
+@cache
 def _lowered(head: Head) -> Int:
     """The vertices that are `LOWER_CM` lower: all behind the lips but the upper gums.
 

@@ -16,12 +16,13 @@ from likeness.face.warp import SAMPLES, SOFT_TRUST, Field
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+# Of a field: what is `seen`, triangles, what vertices carry, grid and ramp; and its samples a pixel.
+Known = tuple[Int, Float, Float, Int, Float, Float, Float, Float, np.float32]
 
 BREAK_PX = (0.5, 1.0)  # a difference from here on is one, and wholly after so much more
 STRETCH = 0.15  # a pixel of difference by each between the two places is none yet: skin stretches
 AWAY = 1.25  # samples of the field's mesh, from an outline to what lies on either side
 BEHIND_CM, BEFORE_CM = 0.2, 4.0  # so far behind is what lies beyond; within, skin comes forward by less
-NOTHING = -1  # of the field's mesh
 
 
 def soften(skin: Int, joints: Int, field: Field, color: Float, matte: Float) -> None:
@@ -29,11 +30,15 @@ def soften(skin: Int, joints: Int, field: Field, color: Float, matte: Float) -> 
 
     `skin` (T, 3) are all triangles of which the field may have some, `joints` what `joints_of` says of them.
     """
-    scale = np.float32(SAMPLES / field.cell)
-    lines = _breaks(
-        joints, skin, *field.seen, field.points, field.triangles, field.moved, field.grid, *field.ramp, scale
+    of = (
+        *field.seen,
+        field.triangles,
+        field.moved,
+        field.grid,
+        *field.ramp,
+        np.float32(SAMPLES / field.cell),
     )
-    _blend(lines, color, matte)
+    _blend(_breaks(joints, skin, field.points, of), color, matte)
 
 
 def joints_of(triangles: Int) -> Int:
@@ -46,23 +51,10 @@ def joints_of(triangles: Int) -> Int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _breaks(
-    joints: Int,
-    skin: Int,
-    index: Int,
-    bary: Float,
-    depth: Float,
-    points: Float,
-    triangles: Int,
-    moved: Float,
-    grid: Float,
-    down: Float,
-    across: Float,
-    scale: np.float32,
-) -> Float:
+def _breaks(joints: Int, skin: Int, points: Float, of: Known) -> Float:
     """Outlines that are seen and where the field breaks: ends and how much it does (N, 5)."""
     out, count = np.empty((len(joints), 5), np.float32), 0
-    step, away = np.float32(AWAY) / scale, _facing_away(points, skin)
+    step, away = np.float32(AWAY) / of[-1], _facing_away(points, skin)
     for n in range(len(joints)):
         p, q, one = joints[n, 0], joints[n, 1], joints[n, 2]
         if away[one] == away[joints[n, 3]]:
@@ -74,10 +66,8 @@ def _breaks(
         x, y, z = (points[p] + points[q]) / 2
         mine = (points[skin[one, 0]] + points[skin[one, 1]] + points[skin[one, 2]]) / 3
         turn = step / long if (mine[0] - x) * -dy + (mine[1] - y) * dx > 0 else -step / long
-        inside, within = _way(x - turn * dy, y + turn * dx, index, bary, depth, triangles, moved, grid, down,
-                              across, scale)  # fmt: skip
-        beyond, behind = _way(x + turn * dy, y - turn * dx, index, bary, depth, triangles, moved, grid, down,
-                              across, scale)  # fmt: skip
+        inside, within = _way(x - turn * dy, y + turn * dx, of)
+        beyond, behind = _way(x + turn * dy, y - turn * dx, of)
         if not (z - BEFORE_CM < within < np.inf and behind > z + BEHIND_CM):
             continue
         apart = np.sqrt((inside[0] - beyond[0]) ** 2 + (inside[1] - beyond[1]) ** 2)
@@ -100,23 +90,12 @@ def _facing_away(points: Float, triangles: Int) -> NDArray[np.bool_]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _way(
-    x: float,
-    y: float,
-    index: Int,
-    bary: Float,
-    depth: Float,
-    triangles: Int,
-    moved: Float,
-    grid: Float,
-    down: Float,
-    across: Float,
-    scale: np.float32,
-) -> tuple[tuple[float, float], float]:
+def _way(x: float, y: float, of: Known) -> tuple[tuple[float, float], float]:
     """The field's displacement at a place of the region, as `displacements` has it, and the mesh's depth.
 
     That is infinite where there is no mesh, below 0 beyond the region.
     """
+    index, bary, depth, triangles, moved, grid, down, across, scale = of
     if x < 0 or y < 0 or x >= len(across) or y >= len(down):
         return (0.0, 0.0), -1.0
     per_px = scale / SAMPLES
@@ -125,7 +104,7 @@ def _way(
     dx = _between(grid[0], r, c, fx - c, fy - r) + left * _between(grid[3], r, c, fx - c, fy - r)
     dy = _between(grid[1], r, c, fx - c, fy - r) + left * _between(grid[4], r, c, fx - c, fy - r)
     i, j = int(y * scale), int(x * scale)
-    if index[i, j] == NOTHING:
+    if index[i, j] < 0:
         return (dx, dy), np.inf
     mean = np.zeros(4)
     for k in range(3):
