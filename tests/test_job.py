@@ -24,6 +24,7 @@ import OpenImageIO as oiio
 import pytest
 
 import likeness
+from likeness import abreast
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.errors import BadInput, BadOutput, BadRequest, Cancelled, LikenessError
 from likeness.frames import CODEC, EFFECT, REQUEST, SOURCE_TYPE, SYNTHETIC, VERSION, exr_text
@@ -31,6 +32,7 @@ from likeness.job import Event, Job, Kept, Layers, Request, Result, run_job
 from likeness.media.image import Image
 from likeness.media.movie import CODECS
 from likeness.registry import find
+from likeness.render import bands
 
 FRAMES = 6
 WAIT_S = 120.0
@@ -285,7 +287,12 @@ def test_a_cancelled_analysis_is_not_kept(plate: str, tmp_path: Path) -> None:
     assert analyzed(tmp_path) == 1
 
 
-def test_progress_counts_what_is_made_and_what_was_there(plate: str, tmp_path: Path) -> None:
+def test_progress_counts_what_is_made_and_what_was_there(
+    plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        bands, "default_threads", lambda: 1
+    )  # frames drawn abreast come together: not all are told
     request = tint(plate, tmp_path / "out" / "shot.####.exr", seconds=0.06)
     run_job(replace(request, frames="1-3"))
     events: list[Event] = []
@@ -533,7 +540,10 @@ def test_parts_of_an_analysis_are_shared_by_what_they_depend_on(plate: str, tmp_
     assert made_of == ["plate", "driver", "driver"]
 
 
-def test_what_is_kept_is_made_anew_for_other_content_values_or_frames(plate: str, tmp_path: Path) -> None:
+def test_what_is_kept_is_made_anew_for_other_content_values_or_frames(
+    plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bands, "default_threads", lambda: 1)
     made: list[int] = []
 
     def render(job: Job, frame: int) -> Layers:
@@ -555,13 +565,42 @@ def test_what_is_kept_is_made_anew_for_other_content_values_or_frames(plate: str
         return len(made)
 
     assert again(2) == 1 and again(2) == 1 and again(2, look=4) == 1
-    # Of each name there is one: frames take each other's place.
+    # Of each name there is one where one frame is drawn at a time: frames take each other's place.
     assert again(3) == 2 and again(2) == 3 and len(kept) == 1
     assert again(2, depth=5) == 4
     write_exr(Path(plate.replace("####", "0002")), seed=99)
     assert again(2, depth=5) == 5
     # What no process keeps ends with its run.
     assert again(2, None, depth=5) == 6 and again(2, None, depth=5) == 7
+
+
+def test_frames_drawn_abreast_share_what_is_kept(
+    plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bands, "default_threads", lambda: 2)
+    made: list[object] = []
+    met: list[tuple[int, int]] = []
+    meet = threading.Barrier(2, timeout=WAIT_S)
+
+    def picture(job: Job) -> Image:
+        made.append("all")
+        return job.source("plate").read(1)
+
+    def render(job: Job, frame: int) -> Layers:
+        comp = job.keep("picture", lambda: picture(job), inputs=["plate"])
+        for _ in range(2):
+            own = job.keep("own", lambda: made.append(frame) or frame, inputs=["plate"], frame=frame)
+            if frame > 1:
+                meet.wait()  # so that two frames are always under way
+            met.append((frame, own))
+        return {"comp": comp}
+
+    kept: Kept = {}
+    request = Request("own", {"plate": plate}, {}, "1-5", str(tmp_path / "out"))
+    run_job(request, effects=[effect(render=render)], kept=kept)
+    assert sorted(made, key=str) == [1, 2, 3, 4, 5, "all"]
+    assert len(met) == 10 and all(frame == own for frame, own in met)
+    assert {name: len(last) for name, last in kept.items()} == {"picture": 1, "own": 2}
 
 
 def test_an_effect_of_another_code_does_not_take_over_its_findings(plate: str, tmp_path: Path) -> None:
@@ -697,7 +736,7 @@ def test_a_write_that_fails_stops_the_job(plate: str, tmp_path: Path) -> None:
 
     with pytest.raises(BadOutput, match=r"a\.0001\.exr"):
         run(effect(render=render), plate, tmp_path / "out" / "a.####.exr")
-    assert len(made) <= 2
+    assert len(made) <= 2 + abreast.at_once(24, 16) < FRAMES
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -1,10 +1,13 @@
-"""One frame read ahead, so that decoding runs beside the effect's own work."""
+"""The next frames read ahead, so that decoding runs beside the effect's own work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
+
+from likeness.abreast import at_once
 
 if TYPE_CHECKING:
     from likeness.media import Source
@@ -13,18 +16,22 @@ if TYPE_CHECKING:
 
 
 class ReadAhead:
-    """A `Source` that reads the following frame while the last one is in use.
+    """A `Source` that reads the next frames while the last ones are in use, as many as are drawn abreast.
 
-    All reading happens on one thread, so a decoder is never entered twice. `check` is called before
-    each read and stops the job by raising.
+    All reading happens on one thread, so a decoder is never entered twice; any thread may ask. `check` is
+    called before each read and stops the job by raising.
     """
 
     def __init__(self, source: Source, check: Callable[[], None]) -> None:
         self._source = source
         self._check = check
-        self._next = dict(zip(source.frames, source.frames[1:], strict=False))
+        self._frames: Sequence[int] = () if source.is_still else source.frames
+        self._place = {frame: place for place, frame in enumerate(self._frames)}
+        self._most = at_once(source.width, source.height)
         self._reader = ThreadPoolExecutor(1, "read-ahead")
-        self._ahead: tuple[tuple[str, int], Future[Any]] | None = None
+        self._asking = threading.Lock()
+        self._ahead: dict[tuple[str, int], Future[Any]] = {}  # by what is read, and the place
+        self._end = 0  # the place before which all reading has begun
 
     @classmethod
     def of(cls, source: Source, check: Callable[[], None]) -> Source:
@@ -35,26 +42,33 @@ class ReadAhead:
         return getattr(self._source, name)
 
     def read(self, frame: int) -> Image:
-        """The picture of `frame`; the reading of the one after it has then begun."""
-        image: Image = self._ahead_of(self._source.read, frame)
+        """The picture of `frame`; the reading of those after it has then begun."""
+        image: Image = self._read(self._source.read, frame)
         return image
 
     def look(self, frame: int) -> Look:
         """The same of `Source.look`."""
-        look: Look = self._ahead_of(self._source.look, frame)
+        look: Look = self._read(self._source.look, frame)
         return look
 
-    def _ahead_of(self, read: Callable[[int], Any], frame: int) -> Any:
+    def _read(self, read: Callable[[int], Any], frame: int) -> Any:
         self._check()
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == (read.__name__, frame):
-            got = ahead[1].result()
-        else:
-            got = self._reader.submit(read, frame).result()
-        following = self._next.get(frame)
-        if following is not None and not self._source.is_still:
-            self._ahead = (read.__name__, following), self._reader.submit(read, following)
-        return got
+        place = self._place.get(frame)
+        if place is None:
+            return self._reader.submit(read, frame).result()
+        with self._asking:
+            got = self._ahead.pop((read.__name__, place), None)
+            if got is None:
+                self._ahead.clear()  # another way through the frames begins
+                self._end = place + 1
+                got = self._reader.submit(read, frame)
+            for passed in [key for key in self._ahead if key[1] < place - self._most]:
+                del self._ahead[passed]
+            following = range(self._end, min(place + 1 + self._most, len(self._frames)))
+            for then in following:
+                self._ahead[read.__name__, then] = self._reader.submit(read, self._frames[then])
+            self._end = max(self._end, following.stop)
+        return got.result()
 
     def close(self) -> None:
         """Wait for a read under way, then close the source."""

@@ -6,6 +6,7 @@ import functools
 import struct
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -116,37 +117,46 @@ def _spare_inputs(job: Job, output: str) -> None:
 
 
 def sequence(job: Job) -> Result:
-    """Render the frames that are not there yet, one being written while the next is made."""
+    """Render the frames that are not there yet, one being written while the next ones are made."""
+    from likeness.abreast import in_order
+
     of = pattern(job)
     files = {frame: of.path(frame) for frame in job.chunk}
     todo = [frame for frame, path in files.items() if not finished(path, job.hash)]
     counter = _Counter(job, len(files) - len(todo))
-    with WriteBehind(counter.one_more) as writer:
-        for frame in todo:
-            # Asked again because another worker may have made it meanwhile.
-            if finished(files[frame], job.hash):
-                counter.one_more(files[frame])
-            else:
+
+    def make(frame: int) -> Layers:
+        # Asked again because another worker may have made it meanwhile.
+        return {} if finished(files[frame], job.hash) else render(job, frame)
+
+    with WriteBehind(counter.one_more) as writer, closing(in_order(make, todo, job.at_once)) as drawn:
+        for frame, layers in drawn:
+            if layers:
+                writer.put(files[frame], *_written(job, files[frame], layers))
+                del layers
                 writer.make_room()
-                writer.put(files[frame], *_written(job, files[frame], render(job, frame)))
+            else:
+                counter.one_more(files[frame])
     return _result(job, str(of))
 
 
 def movie(job: Job) -> Result:
     """Render all frames, in order, into one movie; it appears under its name when it is whole."""
+    from likeness.abreast import in_order
     from likeness.media import MovieWriter
 
     counter = _Counter(job, 0)
-    first = render(job, job.chunk[0])["comp"]
-    width, height = first.display[2:]
-    alpha = "A" in first.channels
-    with (
-        MovieWriter(job.output, _fps(job), width, height, _codec(job), alpha) as out,
-        WriteBehind(counter.one_more) as writer,
-    ):
-        writer.put(None, functools.partial(out.write, first))
-        for frame in job.chunk[1:]:
-            writer.put(None, functools.partial(out.write, render(job, frame)["comp"]))
+    with closing(in_order(lambda frame: render(job, frame)["comp"], job.chunk, job.at_once)) as drawn:
+        _, first = next(drawn)
+        width, height = first.display[2:]
+        alpha = "A" in first.channels
+        with (
+            MovieWriter(job.output, _fps(job), width, height, _codec(job), alpha) as out,
+            WriteBehind(counter.one_more) as writer,
+        ):
+            writer.put(None, functools.partial(out.write, first))
+            for _, comp in drawn:
+                writer.put(None, functools.partial(out.write, comp))
     return _result(job, str(job.output))
 
 
@@ -227,8 +237,8 @@ def _word(file: BinaryIO) -> bytes:
 class WriteBehind:
     """Writes one thing on a thread of its own while the next is made.
 
-    `put` waits for the one before it, so no more than two are in memory, and raises its error; after
-    `make_room` no more than one, if that is heavy. `written` is called, on the caller's thread, with the
+    `put` waits for the one before it, so it holds no more than one, and raises its error; `make_room` waits
+    for that one too, if it is heavy. `written` is called, on the caller's thread, with the
     path of each that has been written.
     """
 
@@ -245,7 +255,7 @@ class WriteBehind:
         self._pending = path, self._writer.submit(write)
 
     def make_room(self) -> None:
-        """Wait for the write under way if what it holds is too heavy to have the next one beside it."""
+        """Wait for the write under way if what it holds is too heavy to make the next one beside it."""
         if self._bytes > HEAVY_BYTES:
             self._flush()
 

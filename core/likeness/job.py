@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Event", "Job", "Layers", "Request", "Result", "run_job"]
 
 Layers: TypeAlias = "dict[str, Image]"
-Kept: TypeAlias = dict[str, tuple[str, Any]]
+Kept: TypeAlias = "dict[str, dict[str, _Once]]"
 Thing = TypeVar("Thing")
 
 PICTURES: frozenset[InputKind] = frozenset({"picture", "matte"})
@@ -46,7 +47,8 @@ class Job:
     and by all values of the parameters that are declared `analyzed=False`, so while `analyze` runs
     `frames` is the whole shot and `params` lacks those.
     `output` is the absolute output path. `memo` is the effect's own table for what it wants to keep
-    between the frames of this run. `kept` is what `keep` has of the runs before.
+    between the frames of this run; frames are drawn by several threads, so what is there stays as it is.
+    `kept` is what `keep` has of the runs before.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Job:
         self.findings: Mapping[str, Any] = MappingProxyType({})
         self.memo: dict[str, Any] = {}
         self._kept: Kept = {} if kept is None else kept
+        self._table = threading.RLock()  # of what is kept, and of the sources
         self._on_event = on_event
         self._cancelled = cancelled
         self._stage = ("", 0.0, 0)
@@ -123,16 +126,27 @@ class Job:
         """The pictures of an input, opened on first use; raise `BadInput` if they cannot be read."""
         if self.kind(name) not in PICTURES:
             raise BadInput(f"Input '{name}' has no pictures.", "Give an image, an image sequence or a clip.")
-        if name not in self._sources:
-            from likeness.ahead import ReadAhead
-            from likeness.media import open_source
+        with self._table:
+            if name not in self._sources:
+                from likeness.ahead import ReadAhead
+                from likeness.media import open_source
 
-            colorspace = self.request.colorspace if name == self.plate else "auto"
-            opened = open_source(
-                self.request.inputs[name], colorspace=colorspace, missing=self.request.missing
-            )
-            self._sources[name] = ReadAhead.of(opened, self.check)
-        return self._sources[name]
+                colorspace = self.request.colorspace if name == self.plate else "auto"
+                opened = open_source(
+                    self.request.inputs[name], colorspace=colorspace, missing=self.request.missing
+                )
+                self._sources[name] = ReadAhead.of(opened, self.check)
+            return self._sources[name]
+
+    @functools.cached_property
+    def at_once(self) -> int:
+        """How many frames are drawn abreast."""
+        if self.plate is None:
+            return 1
+        from likeness import abreast
+
+        source = self.source(self.plate)
+        return abreast.at_once(source.width, source.height)
 
     @functools.cached_property
     def shot(self) -> list[int]:
@@ -213,15 +227,20 @@ class Job:
     ) -> Thing:
         """What `make()` returns, made once for that frame, the inputs' content and the parameters' values.
 
-        It stays in memory as it is, for the next frame and in a worker for the next run: the last one of
-        each `name`, so `make` must not look at anything else, and nobody may change what it returns.
+        It stays in memory as it is, for the next frame and in a worker for the next run: the last ones of
+        each `name`, one for each frame that is drawn abreast, so `make` must not look at anything else, and
+        nobody may change what it returns.
         """
         chosen = {p: self._params[p] for p in params}
         key = self._identity(inputs, chosen, of=f"{name} {frame}")
-        if name not in self._kept or self._kept[name][0] != key:
-            self._kept.pop(name, None)  # so that there are never two
-            self._kept[name] = key, make()
-        thing: Thing = self._kept[name][1]
+        with self._table:
+            last = self._kept.setdefault(name, {})
+            if key not in last:
+                while len(last) >= self.at_once:  # before it is made, so that there are never more
+                    del last[next(iter(last))]
+                last[key] = _Once()
+            once = last[key]
+        thing: Thing = once.get(make)
         return thing
 
     def _identity(self, inputs: Iterable[str], params: Mapping[str, Value], of: str) -> str:
@@ -282,6 +301,20 @@ class Job:
         if self._kinds[name] in PICTURES:
             return str(self.source(name).fingerprint)
         return content_hash(Path(self.request.inputs[name]))
+
+
+class _Once:
+    """A thing that is made when it is first asked for, by whichever thread asks; the others wait for it."""
+
+    def __init__(self) -> None:
+        self._making = threading.Lock()
+        self._made: tuple[Any, ...] = ()
+
+    def get(self, make: Callable[[], Any]) -> Any:
+        with self._making:
+            if not self._made:
+                self._made = (make(),)
+            return self._made[0]
 
 
 def run_job(

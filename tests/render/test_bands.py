@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -39,3 +43,24 @@ def test_what_runs_aside_may_use_bands(monkeypatch: pytest.MonkeyPatch, threads:
     assert (done == 1).all()
     with pytest.raises(ZeroDivisionError):
         bands.aside(lambda: 1 / 0).result()
+
+
+@pytest.mark.parametrize("share", [1, 2])
+def test_a_thread_shares_its_work_among_no_more_than_it_may(
+    monkeypatch: pytest.MonkeyPatch, share: int
+) -> None:
+    monkeypatch.setattr(bands, "default_threads", lambda: 4)
+    at_work: set[int] = set()
+
+    def kernel(first: int, end: int, done: np.ndarray) -> None:
+        at_work.add(threading.get_ident())
+        time.sleep(0.005)
+        count(first, end, done)
+
+    done = np.zeros(1000, int)
+    with ThreadPoolExecutor(1, initializer=bands.share_among, initargs=(share,)) as pool:
+        pool.submit(bands.in_bands, kernel, 1000, done).result()
+        assert len(at_work) == share and (done == 1).all()
+        at_work.clear()
+        bands.in_bands(kernel, 1000, done)  # what another thread may does not change
+        assert len(at_work) == 4

@@ -7,6 +7,7 @@ which costs several times its own work as soon as anything else wants a core.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -21,10 +22,26 @@ Made = TypeVar("Made")
 LEAST_ROWS = 32  # fewer are not worth a thread's waking
 BANDS_EACH = 6  # for each thread, since rows differ in what they cost
 
+_own = threading.local()
+
+
+def share_among(threads: int) -> None:
+    """From now on the work that this thread gives out is shared among so many threads, itself one of them."""
+    _own.threads = threads
+
+
+def cores() -> int:
+    """How many threads there are for all the work of this process."""
+    return default_threads() or os.cpu_count() or 1
+
+
+def _threads() -> int:
+    return getattr(_own, "threads", None) or cores()
+
 
 def in_bands(kernel: Callable[..., None], rows: int, *args: Any) -> None:
     """Call `kernel(first, end, *args)` for bands that together are all `rows`, each once, side by side."""
-    threads = default_threads() or 1
+    threads = _threads()
     bands = min(threads * BANDS_EACH, rows // LEAST_ROWS) if threads > 1 else 1
     if bands < 2:
         kernel(0, rows, *args)
@@ -35,7 +52,7 @@ def in_bands(kernel: Callable[..., None], rows: int, *args: Any) -> None:
         for first, end in left:
             kernel(first, end, *args)
 
-    pool = _pool(threads - 1, os.getpid(), "bands")
+    pool = _pool(cores() - 1, os.getpid(), "bands")
     helpers = [pool.submit(take) for _ in range(threads - 1)]
     take()  # whoever asks does not wait for a thread to wake, nor for what others ask of the pool
     for helper in helpers:
@@ -48,9 +65,8 @@ def aside(function: Callable[Given, Made], *args: Given.args, **more: Given.kwar
 
     It may call `in_bands`, but not `aside`.
     """
-    threads = default_threads() or 1
-    if threads > 1:
-        return _pool(threads, os.getpid(), "aside").submit(function, *args, **more)
+    if _threads() > 1:
+        return _pool(cores(), os.getpid(), "aside").submit(function, *args, **more)
     done = Future[Made]()
     done.set_result(function(*args, **more))
     return done

@@ -1,0 +1,52 @@
+"""Frames drawn abreast: each by a thread of its own, handed over in their order.
+
+A frame's kernels share the cores badly: half of a small frame is steps too short to share. So as many frames
+are under way as there are cores, as long as they are no larger together than one of 4K.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+from likeness.render import bands
+
+Made = TypeVar("Made")
+
+MOST_PX = 3840 * 2160
+
+
+def at_once(width: int, height: int) -> int:
+    """How many frames of that size are drawn abreast: no more than there are threads."""
+    return max(1, min(bands.cores(), MOST_PX // (width * height)))
+
+
+def in_order(make: Callable[[int], Made], frames: Iterable[int], at_once: int) -> Generator[tuple[int, Made]]:
+    """Each frame with what `make` gives for it, `at_once` of them being made abreast.
+
+    The first is made alone, by all threads: it also makes what the others find ready. Nothing is held that
+    was handed over. Close it (`contextlib.closing`) to wait for those under way when the rest is not wanted.
+    """
+    left = iter(frames)
+    for first in islice(left, 1):
+        yield first, make(first)
+    if at_once < 2:
+        for frame in left:
+            yield frame, make(frame)
+        return
+    pool = ThreadPoolExecutor(at_once, "abreast", bands.share_among, (bands.cores() // at_once,))
+    begun: deque[Future[tuple[int, Made]]] = deque()
+
+    def begin(count: int) -> None:
+        begun.extend(pool.submit(lambda frame: (frame, make(frame)), frame) for frame in islice(left, count))
+
+    try:
+        begin(at_once)
+        while begun:
+            yield begun.popleft().result()
+            begin(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
