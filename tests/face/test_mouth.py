@@ -273,6 +273,31 @@ def test_lips_between_the_lips_outlines_are_not_carried_as_teeth(mouth: Mouth) -
     assert take_mouth(gray, *args, lip=gray[-1, -1]).own[upper][len(teeth) :].max() == 1
 
 
+def test_teeth_on_the_tongue_are_not_carried_with_it(mouth: Mouth) -> None:
+    """A yawn that was a grin in the plate had its teeth twice: made ones, and the plate's on the tongue."""
+    red, tongue = np.array([0.5, 0.12, 0.12], np.float32), list(ALBEDO).index("tongue")
+    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    plate = plate_of((0.6, 0.55, 0.5))
+    below = int(np.quantile(mouth.outline[:, 1], 0.6))
+    plate[below:] = red
+    source = take_mouth(plate, *args, lip=red)
+    white, own = np.vsplit(source.own[tongue], [below - source.origin[1]])
+    assert white.max() == 0 and own.max() == 1
+    gray = plate.mean(axis=2, keepdims=True).repeat(3, axis=2)  # no hue tells them apart
+    assert take_mouth(gray, *args, lip=gray[-1, -1]).own[tongue][: len(white)].max() == 1
+
+
+def test_a_tongue_that_is_seen_is_made_in_its_own_hue(mouth: Mouth) -> None:
+    """Beside the plate's own, what was made of the tongue was purple."""
+    tongue, gum = (list(ALBEDO).index(name) for name in ("tongue", "gums"))
+    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    seen, albedo = np.array([0.4, 0.2, 0.15], np.float32), np.array(ALBEDO["tongue"], np.float32)
+    gain = take_mouth(plate_of(tuple(seen)), *args).gain
+    made = gain[tongue] * albedo
+    assert np.allclose(made / made.max(), seen / seen.max(), atol=1e-3)
+    assert np.isclose(gain[tongue] @ (albedo * LUMA), gain[gum] @ (albedo * LUMA), rtol=1e-3)
+
+
 def test_a_row_of_teeth_is_the_plates_or_made_not_both(head: Head) -> None:
     green = np.array([0.1, 0.7, 0.1], np.float32)
     smile, grin = (Mouth(head, 0.1, mouthSmile=0.6, mouthUpperUp=up) for up in (0.3, 0.9))

@@ -7,11 +7,13 @@ lie on; the rest is shaded from the house head. The lips cover it: its outline i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
@@ -33,8 +35,8 @@ TEETH_TO_SKIN = 1.3  # times the face's lights: teeth are at most so bright wher
 BRIGHTER = 1.3  # than skin tells may teeth be: it gives but a lower bound of the light
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
-GUMS, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "teeth_upper"))
-LEAST_TEETH = 24  # pixels tell their color
+GUMS, TONGUE, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "tongue", "teeth_upper"))
+LEAST_TEETH, LEAST_TONGUE = 24, 24  # pixels tell their color
 OWN_HUE = 0.4  # so much of their hue; the rest is the light's, for the lips' color blurs into them
 BARE = 0.6  # of what is seen of teeth is darker and redder, by gaps, gums and the lips' blur
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
@@ -105,7 +107,10 @@ def take_mouth(
         bare = seen[:, 1] >= np.quantile(seen[:, 1], BARE)
         seen, model = (np.median(colors[bare], axis=0) for colors in (seen, model))
         if lip is not None:
-            shown[UPPER_TEETH:] *= _enamel(picture, seen, lip)
+            pale = _enamel(picture, seen, lip)
+            shown[UPPER_TEETH:] *= pale
+            if pale.min() < 1:  # where the model's are a little off, the tongue would carry them along
+                shown[:UPPER_TEETH] *= 1 - maximum_filter(pale, 2 * ceil(border) + 1)
         gain = np.clip(seen / np.maximum(model, 1e-6), 0.4, 1.8).astype(np.float32)
     else:
         white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
@@ -116,6 +121,10 @@ def take_mouth(
         gain[UPPER_TEETH:] = _less_lip(teeth_gain, enamel, lit) if shows_teeth else teeth_gain * enamel
     if lip is not None:
         gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
+    tongue = (shown[TONGUE] > 0.9) & np.isfinite(picture).all(axis=2)
+    if int(tongue.sum()) >= LEAST_TONGUE:
+        model = shade[inside.triangles[index[tongue]]].mean(axis=1) * inside.albedo[index[tongue]]
+        gain[TONGUE] = _hued(gain[TONGUE], np.median(picture[tongue], axis=0), np.median(model, axis=0))
     tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
     place = (x0, y0), pixels[:, :2].copy()
     return PlateMouth(shown, between, outline, border, *place, gain, tall < SHALLOW)
@@ -131,6 +140,13 @@ def _less_lip(gain: Float, enamel: Float, white: Float) -> Float:
     """The `gain` (3,) of seen teeth, nearer to the hue of `enamel` (3,); as bright in `white` (3,) light."""
     out, luma = gain**OWN_HUE * enamel ** (1 - OWN_HUE), white * LUMA
     return (out * (gain @ luma) / (out @ luma)).astype(np.float32)
+
+
+def _hued(gain: Float, seen: Float, model: Float) -> Float:
+    """A `gain` (3,) that brings the `model` (3,) to the hue that is `seen` (3,), as bright as before."""
+    hue = np.maximum(seen, 0) / np.maximum(model, 1e-6)
+    hue, luma = np.clip(hue / max(float(hue.mean()), 1e-6), 0.5, 2.0), model * LUMA
+    return (hue * (gain @ luma) / (hue @ luma)).astype(np.float32)
 
 
 def _enamel(colors: Float, tooth: Float, lip: Float) -> Float:
