@@ -15,7 +15,7 @@ from skimage import data
 from bench import capture, heldout, hosts, human, photos, reanimation, speed, transfer
 from bench.pictures import CLIPS, PAINTINGS, ROOT, Clip, load, real_folder
 from bench.table import Row, show, write
-from likeness import runtime
+from likeness import memory, runtime
 
 SECTIONS = ("capture", "heldout", "reanimate", "speed", "hosts", "human")
 
@@ -27,6 +27,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--only", choices=SECTIONS, action="append", help="measure this section alone")
     parser.add_argument("--json", type=Path, default=ROOT / "bench.json", help="where the numbers go")
     args = parser.parse_args(words)
+    memory.share_one_arena()  # as every process does that draws
     console = Console(width=None if sys.stdout.isatty() else 150)
     folder = real_folder()
     if folder is None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_args
 
 import likeness
+from likeness import memory
 from likeness.declare import Effect, Param
 from likeness.errors import BadModel, BadRequest, Cancelled, LikenessError, unexpected
 from likeness.job import Event, Result, run_job
@@ -46,6 +47,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `--help` and `--version` exit by themselves."""
     words = sys.argv[1:] if argv is None else list(argv)
+    memory.share_one_arena()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     machine = _wants_json(words)
     try:

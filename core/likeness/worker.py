@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import likeness
+from likeness import memory
 from likeness.errors import Cancelled, LikenessError, unexpected
 from likeness.job import Event, Kept, run_job
 from likeness.registry import effects, find, schemas
@@ -266,6 +267,7 @@ def _warm_up() -> None:
 
 def main() -> int:
     """Serve on the process's own stdin and stdout; stray prints of libraries go to stderr."""
+    memory.share_one_arena()
     stdin, stdout = take_standard_streams()
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     Worker(stdin, stdout).serve()
