@@ -227,16 +227,17 @@ class Job:
     ) -> Thing:
         """What `make()` returns, made once for that frame, the inputs' content and the parameters' values.
 
-        It stays in memory as it is, for the next frame and in a worker for the next run: the last ones of
-        each `name`, one for each frame that is drawn abreast, so `make` must not look at anything else, and
-        nobody may change what it returns.
+        It stays in memory as it is, for the next frame and in a worker for the next run: of each `name` the
+        last one, or if it is of a `frame` as many as are drawn abreast. So `make` must not look at anything
+        else, and nobody may change what it returns.
         """
         chosen = {p: self._params[p] for p in params}
         key = self._identity(inputs, chosen, of=f"{name} {frame}")
+        most = 1 if frame is None else self.at_once
         with self._table:
             last = self._kept.setdefault(name, {})
             if key not in last:
-                while len(last) >= self.at_once:  # before it is made, so that there are never more
+                while len(last) >= most:  # before it is made, so that there are never more
                     del last[next(iter(last))]
                 last[key] = _Once()
             once = last[key]

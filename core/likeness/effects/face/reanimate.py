@@ -175,13 +175,13 @@ def _way(job: Job, found: dict[str, Any], index: int, wanted: Fit, frame: int) -
 def _taken(job: Job, rig: Rig, fit: Fit, lens: Lens, frame: int) -> tuple[Image, Taken]:
     """The plate's picture and the same taken apart; a still is taken apart once."""
     source = job.source("plate")
-    at = 0 if source.is_still else frame  # a still's grain stands still too
+    at = None if source.is_still else frame
 
     def both() -> tuple[Image, Taken]:
         image = source.read(frame)
         plate = image.pixels if image.pixels.shape[2] == 3 == len(set(_three(image))) else rgb(image)
         shown = display_view(plate, source.linear_colorspace)
-        seed, glasses_sure = (job.request.seed, at), _glasses(job, shown)
+        seed, glasses_sure = (job.request.seed, at or 0), _glasses(job, shown)  # a still's grain stands still
         return image, take(rig, plate, fit, lens, shown, seed, glasses_sure, job.device)
 
     return job.keep("taken", both, inputs=["plate"], params=parameters.chosen(), frame=at)
