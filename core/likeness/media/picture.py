@@ -389,12 +389,16 @@ class Writer:
         self.finish()
 
     def finish(self) -> None:
-        """Close the file, and see that its end has reached the disk.
+        """Close the file, and see that its end has reached the disk."""
+        self.check(self.file.close())
+        self.check_end()
+
+    def check_end(self) -> None:
+        """Raise `BadOutput` unless the file's end has reached the disk.
 
         The libraries do not look whether their last, buffered write went through, and on a full
         disk it does not.
         """
-        self.check(self.file.close())
         file = oiio.ImageInput.open(str(self._temporary))
         try:
             if file is not None:
