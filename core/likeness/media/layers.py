@@ -156,7 +156,7 @@ def _empty(size: int) -> bytes:
 
 
 def _place(part: _Part, comp: Image, top: int, rows: NDArray[np.float16] | NDArray[np.float32]) -> bool:
-    """Copy to `rows` (h, C, W), which begin `top` under the comp's first, what `part` has (False: nothing)."""
+    """Copy to `rows` (h, C, W), which begin `top` under the comp's first, what `part` has; False: nothing."""
     image = part.image
     dx, dy = image.origin[0] - comp.origin[0], image.origin[1] - comp.origin[1] - top
     height, width = image.pixels.shape[:2]
