@@ -144,3 +144,21 @@ def test_neck_and_clothes_come_with_the_head(
     green = portrait.green(drawn.picture)
     assert green[(portrait.down > 1) & (portrait.down < 1.5)].sum() > 500
     assert not green[portrait.down < 0.5].any()
+
+
+def test_what_is_behind_a_head_another_picture_shows(portrait: Scene) -> None:
+    own = portrait.taken
+    (x, y), alpha = own.cutout.origin, own.cutout.layer[..., 3]
+    there = np.zeros(portrait.down.shape, bool)
+    there[y : y + len(alpha), x : x + alpha.shape[1]] = alpha > 0.99
+    there &= portrait.down < 0
+    wall = np.float32([0.1, 0.5, 0.9])
+    dim = 0.5 * np.where(there[..., None], wall, portrait.plate)
+    empty = replace(own, plate=dim, cutout=replace(own.cutout, layer=0 * own.cutout.layer))
+    first, second = plates.uncover([own, empty])
+    clean = portrait.plate.copy()
+    clean[y : y + len(alpha), x : x + alpha.shape[1]] = first.cutout.clean
+    assert np.abs(clean[there] - wall).max() < 0.05  # as light as the plate
+    same = alpha <= 0
+    assert (first.cutout.clean[same] == own.cutout.clean[same]).all()
+    assert (second.cutout.clean == own.cutout.clean).all()  # who shows no head has nothing behind it

@@ -1,7 +1,8 @@
 """References that the plate's own camera took: each is a plate of its own, with its own head, neck and body.
 
 Where two pictures show the same background, heads and bodies need not be put from one into the other: what a
-reference shows is redrawn where it is, from less far than from the plate.
+reference shows is redrawn where it is, from less far than from the plate. Each also shows some of what is
+behind the others' heads.
 """
 
 from __future__ import annotations
@@ -15,18 +16,24 @@ from numpy.typing import NDArray
 
 from likeness.face import clothes
 from likeness.face.align import Texture, laid, take_texture
+from likeness.face.body import cut_body
+from likeness.face.cutout import Cutout
 from likeness.face.findings import fit_of, lens_of, prefixed, shot_of, under
 from likeness.face.fit import Fit, Shot, fit_identity, interocular, refine, solve_bias
 from likeness.face.heads import Stand
 from likeness.face.landmarks import Points
+from likeness.face.part import Spot
 from likeness.face.person import build_person
 from likeness.face.references import looked_at, own_bias
-from likeness.face.rig import Rig, build_rig
+from likeness.face.rig import Rig, build_rig, face_width
 from likeness.face.taken import Taken
+from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.media.look import Look, Shown
+from likeness.render.distance import depth
 
 Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
 
 CELLS = 96  # so many across are compared of two pictures
@@ -39,6 +46,9 @@ DRESSED = 0.15  # of display codes: clothes that differ by more are others
 SURE = 0.012  # of the distance of the eyes: so exactly points of a reference are known
 TELLING = 3  # so many pictures tell more of a person than the plate alone
 SHOWN = 0.02  # of alpha: less of a head is none
+NEAR = 0.08  # of a face's width: as near people, hair and shadows are taken for background
+BAND_ROWS = 128  # of a picture, compared with all others at once
+SPARSE = 8  # pixels: so far apart lie those that tell how one picture's light differs from another's
 STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points and texture
 
 
@@ -187,3 +197,70 @@ def stand(picture: Float, taken: Taken) -> Stand:
     (x, y), alpha = taken.cutout.origin, taken.cutout.layer[..., 3]
     shown[y : y + len(alpha), x : x + alpha.shape[1]] = alpha > SHOWN
     return Stand(picture, None, taken.fit, (0, 0, columns, rows), shown, neck=True)
+
+
+def uncover(pictures: Sequence[Taken]) -> list[Taken]:
+    """The same pictures of one view: where some show the background behind another's head, it is no guess."""
+    worn = [_body(one) for one in pictures]
+    bare = [_bare(*each) for each in zip(pictures, worn, strict=True)]
+    return [
+        replace(one, cutout=_uncovered(one, k, worn[k], pictures, bare)) for k, one in enumerate(pictures)
+    ]
+
+
+def _body(taken: Taken) -> Mask:
+    """Where (H, W) a picture's body is, or goes on behind the head."""
+    body = cut_body(taken.plate, taken.cutout, taken.pixels[-dense.COUNT :, :2])
+    out = np.zeros(taken.plate.shape[:2], bool)
+    out[body.top :] = body.layer[..., 3] > 0
+    return out
+
+
+def _bare(taken: Taken, body: Mask) -> Mask:
+    """Where (H, W) a picture shows nothing of head and `body` (H, W), of what is before them and close by."""
+    cutout, out = taken.cutout, ~body
+    there = out[_box(cutout)]
+    there &= cutout.layer[..., 3] <= 0
+    if cutout.front is not None:
+        there &= cutout.front[..., 3] <= 0
+    out = depth(out) > NEAR * face_width(taken.pixels[-dense.COUNT :])
+    out &= np.isfinite(taken.plate[..., :3]).all(axis=2)
+    return out
+
+
+def _uncovered(taken: Taken, own: int, body: Mask, pictures: Sequence[Taken], bare: Sequence[Mask]) -> Cutout:
+    """The cutout of the picture that is its `own` of them; each is `bare` (H, W) of people there.
+
+    The more the head covers, the less its surroundings tell of what is behind. Where its `body` (H, W) goes
+    on, that is not the background.
+    """
+    cutout, (rows, columns) = taken.cutout, _box(taken.cutout)
+    others = [k for k in range(len(pictures)) if k != own]
+    light = [_light(taken, pictures[k], bare[own] & bare[k]) for k in others]
+    clean = cutout.clean.copy()
+    for first in range(0, len(clean), BAND_ROWS):
+        part, alpha = clean[first : first + BAND_ROWS], cutout.layer[first : first + BAND_ROWS, :, 3:]
+        there = slice(rows.start + first, rows.start + first + len(part)), columns
+        hidden = (alpha[..., 0] > 0) & ~body[there]
+        seen = np.full((len(others), *part.shape), np.nan, np.float32)
+        for n, k in enumerate(others):
+            shown = hidden & bare[k][there]
+            seen[n][shown] = light[n] * pictures[k].plate[there][shown][:, :3]
+        known = np.asarray(np.isfinite(seen).all(axis=3).any(axis=0))
+        part[known] += alpha[known] * (np.nanmedian(seen[:, known], axis=0) - part[known])
+    return replace(cutout, clean=clean)
+
+
+def _light(one: Taken, other: Taken, both: Mask) -> Float:
+    """By how much (3,) one picture is lighter than the other where both show the same (H, W)."""
+    there = both[::SPARSE, ::SPARSE]
+    first, second = (taken.plate[::SPARSE, ::SPARSE, :3][there] for taken in (one, other))
+    with np.errstate(all="ignore"):
+        ratio = first / second
+    known = np.isfinite(ratio).all(axis=1) & (ratio > 0).all(axis=1)
+    return np.median(ratio[known], axis=0).astype(np.float32) if known.any() else np.ones(3, np.float32)
+
+
+def _box(cutout: Cutout) -> Spot:
+    (x, y), (rows, columns) = cutout.origin, cutout.clean.shape[:2]
+    return slice(y, y + rows), slice(x, x + columns)

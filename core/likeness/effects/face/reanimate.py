@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -131,7 +131,9 @@ def render(job: Job, frame: int) -> Layers:
     image, taken = _taken(job, rig, fit, lens, frame)
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
     lent = _lent(job, rig, taken)
-    stands = _heads(job, rig, taken, wanted, lens, lent)
+    views = _views(job, rig, taken, lens, lent)
+    taken = views.own
+    stands = _heads(job, rig, views, wanted, lens, lent)
     picture = image.pixels if _three(image) == (0, 1, 2) else rgb(image)
     layers, way = len(job.layers) > 1, _way(job, found, index, wanted, frame)
     retake = reenact.Retake(rig, taken, wanted, lens, picture, layers, lent, wrinkles, way)
@@ -234,45 +236,70 @@ def _references(job: Job) -> list[Reference]:
     return out
 
 
+@dataclass(frozen=True)
+class _Views:
+    """The plate taken apart, its `own` view, and references of its camera: as `seen`, and as they `stand`.
+
+    Each lends the others what it shows of the background.
+    """
+
+    own: Taken
+    seen: dict[int, plates.View]
+    stand: dict[int, tuple[heads.Stand, Taken]]
+
+
+def _views(job: Job, rig: Rig, taken: Taken, lens: Lens, lent: Sequence[Reference]) -> _Views:
+    """The views of a still, taken apart once; their bodies' ways matter if the driver's is known."""
+    if not _whole_heads(job, lent):
+        return _Views(taken, {}, {})
+
+    def make() -> _Views:
+        seen = {k: view for k, view in enumerate(plates.views_of(job.findings)) if view is not None}
+        if "driver_body" not in job.findings:
+            seen = {k: replace(view, fit=replace(view.fit, body=None)) for k, view in seen.items()}
+        if not seen:
+            return _Views(taken, {}, {})
+        stand = {}
+        for k, view in seen.items():
+            picture = _in_plates_space(job, k)
+            alone = _apart(job, plates.rig_of(view, rig), picture, view.fit, lens)
+            stand[k] = plates.stand(picture, alone), alone
+        own, *others = plates.uncover([taken, *(alone for _, alone in stand.values())])
+        stand = {k: (there, one) for (k, (there, _)), one in zip(stand.items(), others, strict=True)}
+        return _Views(own, seen, stand)
+
+    return _kept(job, "views", make)
+
+
+def _whole_heads(job: Job, lent: Sequence[Reference]) -> bool:
+    """Whether references lend more than the face."""
+    return bool(lent) and job.params["references_lend"] != "face" and job.source("plate").is_still
+
+
 def _heads(
-    job: Job, rig: Rig, taken: Taken, wanted: Fit, lens: Lens, lent: Sequence[Reference]
+    job: Job, rig: Rig, views: _Views, wanted: Fit, lens: Lens, lent: Sequence[Reference]
 ) -> list[heads.Lent]:
     """The references whose whole heads stand in for a still's own, with their shares."""
-    if not lent or job.params["references_lend"] == "face" or not job.source("plate").is_still:
+    if not _whole_heads(job, lent):
         return []
-    views = _views(job)
-    plate, *poses = _poses(job, rig, taken, lent, views)
+    plate, *poses = _poses(job, rig, views, lent)
     share = heads.shares(heads.pose_of(rig.person, wanted), plate, poses)
     out = []
     for k in np.flatnonzero(share.any(axis=0)).tolist():
-        made = _stand(job, rig, taken, lens, lent[k], views[k], k)
+        made = views.stand[k] if k in views.stand else _stand(job, rig, views.own, lens, lent[k], k)
         if made is not None:
             out.append(heads.Lent(*made, share[:, k]))
     return out
 
 
-def _views(job: Job) -> list[plates.View | None]:
-    """The references that the plate's own camera took; their bodies' ways matter if the driver's is known."""
-    views = plates.views_of(job.findings)
-    if "driver_body" in job.findings:
-        return views
-    return [view and replace(view, fit=replace(view.fit, body=None)) for view in views]
-
-
-def _poses(
-    job: Job, rig: Rig, taken: Taken, lent: Sequence[Reference], views: Sequence[plates.View | None]
-) -> list[heads.Pose]:
+def _poses(job: Job, rig: Rig, views: _Views, lent: Sequence[Reference]) -> list[heads.Pose]:
     """How the plate's own head stands, and that of every reference."""
 
     def make() -> list[heads.Pose]:
-        there = [
-            heads.standing(taken.fit, one.fit) if view is None else view.fit
-            for one, view in zip(lent, views, strict=True)
-        ]
-        necks = [True, *(view is not None for view in views)]
-        return [
-            heads.pose_of(rig.person, fit, neck) for fit, neck in zip([taken.fit, *there], necks, strict=True)
-        ]
+        own, seen = views.own.fit, views.seen
+        there = [seen[k].fit if k in seen else heads.standing(own, one.fit) for k, one in enumerate(lent)]
+        necks = [True, *(k in seen for k in range(len(lent)))]
+        return [heads.pose_of(rig.person, fit, neck) for fit, neck in zip([own, *there], necks, strict=True)]
 
     return _kept(job, "poses", make)
 
@@ -285,30 +312,28 @@ def _in_plates_space(job: Job, k: int) -> Any:
 
 
 def _stand(
-    job: Job, rig: Rig, taken: Taken, lens: Lens, lent: Reference, view: plates.View | None, k: int
+    job: Job, rig: Rig, taken: Taken, lens: Lens, lent: Reference, k: int
 ) -> tuple[heads.Stand, Taken] | None:
     """The plate with the head of one reference, and the same taken apart."""
-    space = job.source("plate").linear_colorspace
-
-    def apart(own: Rig, picture: Any, fit: Fit, behind: Any = None) -> Taken:
-        shown = display_view(picture, space)
-        seed, sure = (job.request.seed, 0), _glasses(job, shown)
-        return take(own, picture, fit, lens, shown, seed, sure, job.device, behind)
 
     def make() -> tuple[heads.Stand, Taken] | None:
         picture = _in_plates_space(job, k)
-        if view is not None:
-            alone = apart(plates.rig_of(view, rig), picture, view.fit)
-            return plates.stand(picture, alone), alone
-        shown = display_view(picture, space)
+        shown = display_view(picture, job.source("plate").linear_colorspace)
         stand = heads.put(lent, picture, shown, rig.person, taken, lens, job.device)
         del picture, shown  # a large picture leaves no room for all of these
         if stand is None:
             return None
-        alone = apart(rig, stand.plate, stand.fit, stand.clean)
+        alone = _apart(job, rig, stand.plate, stand.fit, lens, stand.clean)
         return replace(stand, clean=None), alone
 
     return _kept(job, f"head {k}", make)
+
+
+def _apart(job: Job, rig: Rig, picture: Any, fit: Fit, lens: Lens, behind: Any = None) -> Taken:
+    """A still `picture` (H, W, 3) taken apart, in the plate's color space."""
+    shown = display_view(picture, job.source("plate").linear_colorspace)
+    seed, sure = (job.request.seed, 0), _glasses(job, shown)
+    return take(rig, picture, fit, lens, shown, seed, sure, job.device, behind)
 
 
 def _performance(job: Job) -> Performance:
