@@ -113,6 +113,16 @@ def test_the_neck_holds_while_the_head_turns(head: Head, truth: Scene) -> None:
     assert np.abs(after - before)[crown].max() > 1
 
 
+def test_a_body_that_has_gone_lies_where_it_is(head: Head, truth: Scene) -> None:
+    person, gone = person_of(head, truth), replace(truth.fit, body=np.array([2.0, 3.0]))
+    posed = person.posed(expression())
+    here = to_camera(person, posed, replace(gone, body=None), replace(gone, body=None))
+    assert (to_camera(person, posed, gone, gone) == here).all()
+    on = replace(gone, body=np.array([2.0, 4.0]))
+    off = to_camera(person, posed, on, gone)[person.stiffness == 0] - here[person.stiffness == 0]
+    assert off == pytest.approx(np.tile([0, 1, 0], (len(off), 1)), abs=1e-4)
+
+
 def test_an_opening_is_a_loop_around_its_eye(head: Head, truth: Scene) -> None:
     person = person_of(head, truth)
     pixels = to_pixels(to_camera(person, person.posed(expression()), truth.fit, truth.fit), truth.lens)

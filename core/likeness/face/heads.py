@@ -182,14 +182,11 @@ def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:
 
 
 def _with(head: Lent, retake: Retake, layers: bool) -> Retake:
-    """The retake of a head that stands in, in the picture as it was put there.
-
-    Its body's way is told from where the body is there.
-    """
+    """The retake of a head that stands in, in the picture as it was put there."""
     stand, target = head.stand, retake.target
     picture, spot = retake.picture.copy(), _spot(stand.box)
     picture[spot][..., :3] = stand.plate[spot]
-    body = None if target.body is None or stand.fit.body is None else target.body - stand.fit.body
+    body = None if stand.fit.body is None else target.body  # as long as both are known
     return replace(
         retake,
         taken=head.taken,

@@ -347,7 +347,7 @@ def body_travel(fit: Fit, still: Fit) -> Array:
     """
     way = travel(fit, still)
     if fit.body is not None:
-        return np.append(fit.body, 0.0)
+        return np.append(fit.body - (0 if still.body is None else still.body), 0.0)
     fourth = float(way @ way) ** 2
     return way * (fourth / (fourth + CRANE_CM**4))
 

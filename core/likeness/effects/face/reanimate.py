@@ -249,14 +249,12 @@ class _Views:
 
 
 def _views(job: Job, rig: Rig, taken: Taken, lens: Lens, lent: Sequence[Reference]) -> _Views:
-    """The views of a still, taken apart once; their bodies' ways matter if the driver's is known."""
+    """The views of a still, taken apart once."""
     if not _whole_heads(job, lent):
         return _Views(taken, {}, {})
 
     def make() -> _Views:
         seen = {k: view for k, view in enumerate(plates.views_of(job.findings)) if view is not None}
-        if "driver_body" not in job.findings:
-            seen = {k: replace(view, fit=replace(view.fit, body=None)) for k, view in seen.items()}
         if not seen:
             return _Views(taken, {}, {})
         stand = {}
@@ -293,15 +291,20 @@ def _heads(
 
 
 def _poses(job: Job, rig: Rig, views: _Views, lent: Sequence[Reference]) -> list[heads.Pose]:
-    """How the plate's own head stands, and that of every reference."""
+    """How the plate's own head stands, and that of every reference.
+
+    The ways of their bodies matter if the driver's is known.
+    """
+    followed = "driver_body" in job.findings
 
     def make() -> list[heads.Pose]:
         own, seen = views.own.fit, views.seen
         there = [seen[k].fit if k in seen else heads.standing(own, one.fit) for k, one in enumerate(lent)]
+        there = there if followed else [replace(fit, body=None) for fit in there]
         necks = [True, *(k in seen for k in range(len(lent)))]
         return [heads.pose_of(rig.person, fit, neck) for fit, neck in zip([own, *there], necks, strict=True)]
 
-    return _kept(job, "poses", make)
+    return _kept(job, "poses of bodies" if followed else "poses", make)
 
 
 def _in_plates_space(job: Job, k: int) -> Any:
