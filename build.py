@@ -123,7 +123,14 @@ def setup(dev=False, train=False):
 
 def command_setup(args, rest):
     setup(dev=True, train=args.train)
+    prepare()
     say(f"Ready. Try: {likeness_command()} doctor")
+
+
+def prepare():
+    """Compile what has changed, on all cores; else the first run does it, one kernel after the other."""
+    say("Compiling what has changed")
+    subprocess.run([str(python_of(VENV)), "-m", "likeness.cli", "prepare"], cwd=str(ROOT), check=False)
 
 
 def likeness_command():
@@ -144,6 +151,7 @@ def setup_blenders():
 def command_test(args, rest):
     """Lint, format, types, then every test with coverage; all of them run, any failure fails."""
     setup(dev=True)
+    prepare()
     if not args.quick:
         setup_blenders()
     python = python_of(VENV)
@@ -176,6 +184,7 @@ def _floor(rest):
 def command_demo(args, rest):
     """A portrait takes a performance: EXR sequence, movie, performance and contact sheet in `demo/`."""
     setup()
+    prepare()
     run(
         python_of(VENV),
         "-m",
@@ -193,6 +202,7 @@ def _given(option, value):
 def command_bench(args, rest):
     """Measure capture, reanimation and the hosts; peers in an environment of their own."""
     setup()
+    prepare()
     setup_blenders()
     make_venv(PEERS, find_python(OLDEST, (3, 12)))
     install(PEERS, ["peers"], editable=False)

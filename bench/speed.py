@@ -126,7 +126,7 @@ def _worker(plate: Path, other: Clip, work: Path) -> list[Row]:
             client.hello()
             return time.perf_counter() - start
 
-    # The first one compiles what Python has not kept yet, and keeps the effects' declarations.
+    # The first one imports every effect, and keeps their declarations as `likeness prepare` does.
     first, again = (answered(Client(command(sys.executable))) for _ in range(2))
     with Client(command(sys.executable)) as client:
 
@@ -146,7 +146,7 @@ def _worker(plate: Path, other: Clip, work: Path) -> list[Row]:
         first_frame(plate, "warm")
         warm = first_frame(other.path, "warm2")
     return [
-        Row("speed", "worker start to its first answer", first, "s", at_most=1.5),
+        Row("speed", "worker start to its first answer, no declarations kept", first, "s", at_most=1.5),
         Row("speed", "worker start to its first answer, declarations kept", again, "s"),
         Row("speed", "first frame of a new still, warm worker", warm, "s", at_most=2.0),
     ]

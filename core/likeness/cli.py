@@ -1,4 +1,4 @@
-"""The command line: `likeness effects`, `run`, `job`, `models`, `install`, `doctor`, `worker`.
+"""The command line: `likeness effects`, `run`, `job`, `models`, `install`, `prepare`, `doctor`, `worker`.
 
 Exit codes: 0 done, 2 bad request, 3 bad input, 4 missing or corrupt model, 5 cancelled, 1 anything else.
 What goes wrong is one line on stderr that says what to do; `--verbose` shows where it went wrong.
@@ -108,6 +108,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_models(commands.add_parser("models", help="see, add and check models"))
 
     _add_install(commands.add_parser("install", help="put Likeness into a host program"))
+
+    prepare = commands.add_parser("prepare", help="compile on all cores what else the first runs would")
+    prepare.set_defaults(act=_prepare)
 
     doctor = commands.add_parser("doctor", help="say what works here, and how to mend what does not")
     doctor.add_argument("--json", action="store_true", help="as JSON")
@@ -372,6 +375,16 @@ def _install_nuke(arguments: argparse.Namespace) -> int:
     from likeness.hosts import install_nuke
 
     print(install_nuke(arguments.to))
+    return 0
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from likeness.kernels import compile_listed
+
+    schemas()
+    stop = Stop()
+    with own_stdout(), on_signals(stop), _display() as tell, stop.watching():
+        compile_listed(tell, stop)
     return 0
 
 

@@ -13,7 +13,7 @@ from likeness.request import digest
 
 _ROOT = Path(__file__).parent
 # Surfaces and training make no pixels.
-_ASIDE = {"cli.py", "worker.py", "doctor.py", "training"}
+_ASIDE = {"cli.py", "worker.py", "doctor.py", "kernels.py", "training"}
 _SUFFIXES = {".py", ".toml", ".json", ".csv", ".npz"}
 
 

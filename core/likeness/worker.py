@@ -6,8 +6,8 @@ one after another. Each sends `progress` notifications and ends with exactly one
 made) or `error` (code, message, hint). The run's id is the id of the call that started it. Pictures travel
 as files, never in messages.
 
-`prepare` is for a host whose user is still choosing: the first run of an effect compiles and loads for up to
-a minute, once after installing, and some seconds in each new process. It gives way to every run.
+`prepare` is for a host whose user is still choosing: the first run of an effect compiles and loads for a
+minute or two, once after installing, and some seconds in each new process. It gives way to every run.
 """
 
 from __future__ import annotations
@@ -211,8 +211,13 @@ class Worker:
         return run_job(Request.from_json(run.params), on_event=tell, cancelled=run.stop, kept=self._kept)
 
     def _rehearsed(self, run: Run, tell: Callable[[Event], None]) -> list[Result]:
-        """Do what the effect says it needs little for, and forget it."""
+        """Compile on all cores, then do what the effect says it needs little for, and forget it."""
+        from likeness.effects import EFFECTS
+        from likeness.kernels import compile_listed
+
         effect = find(str(run.params.get("effect", "")))
+        if effect in EFFECTS:
+            compile_listed(tell, run.stop)
         if effect.rehearsal is not None:
             with tempfile.TemporaryDirectory(prefix="likeness-rehearsal-") as folder:
                 request = Request(effect.name, output=str(Path(folder) / "made"), **effect.rehearsal)

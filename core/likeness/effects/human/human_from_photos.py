@@ -184,5 +184,8 @@ HUMAN_FROM_PHOTOS = Effect(
     ),
     models=(*parameters.MODELS, *FACE_MODELS, "face_regions", "skin_shading"),
     write=write,
-    rehearsal={"inputs": {PHOTOS[0]: str(demo.PORTRAIT)}, "params": {"texture_size": "512"}},
+    rehearsal={
+        "inputs": {PHOTOS[0]: str(demo.PORTRAIT)},
+        "params": {"texture_size": "512", "rights": "fictional person"},
+    },
 )  # fmt: skip
