@@ -181,7 +181,8 @@ def test_a_disk_that_fills_up(blender: Blender, plate: Path, tmp_path: Path) -> 
     told = blender.run(_full_disk, plate=str(plate), folder=str(tmp_path / "out"))
     assert told["first"] == told["again"] == ["FINISHED"]
     (words,) = told["full"]
-    assert words.endswith("tiny.0001.exr was not written whole. Free some space or choose another output.")
+    file = tmp_path / "out" / "tiny.0001.exr"
+    assert words == f"Cannot write {file} (File too large). Free some space and run it again."
     assert told["same"]
     assert not [path for path in (tmp_path / "out").rglob("*") if path.name.startswith(".")]
 
