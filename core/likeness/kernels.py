@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 from likeness import cache
 from likeness.errors import Cancelled
 from likeness.fingerprint import content_hash, package_hash
+from likeness.render.bands import cores
 from likeness.request import digest
 from likeness.results import Event
-from likeness.runtime import default_threads
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def _share(kernels: Sequence[Kernel], cancelled: Callable[[], bool]) -> Iterator
     """Have the kernels compiled, one at each step: a module's in one process, since they call the same."""
     modules = [list(group) for _, group in itertools.groupby(kernels, lambda k: k.name.partition(":")[0])]
     todo = iter(sorted(modules, key=len, reverse=True))
-    count = min(default_threads() or os.cpu_count() or 1, MOST_PROCESSES, len(modules))
+    count = min(cores(), MOST_PROCESSES, len(modules))
     helpers = {_helper(): 0 for _ in range(count)}  # and how many kernels each has before it
     try:
         while helpers:

@@ -34,7 +34,7 @@ from likeness.files import output_errors, replacing
 from likeness.media import color
 from likeness.media.image import Image
 from likeness.media.picture import create, set_metadata
-from likeness.runtime import default_threads
+from likeness.render.bands import cores
 
 COMP = "comp"
 ROWS = 16  # of a block, as ZIP has it
@@ -119,7 +119,7 @@ def _append_blocks(path: Path, comp: Image, parts: list[_Part]) -> None:
     """Write the pixels behind the header, which ends with a table of where each block of rows begins."""
     blocks = [(i, top) for i in range(len(parts)) for top in range(0, comp.pixels.shape[0], ROWS)]
     table = struct.Struct(f"<{len(blocks)}Q")
-    with path.open("r+b") as file, ThreadPoolExecutor(default_threads() or None) as pool:
+    with path.open("r+b") as file, ThreadPoolExecutor(cores()) as pool:
         begin = file.seek(0, 2) - table.size
         places = []
         packed = pool.map(lambda block: _packed(parts[block[0]], comp, block[1]), blocks)
