@@ -293,7 +293,8 @@ def test_help_of_a_studios_effect_is_made_the_same_way() -> None:
 def test_every_command_has_help() -> None:
     parser = cli._parser(["run"])
     [commands] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    assert set(commands.choices) == {"effects", "run", "job", "models", "install", "doctor", "worker"}
+    names = {"effects", "run", "job", "models", "install", "prepare", "doctor", "worker"}
+    assert set(commands.choices) == names
     assert all(action.help for action in commands._choices_actions)
 
 
