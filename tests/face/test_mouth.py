@@ -168,7 +168,7 @@ def test_the_tongue_is_of_the_lips_hue_and_teeth_are_not(head: Head) -> None:
 
 def test_lips_that_part_on_a_closed_jaw_show_teeth_that_meet(head: Head) -> None:
     dark = []
-    for jaw in (0.0, 0.35):
+    for jaw in (0.0, 0.5):
         grin = Mouth(head, jaw, mouthUpperUp=0.6, mouthLowerDown=0.7, mouthStretch=0.5)
         color, cover = grin.draw(plate_of((np.nan, np.nan, np.nan)))
         middle = np.abs(np.arange(SIZE[0]) - grin.outline[:, 0].mean()) < 0.15 * np.ptp(grin.outline[:, 0])
@@ -252,7 +252,8 @@ def test_seen_teeth_go_toward_the_hue_of_light_as_bright_as_they_are(mouth: Mout
     assert np.allclose(way - way.mean(), share * (whole - whole.mean()), atol=1e-3)
 
 
-def test_seen_teeth_are_as_pale_as_where_they_are_bare(mouth: Mouth) -> None:
+def test_seen_teeth_are_as_pale_as_where_they_are_bare(head: Head) -> None:
+    mouth = Mouth(head, 0.25, mouthSmile=0.8, mouthUpperUp=0.8)  # upper teeth, hardly any lower ones
     plate, upper = plate_of((0.8, 0.7, 0.6)), list(ALBEDO).index("teeth_upper")
     args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
     bare = take_mouth(plate, *args).gain[upper]

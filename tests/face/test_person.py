@@ -9,7 +9,6 @@ import pytest
 
 from likeness.face.fit import Shot, rotation_matrix, with_person
 from likeness.face.person import (
-    BEHIND_LIPS,
     LOWER_CM,
     Person,
     _lip_height,
@@ -24,6 +23,7 @@ from likeness.face.person import (
 )
 from likeness.head import points as dense
 from likeness.head.model import Head
+from likeness.performance import ARKIT
 from tests.face.conftest import Scene, expression, scene
 
 
@@ -53,13 +53,26 @@ def test_without_bias_it_is_the_head(head: Head, truth: Scene) -> None:
     person = person_of(head, truth)
     identity, weights = truth.identity.astype(np.float32), expression(jawOpen=0.4)
     posed, plain = person.posed(weights), head.vertices(identity, weights.astype(np.float32))
-    behind = np.concatenate([head.part(name).ravel() for name in BEHIND_LIPS])
-    plain[np.setdiff1d(behind, head.part("skin")), 1] -= LOWER_CM
-    no_gums = np.setdiff1d(np.arange(person.vertex_count), head.part("gums"))
-    assert np.abs(posed[no_gums] - plain[no_gums]).max() < 2e-3
+    rows = np.concatenate([head.part(name).ravel() for name in ("gums", "teeth_upper", "teeth_lower")])
+    others = np.setdiff1d(np.arange(person.vertex_count), rows)
+    assert np.abs(posed[others] - plain[others]).max() < 2e-3
     lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
     others = np.setdiff1d(np.arange(dense.SKIN_COUNT), lips)  # the lips' outlines are pressed together
     assert np.abs(posed[person.vertex_count :][others] - head.points(identity, weights)[others]).max() < 2e-3
+
+
+def test_lower_teeth_go_down_behind_the_lip_and_from_the_tongue(head: Head, truth: Scene) -> None:
+    """A wide open mouth showed all of their crowns, and gums below."""
+    person = person_of(head, truth)
+    shut, wide = (person.posed(expression(jawOpen=jaw)) for jaw in (0.4, 1.0))
+    plain = head.expression_basis[ARKIT.index("jawOpen")]
+    lower, tongue = (np.unique(head.part(name)) for name in ("teeth_lower", "tongue"))
+    went, would = ((wide - shut)[: person.vertex_count, 1], 0.6 * plain[:, 1])
+    assert (went - would)[lower].max() < -0.05
+    assert (went - would)[tongue] == pytest.approx(0, abs=1e-3)
+    front = lower[head.mean[lower, 2] > head.mean[lower, 2].max() - 0.3]
+    at_rest = head.vertices(truth.identity.astype(np.float32), np.zeros(52, np.float32))
+    assert person.rest[front, 1] == pytest.approx(at_rest[front, 1] - LOWER_CM, abs=1e-3)
 
 
 def test_a_corrective_moves_skin_and_neither_teeth_nor_eyes(head: Head, truth: Scene) -> None:

@@ -37,7 +37,8 @@ MEETING_FRAMES = 12  # of a shot, that tell it
 JAW = ARKIT.index("jawOpen")
 NO_SKIN = ("gums", "tongue", "teeth_upper", "teeth_lower", "eye_left", "eye_right")
 BEHIND_LIPS = ("socket", "gums", "tongue", "teeth_upper", "teeth_lower")
-LOWER_CM = 0.2  # so much lower behind their lips than the house head's are teeth, in clips of four people
+LOWER_CM = 0.23  # so much lower behind their lips than the house head's are teeth, in clips of four people
+LOWER_FARTHER = 1.08  # times as far as chin and tongue go lower teeth as the jaw opens, in the same clips
 OUTLINE_PARTS = 4  # places of an outline from each point to the next
 
 OPENINGS = {
@@ -197,7 +198,7 @@ def build_person(head: Head, shot: Shot) -> Person:
     )
     plain = np.concatenate([mesh, points]).astype(np.float32)
     rest = plain + bias
-    rest[_lowered(head), 1] -= LOWER_CM
+    rest[np.concatenate(_tooth_rows(head)), 1] -= LOWER_CM
     height = np.concatenate([head.mean, head.point_mean])[:, 1]
     ramp = np.clip((height - NECK_STILL_CM) / (NECK_FREE_CM - NECK_STILL_CM), 0, 1)
     stiffness = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
@@ -216,6 +217,7 @@ def build_person(head: Head, shot: Shot) -> Person:
 def _moving(head: Head) -> tuple[Shapes, Float]:
     """`Person.shapes` and `Person.jaw`, which are the same for everybody."""
     basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
+    basis[JAW, _tooth_rows(head)[1]] *= LOWER_FARTHER
     jaw = np.zeros_like(basis[JAW])
     behind = _behind_lips(head)
     jaw[behind] = basis[JAW, behind]
@@ -228,18 +230,15 @@ def _behind_lips(head: Head) -> Int:
 
 
 @cache
-def _lowered(head: Head) -> Int:
-    """The vertices that are `LOWER_CM` lower: all behind the lips but the upper gums.
+def _tooth_rows(head: Head) -> tuple[Int, Int]:
+    """The vertices of the upper teeth, and of the lower ones with their gums.
 
-    The house head's upper incisors show 7.5 mm of their crowns, people's 10: gums stay as teeth hang lower.
+    The house head's upper incisors show 7.5 mm of their crowns, people's 10: their gums stay where they are.
     """
     gums = np.unique(head.part("gums"))
-    upper, lower = (
-        cKDTree(head.mean[np.unique(head.part(name))]).query(head.mean[gums])[0]
-        for name in ("teeth_upper", "teeth_lower")
-    )
-    behind = np.setdiff1d(_behind_lips(head), head.part("skin"))
-    return np.setdiff1d(behind, gums[upper < lower]).astype(np.int32)
+    rows = [np.unique(head.part(name)) for name in ("teeth_upper", "teeth_lower")]
+    upper, lower = (cKDTree(head.mean[row]).query(head.mean[gums])[0] for row in rows)
+    return rows[0], np.union1d(rows[1], gums[upper >= lower])
 
 
 def with_meeting(person: Person, expressions: Array) -> Person:
