@@ -17,6 +17,8 @@ from likeness.face.cutout import (
     _joined,
     _mend,
     _refine,
+    _stray,
+    _take_along,
     cut,
     hair_at,
     regions_of,
@@ -263,6 +265,21 @@ def test_no_head_is_darker_than_black() -> None:
     assert np.allclose(color + (1 - cover) * behind, own, atol=1e-6)
 
 
+def test_hair_that_is_covered_too_little_leaves_no_ring_in_its_opposite_color() -> None:
+    """Brown hair before a yellow wall left a red line: it was told to cover less green than it hides."""
+    own, wall, hair = (
+        np.array(color, np.float32)[None, None]
+        for color in ([0.37, 0.11, 0.03], [0.8, 0.33, 0.06], [0.29, 0.08, 0.024])
+    )
+    told, somewhere = np.full((1, 1, 1), 0.67, np.float32), np.ones((1, 1, 1), bool)
+    cover = _covering(own, told, wall, somewhere, hair)
+    color, clean = _apart(own, cover, wall, somewhere, ~somewhere)
+    _mend(own, color, clean, cover, ~somewhere, hair)
+    assert cover[0, 0, 0] < 0.75
+    assert (np.abs(clean / wall - 1) < 0.13).all()  # green was darker by a fifth
+    assert np.allclose(color + (1 - cover) * clean, own, atol=1e-6)
+
+
 def test_a_soft_jaw_leaves_no_ring_behind() -> None:
     """Next to the matte a faint mixture of skin and wall is head; collar and the wall's own grain are not."""
     wall, skin = np.float32([0.004, 0.003, 0.008]), np.float32([0.6, 0.4, 0.3])
@@ -276,6 +293,25 @@ def test_a_soft_jaw_leaves_no_ring_behind() -> None:
     _mend(own, color, clean, cover, ~there, usually)
     assert np.allclose(clean[0, :2], wall, atol=1e-5)
     assert np.allclose(color + (1 - cover) * clean, own, atol=1e-6)
+
+
+def test_stray_strands_go_with_the_head_and_the_wall_stays() -> None:
+    """Strands that the matte hardly holds stayed behind as ghosts of a head that had moved."""
+    wall, hair = np.float32([0.05, 0.05, 0.06]), np.float32([0.4, 0.3, 0.2])
+    fill, usually = np.broadcast_to(wall, (40, 60, 3)).copy(), np.broadcast_to(hair, (40, 60, 3)).copy()
+    own = fill.copy()
+    own[:, 20] += 0.5 * (hair - wall)  # a strand
+    own[:, 40:] += 0.5 * (hair - wall)  # a part of the wall that the fill knows nothing of
+    own[:, 30] *= 0.5  # a gap in it, darker where hair is lighter
+    own[5, 5] = np.nan
+    thin = np.ones((40, 60), bool)
+    share, part = _stray(own, fill, thin, usually, 3)
+    layer, clean = np.zeros((40, 60, 4), np.float32), own.copy()
+    _take_along(own, fill, share, part, layer, clean)
+    assert np.allclose(layer[8:, 20, 3], 0.5, atol=1e-3) and np.allclose(clean[8:, 20], wall, atol=1e-4)
+    assert not layer[:, 21:, 3].any() and (clean[:, 21:] == own[:, 21:]).all()
+    whole = layer[..., :3] + (1 - layer[..., 3:]) * clean
+    assert np.allclose(whole[6:], own[6:], atol=1e-6)
 
 
 def test_a_walls_specks_are_no_head() -> None:

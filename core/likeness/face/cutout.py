@@ -61,6 +61,7 @@ BUMP, RAGGED = 5, 9  # of them: of bare skin's outline what is no wider, so far 
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
 LOBES = (0.55, 0.65)  # of it: between these ears end, below is nothing beside the face but the neck
 WHOLE, MIXED = 0.95, 0.7  # of alpha: from the first on all is head, up to the second two colors mix
+DIMMEST = 0.25  # of the light that the head has beside: with less, it covers more than was told
 DIM, BRIGHT = 0.4, 2.5  # of the light that the head has beside: less or more it has nowhere at its edge
 FAINT, PURE = 0.2, 0.8  # alpha of a mixture that can have been missed, squared cosine to what is mixed
 NOISE = np.float32(0.03)  # of the head's light: a fill that shines so much more is no sign of it
@@ -70,6 +71,8 @@ SHINING = 2.0  # times as much more, at that alpha, where hair is brighter: it l
 TRACE_LEAST = 0.35  # of that most, where alpha is next to nothing
 NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
+STRAND = 0.01  # of it: what is no wider may be a strand of hair
+SHOWING = 0.04  # of hair's difference from the background: a strand that shows less may be noise
 BESIDE = 3  # so many empty pixels about a cutout, where its box has them
 BAND_ROWS = 128  # of a picture, taken apart at once
 NOWHERE = 2**30  # a column that no picture has
@@ -194,8 +197,9 @@ def cut(
     own, filled, alpha = own[part], filled[part], alpha[part]
     hole, thin = hole[part], thin[part]
     usually = fill.smooth(own, (alpha > WHOLE) & _finite(own))
+    stray = _stray(own, filled, thin, usually, round(STRAND * wide.size))
     layer, clean = np.empty((*alpha.shape, 4), np.float32), np.empty((*alpha.shape, 3), np.float32)
-    in_bands(_lift, len(alpha), own, alpha, filled, hole, thin, usually, layer, clean)
+    in_bands(_lift, len(alpha), own, alpha, filled, hole, thin, usually, stray, layer, clean)
     first = (x0 + part[1].start, y0 + part[0].start)
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
 
@@ -209,13 +213,14 @@ def _lift(
     hole: Mask,
     thin: Mask,
     usually: Float,
+    stray: tuple[Float, Float],
     layer: Float,
     clean: Float,
 ) -> None:
     """Lift the head off the rows from `first` to before `end` of the plate `own` (h, w, 3).
 
     `layer` (h, w, 4) becomes the head, `clean` (h, w, 3) what it lies over, which is `filled` where it was a
-    `hole`. `thin`: see `_apart`; `usually`: see `_mend`.
+    `hole`. `thin`: see `_apart`; `usually`: see `_mend`; `stray`: see `_stray`.
     """
     for top in range(first, end, BAND_ROWS):  # a large picture leaves no room for copies of all of it
         rows = slice(top, min(top + BAND_ROWS, end))
@@ -225,6 +230,48 @@ def _lift(
         layer[rows, :, :3], clean[rows] = _apart(own[rows], cover, behind, made, vague)
         _mend(own[rows], layer[rows, :, :3], clean[rows], cover, vague, usually[rows])
         layer[rows, :, 3] = cover[..., 0]
+        share, part = (each[rows] for each in stray)
+        _take_along(own[rows], filled[rows], share, part, layer[rows], clean[rows])
+
+
+def _stray(own: Float, filled: Float, thin: Mask, usually: Float, wide_px: int) -> tuple[Float, Float]:
+    """How much hair (h, w) stray strands are where the matte is `thin`, and how much (h, w) of what there
+    differs from the `filled` background they are: the rest is the background's own.
+
+    A strand differs toward the hair that is `usually` (h, w, 3) seen beside, and is no wider than `wide_px`:
+    an opening leaves what is wider (the top hat, Meyer 1978).
+    """
+    toward = _toward(own, filled, thin, usually)
+    share: Float = toward - ndimage.grey_opening(toward, size=2 * max(wide_px, 1) + 1)
+    part: Float = np.minimum(share / SHOWING, 1) * share / np.maximum(toward, 1e-6)
+    return np.minimum(share, 1), part
+
+
+@numba.njit(cache=True, nogil=True)
+def _toward(own: Float, filled: Float, thin: Mask, usually: Float) -> Float:
+    """How far (h, w) the plate lies from the fill toward hair, 1 all the way; 0 where it is not `thin`."""
+    height, width = thin.shape
+    out = np.zeros((height, width), np.float32)
+    for y in range(height):
+        for x in range(width):
+            if not thin[y, x]:
+                continue
+            told, far = np.float32(0), np.float32(1e-9)
+            for k in range(3):
+                apart = usually[y, x, k] - filled[y, x, k]
+                told, far = told + (own[y, x, k] - filled[y, x, k]) * apart, far + apart * apart
+            if told > 0 and np.isfinite(told):
+                out[y, x] = told / far
+    return out
+
+
+def _take_along(own: Float, filled: Float, share: Float, part: Float, layer: Float, clean: Float) -> None:
+    """Let stray strands, which would stay behind, go with the head: `layer` and `clean`, in place."""
+    there = part > 0
+    behind = clean[there] + part[there][:, None] * (filled[there] - clean[there])
+    cover = np.maximum(layer[there, 3], share[there])
+    layer[there] = np.c_[own[there] - (1 - cover)[:, None] * behind, cover]
+    clean[there] = behind
 
 
 @numba.njit(cache=True, nogil=True)
@@ -309,8 +356,9 @@ def _mend(own: Float, color: Float, clean: Float, alpha: Float, thin: Mask, usua
 def _covering(own: Float, alpha: Float, clean: Float, hole: Mask, usually: Float) -> Float:
     """The alpha (h, w, 1) that pixels of the plate `own` (h, w, 3) need over the fill `clean` of a `hole`.
 
-    No head is darker than black, so it covers what the fill shines too much. And it has its part in a faint
-    mixture of the fill with what it `usually` (h, w, 3) is beside: a ring of these would stay behind.
+    No head is much darker in any channel than it `usually` (h, w, 3) is beside, so it covers what the fill
+    shines too much. And it has its part in a faint mixture of the fill with that. Else a ring of these would
+    stay behind.
     """
     out = alpha.copy()
     for y in range(out.shape[0]):
@@ -324,7 +372,8 @@ def _covering(own: Float, alpha: Float, clean: Float, hole: Mask, usually: Float
                 apart, other = usually[y, x, k] - clean[y, x, k], own[y, x, k] - clean[y, x, k]
                 told, far, off = told + other * apart, far + apart * apart, off + other * other
                 if bright:
-                    least = max(least, -(other + NOISE * usually[y, x, k]) / clean[y, x, k])
+                    dim = np.float32(DIMMEST) * min(usually[y, x, k], clean[y, x, k])
+                    least = max(least, -(other + NOISE * usually[y, x, k]) / (clean[y, x, k] - dim))
             if bright:
                 out[y, x, 0] = max(out[y, x, 0], least)
             if 0 < told < FAINT * far and told * told > PURE * far * off:
