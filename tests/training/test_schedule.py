@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from likeness.training.schedule import AHEAD, made_ahead
+from likeness.training.schedule import AHEAD, half_precision, made_ahead
 
 
 def test_batches_come_in_order_and_a_few_are_made_ahead() -> None:
@@ -39,3 +39,11 @@ def test_what_goes_wrong_with_a_batch_is_told_and_the_thread_ends() -> None:
         assert next(batches) == 1
         next(batches)
     assert threading.active_count() == before
+
+
+def test_half_the_bits_are_used_where_the_processor_has_them() -> None:
+    """A processor without them was nine times as slow with half the bits."""
+    able = torch.cpu.get_capabilities()
+    with half_precision():
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if able["avx512_bf16"] or able["amx_tile"] else torch.float32)

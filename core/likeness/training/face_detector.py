@@ -28,7 +28,7 @@ from likeness.training.camera import encode_srgb
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.networks import DETECTOR_STRIDE, FaceDetector, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import Trainer
+from likeness.training.schedule import Trainer, half_precision
 
 Float = NDArray[np.float32]
 Random = np.random.Generator
@@ -299,7 +299,7 @@ def train(
             for data in folders:
                 data.reload()
         picture, wanted, weight = batch(crowds, BATCH)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             found = network.raw(picture.contiguous(memory_format=torch.channels_last))
         trainer.update(loss(found.float(), wanted, weight))
     network.load_state_dict(trainer.average)

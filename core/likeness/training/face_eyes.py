@@ -30,7 +30,7 @@ from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.face_points import load_points
 from likeness.training.networks import FaceEyes, FacePoints, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import Trainer, made_ahead
+from likeness.training.schedule import Trainer, half_precision, made_ahead
 
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -122,7 +122,7 @@ def make_batch(data: Dataset, indices: NDArray[np.integer], rng: Random | None) 
 def loss(network: FaceEyes, batch: Batch) -> Tensor:
     """Places in units of the eyes' distance and gaze in radians; the spread is learned but steers nothing."""
     picture, place, visible, looks, scale, camera = batch
-    with torch.autocast("cpu", torch.bfloat16):
+    with half_precision():
         found, told, spread = network(picture, camera)
     counts = 0.2 + 0.8 * visible
     counts = counts * torch.cat([torch.ones(LIDS), torch.full((len(gaze.POINTS) - LIDS,), 2.0)])

@@ -40,7 +40,7 @@ from likeness.training.networks import (
     export,
 )
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import Trainer, made_ahead
+from likeness.training.schedule import Trainer, half_precision, made_ahead
 
 Float = NDArray[np.float32]
 Random = np.random.Generator
@@ -180,8 +180,8 @@ class Joint(nn.Module):
         `rare` (12,) is how much each region counts; regions are learned from the batch's first half, and not
         at all without it.
         """
-        # Half the bits are enough for the convolutions, and nearly twice as fast; places keep all of them.
-        with torch.autocast("cpu", torch.bfloat16):
+        # Half the bits are enough for the convolutions; places keep all of them.
+        with half_precision():
             half, quarter, eighth, grid, deep = self.points.backbone(batch.picture)
             out = self.points.heads(batch.picture, deep, grid, jitter=0.1)
             some = len(grid) // 2 if rare is not None else 0

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ log = logging.getLogger("likeness.training")
 
 WARM_UP_STEPS = 200
 CHECKPOINT_S = 90.0
+HALF = ("avx512_bf16", "amx_tile")  # capabilities of processors that compute with bfloat16
 AHEAD = 3  # batches are made while one is learned
 Made = TypeVar("Made")
 REPORT_STEPS = 100
@@ -104,6 +105,15 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = state["average"]
         self.step, self.spent_s = state["step"], state["spent_s"]
+
+
+def half_precision() -> AbstractContextManager[None]:
+    """Half the bits for convolutions, where the processor computes with so few: nearly twice as fast there.
+
+    Others would imitate it, nine times as slow as with all bits.
+    """
+    able = torch.cpu.get_capabilities()
+    return torch.autocast("cpu", torch.bfloat16, enabled=any(able.get(name, False) for name in HALF))
 
 
 @contextmanager
