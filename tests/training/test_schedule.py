@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from likeness.training.schedule import AHEAD, half_precision, made_ahead
 
