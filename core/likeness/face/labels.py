@@ -33,11 +33,10 @@ def spread(label: Float, unsure: Mask, color: Float, guess: Float, own: float, a
 
 def usual(picture: Float, seeds: Mask) -> Float:
     """How usual (h, w) a picture's colors (h, w, 3), 0 to 1, are among its `seeds`: 1 there on average."""
-    bins = tuple(np.clip(np.moveaxis(picture, 2, 0) * BINS, 0, BINS - 1).astype(int))
-    count = np.zeros((BINS,) * 3, np.float32)
-    np.add.at(count, tuple(each[seeds] for each in bins), 1)
-    count = ndimage.gaussian_filter(count, 1.0)
-    out: Float = count[bins] / max(float(count[bins][seeds].mean()) if seeds.any() else 1.0, 1e-6)
+    bins = np.clip(picture * BINS, 0, BINS - 1).astype(int) @ [BINS**2, BINS, 1]
+    count = np.bincount(bins[seeds], minlength=BINS**3).reshape((BINS,) * 3)
+    often = ndimage.gaussian_filter(count.astype(np.float32), 1.0).ravel()[bins]
+    out: Float = often / max(float(often[seeds].mean()) if seeds.any() else 1.0, 1e-6)
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from likeness.face.lip_edges import OVER, UNDER
 from likeness.face.person import Person, opening
@@ -45,17 +46,21 @@ def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float
     share = _teeth(lip, plate, inner, way)
     if (share > 0).mean() < ROW:
         return
-    away = np.linalg.norm(pixels[:, None, :2] - inner[None], axis=2)
-    near = away.argmin(axis=1)
-    long = np.maximum((way**2).sum(axis=1), 1e-6)
-    at = ((pixels[:, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
-    close = (away.min(axis=1) < REACH * np.sqrt(long[near])) & (at < 1) & (at > -0.3)
+    reach = REACH * np.linalg.norm(way, axis=1)
+    away, near = cKDTree(inner).query(pixels[:, :2], distance_upper_bound=float(reach.max()))
     upper, lower = (person.head.regions[f"lips_{name}"] for name in OUTER)
-    close[: person.vertex_count] &= upper > lower if lip == "upper" else upper <= lower
+    theirs = upper > lower if lip == "upper" else upper <= lower
     (other,) = OUTER.keys() - {lip}
-    close[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
+    own = np.ones(len(pixels), bool)
+    own[: person.vertex_count] = theirs
+    own[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
+    ids = np.flatnonzero(own & np.isfinite(away))
+    away, near = away[ids], near[ids]
+    long = np.maximum((way**2).sum(axis=1), 1e-6)
+    at = ((pixels[ids, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
     offset = (share[near] * (1 - np.maximum(at, 0)))[:, None] * way[near]
-    out[close] = offset[close]
+    close = (away < reach[near]) & (at < 1) & (at > -0.3)
+    out[ids[close]] = offset[close]
 
 
 def color(plate: Float, person: Person, pixels: Float) -> Float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from likeness.face.landmarks import CROP_PX, Crop, sample_crop
 from likeness.runtime import session
@@ -94,15 +95,9 @@ def segment(picture: Float, crop: Crop, device: str = "auto", before: Regions | 
 
 def _box(values: Float) -> Float:
     """Mean over a square of `GUIDE_RADIUS`; edges are held."""
-    r = GUIDE_RADIUS
-    for axis in (0, 1):
-        pad = [(0, 0)] * values.ndim
-        pad[axis] = (r + 1, r)
-        total = np.cumsum(np.pad(values, pad, mode="edge"), axis=axis, dtype=np.float64)
-        n = values.shape[axis]
-        upper = np.take(total, np.arange(2 * r + 1, 2 * r + 1 + n), axis=axis)
-        values = ((upper - np.take(total, np.arange(n), axis=axis)) / (2 * r + 1)).astype(np.float32)
-    return values
+    side = 2 * GUIDE_RADIUS + 1
+    out: Float = ndimage.uniform_filter(values, (side, side, 1), mode="nearest")
+    return out
 
 
 def _guided(guide: Float, alpha: Float) -> tuple[Float, Float]:
