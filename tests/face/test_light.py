@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeness.face.light import EYEBALL_ALBEDO, LUMA, Light, _enamel, basis, estimate
+from likeness.face.light import ENAMEL, EYEBALL_ALBEDO, LUMA, Light, _enamel, basis, estimate
 
 
 def sphere(count: int = 400) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_teeth_beside_red_skin_are_warm_and_paler_than_it() -> None:
     light = estimate(np.tile(skin, (len(normals), 1)), normals, None)
     teeth = light.white * light.enamel
     assert np.allclose(teeth @ LUMA, light.white @ LUMA, rtol=1e-4)
-    assert np.allclose(teeth / teeth[0], np.sqrt(skin / skin[0]), rtol=1e-3)
+    assert np.allclose(teeth / teeth[0], (skin / skin[0]) ** ENAMEL, rtol=1e-3)
     gray = estimate(np.full((len(normals), 3), 0.3, np.float32), normals, None)
     assert np.allclose(gray.enamel, 1, rtol=1e-4)
 
@@ -75,5 +75,5 @@ def test_teeth_under_varnish_are_as_yellow_as_it_is() -> None:
     varnish = np.array([1, 1, 0.5], np.float32)
     varnished = white * varnish * _enamel(skin * varnish, white * varnish)
     ratio = teeth[1] / teeth[2]
-    assert ratio == pytest.approx(np.sqrt(1.4), rel=1e-3)
+    assert ratio == pytest.approx(1.4**ENAMEL, rel=1e-3)
     assert varnished[1] / varnished[2] == pytest.approx(2 * ratio, rel=0.05)

@@ -21,7 +21,7 @@ ALBEDO = {
     "socket": (0.20, 0.065, 0.055),
     "gums": (0.66, 0.32, 0.28),
     "tongue": (0.74, 0.39, 0.42),
-    "teeth_upper": (0.97, 0.96, 0.90),
+    "teeth_upper": (0.97, 0.96, 0.84),
     "teeth_lower": (0.86, 0.78, 0.70),
 }
 GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest

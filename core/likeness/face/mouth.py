@@ -31,7 +31,7 @@ CHEEK_SEEN, CHEEK_WIDE = 0.4, 0.12  # how bright it is there, and how wide in mo
 SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
-TEETH_TO_SKIN = 1.3  # times the face's lights: teeth are at most so bright where the plate shows none
+TEETH_TO_SKIN = 1.4  # times the face's lights: teeth are at most so bright where the plate shows none
 BRIGHTER = 1.3  # than skin tells may teeth be: it gives but a lower bound of the light
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
@@ -131,8 +131,8 @@ def take_mouth(
 
 
 def _brightest(plate: Float) -> float:
-    """The luma of the brightest of some of the pixels (H, W, 3): no teeth are brighter than all else."""
-    luma = plate[::4, ::4, :3] @ LUMA
+    """The luma of the brightest pixel (H, W, 3), be it a glint: no teeth are brighter than all else."""
+    luma = plate[..., :3] @ LUMA
     return float(luma.max(where=np.isfinite(luma), initial=0)) or np.inf
 
 
