@@ -22,7 +22,7 @@ Int = NDArray[np.int32]
 Box = tuple[int, int, int, int]
 
 NEAR = 1e-5  # of the depth: so near, two surfaces are one
-VECTORS = {"fastmath": {"contract"}, "error_model": "numpy"}  # what may raise is not taken several at once
+VECTORS = {"fastmath": FAST, "error_model": "numpy"}  # what may raise is not taken several at once
 NAMES = ("uv", "normal", "position", "depth")
 
 
@@ -133,7 +133,7 @@ def _places(depth: Float, px: Any, py: Any, per: Any, out: Float) -> None:
     three = np.uint64(3)
     for x in range(np.uint64(len(depth))):
         z, n = depth[x], three * x
-        out[n] = (px + np.float32(x) * per) * z
+        out[n] = (px + np.float32(np.int32(x)) * per) * z
         out[n + np.uint64(1)] = py * z
         out[n + np.uint64(2)] = z
 
@@ -156,7 +156,7 @@ def _normals(i: Float, j: Float, k: Float, px: Any, py: Any, per: Any, depth: Fl
     """
     zero, one, two, three = np.float32(0), np.float32(1), np.float32(2), np.uint64(3)
     for x in range(np.uint64(len(depth))):
-        qx, n = px + np.float32(x) * per, three * x
+        qx, n = px + np.float32(np.int32(x)) * per, three * x
         back = two * max(i[x] * qx + j[x] * py + k[x], zero) / (qx * qx + py * py + one)
         a, b, c = i[x] - back * qx, j[x] - back * py, k[x] - back
         unit, there = _unit(a, b, c), depth[x] > zero

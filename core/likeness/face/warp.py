@@ -536,7 +536,7 @@ def sample(picture: Float, x: Float, y: Float, wanted: Float, ends: Four, out: F
     line, pixel = np.uint64(4 * picture.shape[1]), np.uint64(4)
     one, right, last = np.float32(1), np.float32(picture.shape[1] - 2), picture.shape[0] - 1
     weights, room = np.empty((8, RUN), np.float32), np.empty(64, np.float32)
-    corner = np.empty(RUN, np.int64)
+    corner = np.empty(RUN, np.int32)
     for start in range(0, len(x), RUN):
         end = min(start + RUN, len(x))
         _corners(x[start:end], y[start:end], wanted[start:end], picture.shape[0], picture.shape[1], corner)
