@@ -198,6 +198,17 @@ def test_lips_that_stay_show_the_plate_to_their_edges(mouth: Mouth) -> None:
     assert shares[1] < 0.8
 
 
+def test_lips_that_nearly_close_show_none_of_the_teeth_they_showed(head: Head) -> None:
+    """A strip of them stayed, white between closed lips."""
+    green, mouth, slit = (0.1, 0.7, 0.1), Mouth(head, 0.5, mouthUpperUp=0.8), Mouth(head, 0.05)
+    source = take_mouth(plate_of(green), mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    args = (slit.pixels, slit.shade, np.zeros_like(slit.shade), slit.outline, slit.lit, (0, 0, *SIZE))
+    color, cover = draw_mouth(plate_of(green), source, slit.inside, *args)
+    seen = color[cover > 0.9]
+    assert len(seen) > 20
+    assert (seen[:, 1] < 0.5 * green[1]).all()
+
+
 def test_a_mouth_wide_open_is_lit_to_its_tongue(head: Head) -> None:
     color, cover = Mouth(head, 0.9).draw(plate_of((np.nan, np.nan, np.nan)))
     rows, columns = np.nonzero(cover > 0.99)

@@ -257,15 +257,21 @@ def _trusted(source: PlateMouth, outline: Float, known: float) -> Float:
     """How sure the plate shows each part (PARTS, h, w): lips that stay as they are show all they did.
 
     `outline` (N, 2): the lips, in the plate where the upper teeth would be. `known`: see `_known`. Of a row
-    of teeth of which the plate shows little, all is made: both kinds would not read as one row.
+    of teeth of which the plate shows little, all is made: both kinds would not read as one row. And lips that
+    nearly close show nothing of what the plate's did.
     """
     moved = float(np.linalg.norm(outline - source.outline, axis=1).max())
     still = np.float32(np.clip(1.5 - moved / source.border, 0, 1))
-    own = source.own
-    if known < KNOWN[1]:
-        own = own.copy()
-        own[UPPER_TEETH] *= np.float32(np.interp(known, KNOWN, (0, 1)))
+    own: Float = source.own * np.float32(np.interp(_height(outline), SLIT, (0, 1)))
+    own[UPPER_TEETH] *= np.float32(np.interp(known, KNOWN, (0, 1)))
     return own + still * (source.open - own) if still > 0 else own
+
+
+def _height(outline: Float) -> float:
+    """How far apart the lips' `outline` (N, 2) is on average, in mouth widths."""
+    x, y = outline.astype(np.float64).T
+    area = 0.5 * abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1)))
+    return area / max(float(np.ptp(x)) ** 2, 1e-6)
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
