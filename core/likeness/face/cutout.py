@@ -71,7 +71,7 @@ SHINING = 2.0  # times as much more, at that alpha, where hair is brighter: it l
 TRACE_LEAST = 0.35  # of that most, where alpha is next to nothing
 NEAR = 0.004  # of the crop's side: so near the head its edge may lie otherwise than was found
 HALO = 0.01  # of it: so far about the matte the background is not trusted to be without hair
-STRAND = 0.01  # of it: what is no wider may be a strand of hair
+STRAND = 0.01  # of it: what is no wider than twice that may be a strand of hair
 SHOWING = 0.04  # of hair's difference from the background: a strand that shows less may be noise
 BESIDE = 3  # so many empty pixels about a cutout, where its box has them
 BAND_ROWS = 128  # of a picture, taken apart at once
@@ -234,15 +234,15 @@ def _lift(
         _take_along(own[rows], filled[rows], share, part, layer[rows], clean[rows])
 
 
-def _stray(own: Float, filled: Float, thin: Mask, usually: Float, wide_px: int) -> tuple[Float, Float]:
+def _stray(own: Float, filled: Float, thin: Mask, usually: Float, half_px: int) -> tuple[Float, Float]:
     """How much hair (h, w) stray strands are where the matte is `thin`, and how much (h, w) of what there
     differs from the `filled` background they are: the rest is the background's own.
 
-    A strand differs toward the hair that is `usually` (h, w, 3) seen beside, and is no wider than `wide_px`:
-    an opening leaves what is wider (the top hat, Meyer 1978).
+    A strand differs toward the hair that is `usually` (h, w, 3) seen beside, and is no wider than twice
+    `half_px`: an opening leaves what is wider (the top hat, Meyer 1978).
     """
     toward = _toward(own, filled, thin, usually)
-    share: Float = toward - ndimage.grey_opening(toward, size=2 * max(wide_px, 1) + 1)
+    share: Float = toward - ndimage.grey_opening(toward, size=2 * max(half_px, 1) + 1)
     part: Float = np.minimum(share / SHOWING, 1) * share / np.maximum(toward, 1e-6)
     return np.minimum(share, 1), part
 

@@ -49,10 +49,9 @@ def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float
     reach = REACH * np.linalg.norm(way, axis=1)
     away, near = cKDTree(inner).query(pixels[:, :2], distance_upper_bound=float(reach.max()))
     upper, lower = (person.head.regions[f"lips_{name}"] for name in OUTER)
-    theirs = upper > lower if lip == "upper" else upper <= lower
     (other,) = OUTER.keys() - {lip}
     own = np.ones(len(pixels), bool)
-    own[: person.vertex_count] = theirs
+    own[: person.vertex_count] = upper > lower if lip == "upper" else upper <= lower
     own[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
     ids = np.flatnonzero(own & np.isfinite(away))
     away, near = away[ids], near[ids]

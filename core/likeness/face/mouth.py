@@ -17,6 +17,7 @@ from scipy.ndimage import maximum_filter
 
 from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
+from likeness.face.rig import mean_gap
 from likeness.face.warp import polygon
 from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
@@ -262,16 +263,10 @@ def _trusted(source: PlateMouth, outline: Float, known: float) -> Float:
     """
     moved = float(np.linalg.norm(outline - source.outline, axis=1).max())
     still = np.float32(np.clip(1.5 - moved / source.border, 0, 1))
-    own: Float = source.own * np.float32(np.interp(_height(outline), SLIT, (0, 1)))
+    open_ = mean_gap(outline) / max(float(np.ptp(outline[:, 0])), 1e-3)
+    own: Float = source.own * np.float32(np.interp(open_, SLIT, (0, 1)))
     own[UPPER_TEETH] *= np.float32(np.interp(known, KNOWN, (0, 1)))
     return own + still * (source.open - own) if still > 0 else own
-
-
-def _height(outline: Float) -> float:
-    """How far apart the lips' `outline` (N, 2) is on average, in mouth widths."""
-    x, y = outline.astype(np.float64).T
-    area = 0.5 * abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1)))
-    return area / max(float(np.ptp(x)) ** 2, 1e-6)
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:

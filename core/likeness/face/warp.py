@@ -545,7 +545,7 @@ def sample(picture: Float, x: Float, y: Float, wanted: Float, ends: Four, out: F
         for at in range(np.uint64(end - start)):
             n = at + np.uint64(start)
             if corner[at] >= 0:
-                first = np.uint64(corner[at])
+                first = pixel * np.uint64(corner[at])
                 rows = first, first + line, first + line + line, first + line + line + line
             else:
                 out[n, 0] = out[n, 1] = out[n, 2] = out[n, 3] = 0
@@ -567,14 +567,14 @@ def sample(picture: Float, x: Float, y: Float, wanted: Float, ends: Four, out: F
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
 def _corners(x: Float, y: Float, wanted: Float, height: int, width: int, out: Any) -> None:
-    """Where in a picture of four channels the 4 x 4 pixels about each place begin.
+    """The pixel of a picture at which the 4 x 4 about each place begin, counted row after row.
 
     -1 at the picture's border and where they are not `wanted` (w,).
     """
     one, right, bottom = np.float32(1), np.float32(width - 2), np.float32(height - 2)
     for n in range(len(x)):
         within = (x[n] >= one) & (x[n] < right) & (y[n] >= one) & (y[n] < bottom) & (wanted[n] != 0)
-        first = 4 * ((np.int64(np.int32(y[n])) - 1) * width + np.int64(np.int32(x[n])) - 1)
+        first = (np.int64(np.int32(y[n])) - 1) * width + np.int64(np.int32(x[n])) - 1
         out[n] = first if within else -1
 
 
