@@ -14,10 +14,11 @@ from likeness.face.fit import PIVOT, Fit, rotation_matrix
 from likeness.face.heads import HAIR, NECK, Lent, put, redraw_with
 from likeness.face.landmarks import down_face
 from likeness.face.lending import refer
-from likeness.face.person import build_person
+from likeness.face.person import build_person, shown_in, to_pixels
 from likeness.face.reenact import Drawn, Retake
 from likeness.face.rig import build_rig
 from likeness.face.taken import Taken, take
+from likeness.head import points as dense
 from likeness.head.model import load_head
 
 OFF = (12, -7)  # pixels, down and to the right: the reference's person sits elsewhere
@@ -128,3 +129,21 @@ def test_parts_of_a_head_come_from_different_pictures(portrait: Scene, stood: Ta
     drawn = portrait.redraw_with(Lent(portrait.stand, stood, share), turned(portrait.fit, 6))
     assert drawn is not None
     assert not portrait.green(drawn.picture)[35:50, 200:230].any()  # the hair is the plate's
+
+
+def test_no_more_than_one_picture_has_a_share_of_the_body(portrait: Scene) -> None:
+    height, width = portrait.plate.shape[:2]
+    pixels, everything = (
+        to_pixels(shown_in(portrait.rig.person, portrait.fit), portrait.lens),
+        np.ones((NECK + 1, 1)),
+    )
+    share = heads._shares_at(
+        (0, 0, width, height), pixels, portrait.rig, everything.astype(np.float32), [True]
+    )
+    points = pixels[-dense.COUNT :, :2]
+    chin, half = points[8], float(np.ptp(points[[0, 16], 0])) / 2
+    beside = np.abs(np.arange(width) + 0.5 - chin[0]) > 1.5 * half
+    assert share[portrait.down < 0.4].min() > 0.99
+    assert share[portrait.down > 1.7].max() == 0
+    assert share[(portrait.down > 0.9) & beside].max() == 0
+    assert share[int(chin[1]) + 5, int(chin[0])] > 0.99  # the neck comes with the head

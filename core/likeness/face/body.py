@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 
 GRAIN = 0.012  # of the face's width: finer is texture
 HALO = 0.03  # of it: so far about the body the background is not trusted to be without
+COLLAR = 0.15  # of it: nor so far from it where the head was, or half as far beside that
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,21 @@ def cut_body(plate: Float, cutout: Cutout, points_px: Float) -> Body:
     clean = np.nan_to_num(clean, posinf=0.0, neginf=0.0)
     alpha = _alpha(np.cbrt(clean), head, points_px - np.array([0, first], np.float32))[top - first :]
     clean = clean[top - first :]
-    known = ~ndimage.binary_dilation(alpha > 0.02, iterations=max(1, round(HALO * wide)))
+    known = _known(alpha, head[top - first :], wide)
     alpha = np.where(known, 0, np.maximum(alpha, TRACE))
     bare = fill.textured(clean, known, max(GRAIN * wide, 2.0), lines=True, nearest=True)
     return Body(top, np.dstack([clean * alpha[..., None], alpha]).astype(np.float32), bare)
+
+
+def _known(alpha: Float, head: Float, wide: float) -> Mask:
+    """Where (h, w) background is seen for sure: away from the `alpha` of a body, and where it met the `head`.
+
+    What is seen or made up there may be a collar that was not told from the background.
+    """
+    body, halo, collar = alpha > 0.02, *(max(1, round(reach * wide)) for reach in (HALO, COLLAR))
+    met = ndimage.maximum_filter(body, 2 * collar + 1) & ndimage.maximum_filter(head > 0, collar)
+    out: Mask = ~(ndimage.binary_dilation(body, iterations=halo) | met)
+    return out
 
 
 def _alpha(shown: Float, head: Float, points: Float) -> Float:

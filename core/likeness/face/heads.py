@@ -42,6 +42,8 @@ LEAST = 0.05  # smaller shares are none
 ALIKE = 0.12  # of the face's width: over so much two fits of one person differ alike
 NECK_FROM = {True: 0.6, False: 0.9}  # from brows to chin is 1: here a neck that is lent, or not, comes in
 NECK_OVER = 0.2  # and over so much
+BODY_FROM = 1.4, 0.6  # here, below and beside the neck, the plate's own body begins, over as much
+BESIDE_NECK = 0.8, 1.2  # half faces from the face's middle: so far lies what is below, or beside
 BAND_ROWS = 128  # of a picture, mixed at once: a large one leaves no room for copies of all of it
 CELL_PX = 8.0  # of the plate: as finely is it told where in the reference a pixel lies
 
@@ -275,11 +277,13 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[
     x, y = x0 + np.arange(width) + 0.5, y0 + np.arange(height)[:, None] + 0.5
     start = np.array([NECK_FROM[lent] for lent in necks])
     out = np.empty((height, width, len(necks)), np.float32)
+    points = pixels[-dense.COUNT :, :2]
     for band in _bands(height):
-        down = down_face(pixels[-dense.COUNT :, :2], x, y[band])
+        down = down_face(points, x, y[band])
         neck = np.clip((down[..., None] - start) / NECK_OVER, 0, 1).astype(np.float32)
         out[band] = share[HAIR] + neck * (share[NECK] - share[HAIR])
         out[band] /= np.maximum(out[band].sum(axis=2, keepdims=True), 1)
+        out[band] *= 1 - _body_at(points, x, y[band], down)[..., None]
     local = pixels - np.array([x0, y0, 0], np.float32)
     left, top, columns, rows = data_layers.box_of(local, rig.used, (height, width))
     local -= np.array([left, top, 0], np.float32)
@@ -293,6 +297,19 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[
         here = np.where(there, carried[:count, :, :columns].transpose(0, 2, 1), 0)
         face[band] = face[band] * (1 - here[..., :1]) + here[..., 1:]
     return out
+
+
+def _body_at(points: Float, x: Float, y: Float, down: Float) -> Float:
+    """How much (h, w) of the places `x`, `y` is the body below a face with `points` (450, 2), not its neck.
+
+    A body that many pictures had a share of would be seen through; `down` is as of `down_face`.
+    """
+    middle, half = (points[0] + points[16]) / 2, (points[16] - points[0]) / 2
+    aside = np.abs((x - middle[0]) * half[0] + (y - middle[1]) * half[1]) / max(float(half @ half), 1.0)
+    near, far = BESIDE_NECK
+    below, beside = BODY_FROM
+    start = below + (beside - below) * np.clip((aside - near) / (far - near), 0, 1)
+    return np.clip((down - start) / NECK_OVER, 0, 1).astype(np.float32)
 
 
 def _bands(rows: int) -> list[slice]:
