@@ -48,8 +48,9 @@ def test_a_folder_is_not_begun_with_another_seed(tmp_path):
     dataset.create(tmp_path, 4, seed=1)
     with pytest.raises(BadInput, match="another dataset"):
         dataset.create(tmp_path, 4, seed=2)
-    with pytest.raises(BadInput, match="share of humans"):
-        dataset.create(tmp_path, 4, seed=1, human_share=0.5)
+    for other in ({"human_share": 0.5}, {"size": 448}):
+        with pytest.raises(BadInput, match="size and share of humans"):
+            dataset.create(tmp_path, 4, seed=1, **other)
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):

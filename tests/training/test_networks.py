@@ -16,6 +16,7 @@ from likeness.face.landmarks import Crop  # noqa: E402
 from likeness.face.regions import REGIONS  # noqa: E402
 from likeness.head import points  # noqa: E402
 from likeness.training import augment, dataset, face_detector, face_eyes, face_points, face_regions, networks  # noqa: E402
+from likeness.training.scene import SIZE  # noqa: E402
 
 COUNT = 6
 
@@ -26,7 +27,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     dataset.create(folder, COUNT, 1)
-    for name, shape in dataset.FILES.items():
+    for name, shape in dataset.files(SIZE).items():
         rng.integers(0, 12 if name == "regions" else 256, (COUNT, *shape), np.uint8).tofile(
             folder / f"{name}.u8"
         )

@@ -1,12 +1,12 @@
 """Pictures of people on disk: rendered in shards, read while the rendering goes on.
 
-A folder holds the raw arrays `images.u8` (N, 224, 224, 3), `regions.u8` and `alpha.u8` (N, 224, 224), the
-description `dataset.json` (count, seed, size, shard, region names), and `labels_XXXX.npz` for every finished
-shard of 500 pictures. The pictures of a shard are on disk before its labels are.
+A folder holds the raw arrays `images.u8` (N, S, S, 3), `regions.u8` and `alpha.u8` (N, S, S), the description
+`dataset.json` (count, seed, size, shard, region names), and `labels_XXXX.npz` for every finished shard of 500
+pictures. The pictures of a shard are on disk before its labels are.
 
 `python -m likeness.training.dataset --data HEAD_DATA --out FOLDER --count N --seed S --workers W` renders;
 run again, it goes on where it stopped. Picture i of a seed is always the same. `--humans SHARE` of the people
-are the suite's digital humans (see `people.render`).
+are the suite's digital humans, `--size` is S (see `people.render`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from likeness.training.scene import SIZE
 
 Bytes = NDArray[np.uint8]
 SHARD = 500
-FILES = {"images": (SIZE, SIZE, 3), "regions": (SIZE, SIZE), "alpha": (SIZE, SIZE)}
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +52,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         described = _describe(self.folder)
-        for name, shape in FILES.items():
+        for name, shape in files(described["size"]).items():
             path = self.folder / f"{name}.u8"
             setattr(self, name, np.memmap(path, np.uint8, "r", shape=(described["count"], *shape)))
         self.reload()
@@ -85,14 +84,19 @@ def _describe(folder: Path) -> dict[str, Any]:
     return found
 
 
+def files(size: int) -> dict[str, tuple[int, ...]]:
+    """The raw arrays of a folder by name, and the shape of each picture in them."""
+    return {"images": (size, size, 3), "regions": (size, size), "alpha": (size, size)}
+
+
 def _labels_path(folder: Path, shard: int) -> Path:
     return folder / f"labels_{shard:04d}.npz"
 
 
-def create(folder: Path, count: int, seed: int, human_share: float = 0.0) -> None:
+def create(folder: Path, count: int, seed: int, human_share: float = 0.0, size: int = SIZE) -> None:
     """Make the files of an empty dataset, or check that those there are of the same people."""
     folder.mkdir(parents=True, exist_ok=True)
-    described = {"count": count, "seed": seed, "size": SIZE, "shard": SHARD, "regions": list(REGIONS)}
+    described = {"count": count, "seed": seed, "size": size, "shard": SHARD, "regions": list(REGIONS)}
     described["humans"] = human_share
     path = folder / "dataset.json"
     if path.is_file():
@@ -100,10 +104,10 @@ def create(folder: Path, count: int, seed: int, human_share: float = 0.0) -> Non
         if found != described:
             raise BadInput(
                 f"'{folder}' holds another dataset.",
-                "Give another folder, or the count, seed and share of humans it was begun with.",
+                "Give another folder, or the count, seed, size and share of humans it was begun with.",
             )
         return
-    for name, shape in FILES.items():
+    for name, shape in files(size).items():
         with (folder / f"{name}.u8").open("wb") as file:
             file.truncate(count * int(np.prod(shape)))
     path.write_text(json.dumps(described))
@@ -113,14 +117,15 @@ def render_shard(data: Path, folder: Path, shard: int) -> None:
     """Render one shard of a folder made by `create`."""
     described = _describe(folder)
     anatomy = load_anatomy(data)
-    count, seed = described["count"], described["seed"]
-    maps = {n: np.memmap(folder / f"{n}.u8", np.uint8, "r+", shape=(count, *s)) for n, s in FILES.items()}
+    count, seed, size = (described[name] for name in ("count", "seed", "size"))
+    shapes = {name: (count, *shape) for name, shape in files(size).items()}
+    maps = {n: np.memmap(folder / f"{n}.u8", np.uint8, "r+", shape=shape) for n, shape in shapes.items()}
     collected: dict[str, list[NDArray[np.generic]]] = {}
     parent = multiprocessing.parent_process()
     for index in range(shard * SHARD, min(count, (shard + 1) * SHARD)):
         if parent is not None and not parent.is_alive():
             raise SystemExit(1)  # nobody waits for this shard any more
-        portrait = render(seed, index, anatomy, human_share=described["humans"])
+        portrait = render(seed, index, anatomy, human_share=described["humans"], size=size)
         maps["images"][index], maps["regions"][index], maps["alpha"][index] = (
             portrait.image,
             portrait.region,
@@ -143,10 +148,16 @@ def _work(task: tuple[Path, Path, int]) -> int:
 
 
 def render_dataset(
-    data: Path, folder: Path, count: int, seed: int, workers: int, human_share: float = 0.0
+    data: Path,
+    folder: Path,
+    count: int,
+    seed: int,
+    workers: int,
+    human_share: float = 0.0,
+    size: int = SIZE,
 ) -> None:
     """Render all shards that are missing, in order, `workers` at a time."""
-    create(folder, count, seed, human_share)
+    create(folder, count, seed, human_share, size)
     shards = [k for k in range(-(-count // SHARD)) if not _labels_path(folder, k).is_file()]
     begun = time.monotonic()
     tasks = [(data, folder, k) for k in shards]
@@ -167,9 +178,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--humans", type=float, default=0.0, help="share of digital humans, 0 to 1")
+    parser.add_argument("--size", type=int, default=SIZE, help=f"pixels across a picture (default {SIZE})")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    render_dataset(given.data, given.out, given.count, given.seed, given.workers, given.humans)
+    render_dataset(given.data, given.out, given.count, given.seed, given.workers, given.humans, given.size)
 
 
 if __name__ == "__main__":

@@ -56,11 +56,11 @@ _PLAIN = np.zeros((1, 2, 6), np.uint8)  # no painted skin
 
 @dataclass(frozen=True)
 class Portrait:
-    """A picture (224, 224, 3) uint8 sRGB, `region` and `alpha` (224, 224) uint8, and its `labels` by name.
+    """A picture (S, S, 3) uint8 sRGB, `region` and `alpha` (S, S) uint8, and its `labels` by name.
 
-    On request also `normal` (224, 224, 3), unit, in camera space (x right, y down, z away), `depth`
-    (224, 224) in cm along the camera's axis, inf where nobody is, and `uv` (224, 224, 2) of the head data,
-    NaN where there is no head.
+    On request also `normal` (S, S, 3), unit, in camera space (x right, y down, z away), `depth` (S, S) in cm
+    along the camera's axis, inf where nobody is, and `uv` (S, S, 2) of the head data, NaN where there is no
+    head.
     """
 
     image: Bytes
@@ -311,23 +311,30 @@ def visibility(
     return inside & free & facing
 
 
-def render(seed: int, index: int, anatomy: Anatomy, maps: bool = False, human_share: float = 0.0) -> Portrait:
-    """Draw picture `index` of `seed`; the same arguments give the same picture.
+def render(
+    seed: int, index: int, anatomy: Anatomy, maps: bool = False, human_share: float = 0.0, size: int = SIZE
+) -> Portrait:
+    """Draw picture `index` of `seed`, `size` pixels square; the same arguments give the same picture.
 
+    Of another size it shows the same person, pose and light, by another camera.
     `human_share` of the people have the skin and hair of the suite's digital humans, the others looks that
     are drawn freely (`looks`), whose variety is wider than that of nature.
     A face of which almost nothing is seen (hair, a hand, a hat) teaches nothing and is drawn anew.
     """
     for attempt in range(4):
         portrait = _draw(
-            np.random.default_rng([seed, index] + [attempt] * (attempt > 0)), anatomy, maps, human_share
+            np.random.default_rng([seed, index] + [attempt] * (attempt > 0)),
+            anatomy,
+            maps,
+            human_share,
+            size,
         )
         if portrait.labels["visible"].mean() > 0.2:
             break
     return portrait
 
 
-def _draw(rng: Random, anatomy: Anatomy, maps: bool, human_share: float) -> Portrait:
+def _draw(rng: Random, anatomy: Anatomy, maps: bool, human_share: float, size: int) -> Portrait:
     pose = sample_pose(rng)
     head = make_head(rng, anatomy, pose)
     human: Human | None = None
@@ -338,7 +345,7 @@ def _draw(rng: Random, anatomy: Anatomy, maps: bool, human_share: float) -> Port
     lit = light.sample_light(rng)
     scene, lenses = _build(rng, anatomy, head, look, human, pose)
     points_cam = parts.transform(_on_brows(head, anatomy, look.brow_lift), pose.matrix)
-    focal, cx, cy = frame(rng, points_cam)
+    focal, cx, cy = frame(rng, points_cam, size)
     lens2 = (focal * SCALE, cx * SCALE, cy * SCALE)
     points = np.concatenate(scene.points)
     triangles = np.concatenate(scene.triangles)
@@ -348,7 +355,7 @@ def _draw(rng: Random, anatomy: Anatomy, maps: bool, human_share: float) -> Port
     # the balls are drawn a little deeper, so that closed lids always cover them
     for ball in (facekit.EYE_LEFT, facekit.EYE_RIGHT):
         screen[slice(*ball), 2] += 0.07
-    triangle, bary, depth = rasterize(screen, cull(screen, triangles, material), SIZE * SCALE, SIZE * SCALE)
+    triangle, bary, depth = rasterize(screen, cull(screen, triangles, material), size * SCALE, size * SCALE)
     casting = triangles[(material == parts.SKIN) | (material >= parts.STRAND)]
     shadow, shadow_frame = light.shadow_map(
         lit, points, casting, parts.transform(np.array([[0, 2.0, 3.0]], np.float32), pose.matrix)[0]
@@ -429,7 +436,7 @@ def _labels(
     visible = visibility(points_px, points_cam, normals, depth, SCALE)
     # lids lie so close on the eyes that depth cannot tell: an iris is seen where the eye is drawn
     iris = np.arange(dense.IRIS_LEFT, dense.COUNT)
-    place = np.clip(np.floor(points_px[iris, :2] * SCALE).astype(int), 0, SIZE * SCALE - 1)
+    place = np.clip(np.floor(points_px[iris, :2] * SCALE).astype(int), 0, len(depth) - 1)
     visible[iris] &= eye[place[:, 1], place[:, 0]]
     return {
         "points_px": points_px[:, :2],
@@ -451,7 +458,7 @@ def _compose(rng: Random, color: Float, alpha: Float, region: Bytes, look: looks
     face = (region == parts.R_SKIN) & (alpha > 0.99)
     mean = float((color[face] @ weight).mean()) if face.any() else 0.2
     target = 0.36 * (float(look.skin @ weight) / 0.45) ** 0.55 * np.exp(rng.normal(0, 0.33))
-    background = backgrounds.sample_background(rng, SIZE, look.skin) * np.exp(rng.normal(0, 0.4))
+    background = backgrounds.sample_background(rng, len(color), look.skin) * np.exp(rng.normal(0, 0.4))
     return (color * np.float32(target / max(mean, 1e-3)) + background * (1 - alpha[..., None])).astype(
         np.float32
     )

@@ -117,13 +117,13 @@ def add_prop(scene: Scene, prop: props.Prop, pose: Pose) -> None:
     scene.add(parts.transform(vertices, pose.matrix), attr, prop.triangles, prop.material, prop.region)
 
 
-def frame(rng: Random, in_camera: Float) -> tuple[float, float, float]:
-    """Focal length and principal point that put the dense points' square at 45 to 75 % of the width."""
+def frame(rng: Random, in_camera: Float, size: int) -> tuple[float, float, float]:
+    """Focal length and principal point that put the dense points' square at 45 to 75 % of `size` pixels."""
     flat = in_camera[:, :2] / in_camera[:, 2:]
     low, high = flat.min(0), flat.max(0)
     share = rng.uniform(0.45, 0.75)
-    focal = share * SIZE / float((high - low).max())
-    center = SIZE * (0.5 + rng.uniform(-0.08, 0.08, 2)) - focal * (low + high) / 2
+    focal = share * size / float((high - low).max())
+    center = size * (0.5 + rng.uniform(-0.08, 0.08, 2)) - focal * (low + high) / 2
     return focal, float(center[0]), float(center[1])
 
 
