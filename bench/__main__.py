@@ -45,8 +45,8 @@ def main(words: list[str]) -> int:
             with console.status(f"Measuring {section} …"):
                 if section == "capture" and clips:
                     rows += capture.rows([*clips, *stills], args.peer_python, work)
-                elif section == "heldout" and (pictures := heldout.renders(work)):
-                    rows += heldout.rows(pictures)
+                elif section == "heldout":
+                    rows += [row for pictures in heldout.renders(work) for row in heldout.rows(pictures)]
                 elif section == "reanimate" and clips:
                     rows += reanimation.rows(clips, [*stills, portrait], args.peer_python, work)
                 elif section == "speed":

@@ -10,6 +10,8 @@ import pytest
 from likeness.face import detect as finder
 from likeness.face.detect import candidates, detect, letterbox, level_sizes, suppress
 from likeness.face.landmarks import Crop, Float, sample_crop
+from likeness.training import people
+from likeness.training.anatomy import load_anatomy
 
 
 def load(path: Path) -> Float:
@@ -110,3 +112,15 @@ def test_nobody_is_found_in_an_empty_picture(shape: tuple[int, int]) -> None:
 def test_nobody_is_found_in_noise() -> None:
     noise = np.random.default_rng(0).random((240, 320, 3), dtype=np.float32)
     assert len(detect(noise, "cpu").scores) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_a_face_that_no_level_shows_well_is_found_between_them(shared: Path) -> None:
+    data = shared / "ict-facekit"
+    if not data.is_dir():
+        pytest.skip("the head data is not there")
+    portrait = people.render(2, 495, load_anatomy(data), size=448)  # a top hat, glasses of which one is dark
+    points = portrait.labels["points_px"]
+    (box,) = detect(portrait.image.astype(np.float32) / 255).boxes
+    assert overlap(box, np.r_[points.min(axis=0), points.max(axis=0)]) > 0.6

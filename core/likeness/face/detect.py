@@ -52,24 +52,37 @@ def detect(picture: Look | Float, device: str = "auto", min_size_px: float = 24)
     The picture is looked at whole at 128 and 192 pixels, then at twice that and so on, until the smallest
     wanted faces are large enough to be seen. `face_points` then looks at the best candidates: texture may
     look like a face from afar, but its points stay vague. Where that leaves none it looks at them turned
-    and closer: of a profile or a lying head the detector knows roll and size less well than the place.
+    and closer: of a profile or a lying head the detector knows roll and size less well than the place; and at
+    candidates of sizes in between.
     """
     model = session("face_detector", device)
     look = as_look(picture)
     # No level is finer than this, so a large picture is never made whole.
     cell = max(1, max(look.shape) // LARGEST_LEVEL_PX)
     coarse = look.whole(cell)
-    found = [_level(coarse, longest, cell, model) for longest in level_sizes(look.shape, min_size_px)]
+    sizes = level_sizes(look.shape, min_size_px)
+    crops, scores = _candidates(coarse, cell, sizes, min_size_px, model)
+    faces = _verified(look, crops, scores, device)
+    if not len(faces.scores):
+        more, others = _candidates(coarse, cell, [size * 3 // 4 for size in sizes], min_size_px, model)
+        crops = more + [
+            replace(c, roll=c.roll + turn, size=c.size * k) for c in crops for turn, k in OTHERWISE
+        ]
+        scores = np.concatenate([others, np.repeat(scores, len(OTHERWISE))])
+        faces = _verified(look, crops, scores, device)
+    keep = suppress(faces.boxes, faces.scores)
+    return Faces(faces.boxes[keep], faces.points5[keep], faces.scores[keep])
+
+
+def _candidates(
+    picture: Float, cell: int, sizes: list[int], min_size_px: float, model: Model
+) -> tuple[list[Crop], Float]:
+    """Crops around what may be faces, at levels of these `sizes`, and their scores (N,), best first."""
+    found = [_level(picture, longest, cell, model) for longest in sizes]
     boxes, points, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     keep = suppress(boxes, scores)
     keep = keep[(boxes[keep, 2:] - boxes[keep, :2]).max(1, initial=0) >= 0.8 * min_size_px][:CANDIDATES]
-    crops = [crop_from_detection(b, p) for b, p in zip(boxes[keep], points[keep], strict=True)]
-    faces = _verified(look, crops, scores[keep], device)
-    if not len(faces.scores):
-        crops = [replace(c, roll=c.roll + turn, size=c.size * k) for c in crops for turn, k in OTHERWISE]
-        faces = _verified(look, crops, np.repeat(scores[keep], len(OTHERWISE)), device)
-    keep = suppress(faces.boxes, faces.scores)
-    return Faces(faces.boxes[keep], faces.points5[keep], faces.scores[keep])
+    return [crop_from_detection(b, p) for b, p in zip(boxes[keep], points[keep], strict=True)], scores[keep]
 
 
 def _verified(look: Look, crops: list[Crop], scores: Float, device: str) -> Faces:
