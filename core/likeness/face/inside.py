@@ -165,7 +165,7 @@ def _light_in(
     camera: Float, normals: Float, middle: Float, wide_cm: float, between: float, behind: Int, light: Float
 ) -> Float:
     """The same, of `light` (V,) at what would see all of the opening, whose `middle` (3,) is so wide."""
-    seen, out = np.empty(len(camera)), np.empty((len(camera), 3), np.float32)
+    seen, out = np.empty(len(camera), np.float32), np.empty((len(camera), 3), np.float32)
     for v in range(len(camera)):
         deep = max(camera[v, 2] - middle[2], 0.0)
         seen[v] = light[v] * wide_cm / np.sqrt(wide_cm * wide_cm + deep * deep)

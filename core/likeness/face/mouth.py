@@ -446,10 +446,13 @@ def _shade(
     deep, aside = np.float32(1 / LIP_SHADOW) / widest, np.float32(1 / CHEEK_WIDE) / widest
     hides = np.float32(1 / (SLIT[1] - SLIT[0])) / widest
     closed = np.float32(SLIT[1] / (SLIT[1] - SLIT[0]))
-    ink, wet = np.empty(3, np.float32), np.empty(3, np.float32)
     # unsigned places, since numba asks of all others whether they count from the end
-    fine, upper = np.uint64(FINE), np.uint64(UPPER_TEETH)
+    fine, upper, each = np.uint64(FINE), np.int32(UPPER_TEETH), np.uint64(FINE * FINE)
+    most = FINE * FINE * cover.shape[1]
+    inks, kinds = np.empty((most, 3), np.float32), np.empty(most, np.int32)
+    places, trusts = np.empty((most, 2), np.float32), np.empty(most, np.float32)
     for y in range(np.uint64(first), np.uint64(end)):
+        count = np.uint64(0)
         for x in range(np.uint64(cover.shape[1])):
             if cover[y, x] <= 0:
                 continue
@@ -464,16 +467,16 @@ def _shade(
                 shadow *= np.float32(0.65) + np.float32(0.35) * corner
             edge = min(fx + half - rows[y, 0], rows[y, 1] - fx - half) * aside
             lit, slit = np.exp(-edge * edge), min(max(closed - span * hides, zero), one)
-            for sub in range(fine * fine):
-                sy, sx = fine * y + sub // fine, fine * x + sub % fine
+            for sub in range(each):
+                sy, sx, at = fine * y + sub // fine, fine * x + sub % fine, count + sub
                 there, t = index[sy, sx] >= 0, np.uint64(index[sy, sx])
                 fx, fy = (np.float32(sx) + half) * cell, (np.float32(sy) + half) * cell
                 px = jaw[0, 0] * fx + jaw[0, 1] * fy + jaw[0, 2]
                 py = jaw[1, 0] * fx + jaw[1, 1] * fy + jaw[1, 2]
-                kind = upper
+                kinds[at] = upper if shallow or there else -1
                 if not there:
-                    for k in range(3):
-                        ink[k] = cavity[k]
+                    for k in range(np.uint64(3)):
+                        inks[at, k] = cavity[k]
                 else:
                     i, j, m = (
                         np.uint64(triangles[t, 0]),
@@ -483,49 +486,58 @@ def _shade(
                     a, b, c = bary[sy, sx, 0], bary[sy, sx, 1], bary[sy, sx, 2]
                     own_part = np.uint64(part[t])
                     for k in range(np.uint64(3)):
-                        ink[k] = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
-                        wet[k] = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
-                        ink[k] *= albedo[t, k] * shadow * gain[own_part, k]
-                        ink[k] += gloss[t] * wet[k] * shadow
+                        white = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
+                        wet = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
+                        inks[at, k] = white * (albedo[t, k] * shadow * gain[own_part, k])
+                        inks[at, k] += gloss[t] * wet * shadow
                     if not shallow:
                         px = a * place[i, 0] + b * place[j, 0] + c * place[m, 0]
                         py = a * place[i, 1] + b * place[j, 1] + c * place[m, 1]
-                        kind = own_part
+                        kinds[at] = part[t]
+                places[at, 0], places[at, 1] = px - half, py - half
                 for k in range(np.uint64(3)):
-                    ink[k] = max(ink[k], lit * shadow * cheek[k])
-                    ink[k] += slit * (cheek[k] - ink[k])
-                if shallow or there:
-                    taken[y, x] += _own(plate, own, kind, origin, px - half, py - half, ink) * cell * cell
-                for k in range(np.uint64(3)):
-                    color[y, x, k] += ink[k] * cell * cell
+                    dim = max(inks[at, k], lit * shadow * cheek[k])
+                    inks[at, k] = dim + slit * (cheek[k] - dim)
+            count += each
+        _own(plate, own, origin, kinds[:count], places, inks, trusts)
+        count = np.uint64(0)
+        for x in range(np.uint64(cover.shape[1])):
+            if cover[y, x] > 0:
+                for n in range(count, count + each):
+                    taken[y, x] += trusts[n] * cell * cell
+                    for k in range(np.uint64(3)):
+                        color[y, x, k] += inks[n, k] * cell * cell
+                count += each
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
-def _own(plate: Float, own: Float, kind: int, origin: Int, fx: Any, fy: Any, ink: Float) -> Any:
-    """Replace `ink` by the plate's color at pixel (fx, fy) as far as `own` trusts it to be of that kind.
+def _own(
+    plate: Float, own: Float, origin: Int, kinds: Int, places: Float, inks: Float, trusts: Float
+) -> None:
+    """Replace `inks` (n, 3) by the plate's color at pixels `places` (n, 2) as far as `own` trusts it.
 
-    Returns how far.
+    That is how far it is sure to be of the part that `kinds` (n,) says, into `trusts` (n,); of none below 0.
     """
-    ix, iy = int(np.floor(fx)), int(np.floor(fy))
-    qx, qy = ix - origin[0], iy - origin[1]
-    zero, one = np.float32(0), np.float32(1)
-    if not (0 <= qx < own.shape[2] - 1 and 0 <= qy < own.shape[1] - 1):
-        return zero
-    wx, wy = fx - np.float32(ix), fy - np.float32(iy)
-    left, right, above, below = np.uint64(qx), np.uint64(qx + 1), np.uint64(qy), np.uint64(qy + 1)
-    trust = (own[kind, above, left] * (one - wx) + own[kind, above, right] * wx) * (one - wy) + (
-        own[kind, below, left] * (one - wx) + own[kind, below, right] * wx
-    ) * wy
-    if trust <= 0:
-        return zero
-    left, right, above, below = np.uint64(ix), np.uint64(ix + 1), np.uint64(iy), np.uint64(iy + 1)
-    for k in range(np.uint64(3)):
-        seen = (plate[above, left, k] * (one - wx) + plate[above, right, k] * wx) * (one - wy) + (
-            plate[below, left, k] * (one - wx) + plate[below, right, k] * wx
-        ) * wy
-        if np.isfinite(seen):
-            ink[k] += trust * (seen - ink[k])
-    return trust
+    zero, one, next_ = np.float32(0), np.float32(1), np.uint64(1)
+    for n in range(np.uint64(len(kinds))):
+        fx, fy, trusts[n] = places[n, 0], places[n, 1], zero
+        ix, iy = np.int64(np.floor(fx)), np.int64(np.floor(fy))
+        qx, qy, wx, wy = ix - origin[0], iy - origin[1], fx - np.float32(ix), fy - np.float32(iy)
+        if kinds[n] < 0 or not (0 <= qx < own.shape[2] - 1 and 0 <= qy < own.shape[1] - 1):
+            continue
+        kind, c, r = np.uint64(kinds[n]), np.uint64(qx), np.uint64(qy)
+        above = own[kind, r, c] * (one - wx) + own[kind, r, c + next_] * wx
+        below = own[kind, r + next_, c] * (one - wx) + own[kind, r + next_, c + next_] * wx
+        trust = above * (one - wy) + below * wy
+        if trust <= 0:
+            continue
+        trusts[n], c, r = trust, np.uint64(ix), np.uint64(iy)
+        for k in range(np.uint64(3)):
+            above = plate[r, c, k] * (one - wx) + plate[r, c + next_, k] * wx
+            below = plate[r + next_, c, k] * (one - wx) + plate[r + next_, c + next_, k] * wx
+            seen = above * (one - wy) + below * wy
+            if np.isfinite(seen):
+                inks[n, k] += trust * (seen - inks[n, k])
 
 
 def box_around(outline: Float, margin: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -63,9 +63,11 @@ def _breaks(joints: Int, skin: Int, points: Float, of: Known) -> Float:
         long = np.sqrt(dx * dx + dy * dy)
         if long < 1e-3:
             continue
-        x, y, z = (points[p] + points[q]) / 2
-        mine = (points[skin[one, 0]] + points[skin[one, 1]] + points[skin[one, 2]]) / 3
-        turn = step / long if (mine[0] - x) * -dy + (mine[1] - y) * dx > 0 else -step / long
+        x, y = (points[p, 0] + points[q, 0]) / 2, (points[p, 1] + points[q, 1]) / 2
+        z, a, b, c = (points[p, 2] + points[q, 2]) / 2, skin[one, 0], skin[one, 1], skin[one, 2]
+        mine_x = (points[a, 0] + points[b, 0] + points[c, 0]) / 3
+        mine_y = (points[a, 1] + points[b, 1] + points[c, 1]) / 3
+        turn = step / long if (mine_x - x) * -dy + (mine_y - y) * dx > 0 else -step / long
         inside, within = _way(x - turn * dy, y + turn * dx, of)
         beyond, behind = _way(x + turn * dy, y - turn * dx, of)
         if not (z - BEFORE_CM < within < np.inf and behind > z + BEHIND_CM):
@@ -73,7 +75,8 @@ def _breaks(joints: Int, skin: Int, points: Float, of: Known) -> Float:
         apart = np.sqrt((inside[0] - beyond[0]) ** 2 + (inside[1] - beyond[1]) ** 2)
         share = (apart - max(BREAK_PX[0], 2 * STRETCH * step)) / BREAK_PX[1]
         if share > 0:
-            out[count, :2], out[count, 2:4], out[count, 4] = points[p, :2], points[q, :2], min(share, 1.0)
+            out[count, 0], out[count, 1], out[count, 4] = points[p, 0], points[p, 1], min(share, 1.0)
+            out[count, 2], out[count, 3] = points[q, 0], points[q, 1]
             count += 1
     return out[:count]
 
@@ -106,12 +109,13 @@ def _way(x: float, y: float, of: Known) -> tuple[tuple[float, float], float]:
     i, j = int(y * scale), int(x * scale)
     if index[i, j] < 0:
         return (dx, dy), np.inf
-    mean = np.zeros(4)
+    u = v = trust = 0.0
     for k in range(3):
-        for n in range(4):
-            mean[n] += bary[i, j, k] * moved[triangles[index[i, j], k], n]
-    own = min(max(SOFT_TRUST * (mean[3] - 0.5) + 1, 0.0), 1.0)
-    return (dx + own * (mean[0] - dx), dy + own * (mean[1] - dy)), depth[i, j]
+        corner, share = triangles[index[i, j], k], bary[i, j, k]
+        u, v = u + share * moved[corner, 0], v + share * moved[corner, 1]
+        trust += share * moved[corner, 3]
+    own = min(max(SOFT_TRUST * (trust - 0.5) + 1, 0.0), 1.0)
+    return (dx + own * (u - dx), dy + own * (v - dy)), depth[i, j]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -28,6 +28,7 @@ CELLS_A_FACE = 64  # so many of its cells are a face's width, where pixels are s
 SAMPLES = 2  # of the mesh, across and down a cell
 FEWEST_CELLS = 12  # a grid of fewer is solved as it is
 ROUNDS, RELAXATION = 12, 1.5
+WHOLE = np.uint64(64)  # cells of a row are padded to such a number, which vectors take without a rest
 INWARD = 16  # cells from a rim, within which the mesh is looked for
 EVEN = 2  # places of a rim: along it, all is even over so many
 SOFT_TRUST = np.float32(5)  # one over the span of trust, up to 0.5, in which mesh and surroundings meet
@@ -394,40 +395,74 @@ def _halve(grid: Float, known: Float) -> tuple[Float, Float]:
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _relax(grid: Float, known: Float, per: Float, rounds: int, ends: bool) -> None:
-    """Successive over-relaxation, every other cell in turn, so that those of a row go side by side.
+    """Successive over-relaxation, every other cell in turn: see `_split`, cells of a row go side by side.
 
     `per` (r, c) is one over the weight of a cell's four sides. The grid's rim stays zero where the field
     `ends`, else it becomes what lies beside it.
     """
-    rows, columns = known.shape
-    turn = np.zeros((2, rows, columns), np.float32)
+    (rows, columns), one, two = known.shape, np.uint64(1), np.uint64(2)
+    wide = WHOLE * ((np.uint64(columns + 3) // two + WHOLE - one) // WHOLE)
+    boards = np.zeros((3, 2, rows + 2, wide), np.float32)
+    share, weight, board = boards[0], boards[1], boards[2]
     for r in range(rows):
         for c in range(columns):
+            color, k = (r + c) % 2, (c + 1) // 2
+            weight[color, r + 1, k] = per[r, c]
             if known[r, c] <= 0:
-                turn[(r + c) % 2, r, c] = RELAXATION
-    row = np.empty(columns, np.float32)
+                share[color, r + 1, k] = RELAXATION
     for n in range(grid.shape[0]):
-        field = grid[n]
-        for half_round in range(2 * rounds):
+        _split(grid[n], board)
+        for turn in range(2 * rounds):
             if not ends:
-                _mirror(field)
-            for r in range(rows):
-                above, here, below = field[r], field[r + 1], field[r + 2]
-                share, weight = turn[half_round % 2, r], per[r]
-                for c in range(columns):
-                    around = above[c + 1] + below[c + 1] + here[c] + here[c + 2]
-                    row[c] = here[c + 1] + share[c] * (around * weight[c] - here[c + 1])
-                for c in range(columns):
-                    here[c + 1] = row[c]
+                _mirror(board, columns + 1)
+            color = turn % 2
+            here, there = board[color].reshape(-1), board[1 - color].reshape(-1)
+            much, part = share[color].reshape(-1), weight[color].reshape(-1)
+            for r in range(one, np.uint64(rows + 1)):
+                at = r * wide
+                beside = at + (r + np.uint64(color)) % two
+                for k in range(wide):
+                    around = there[at - wide + k] + there[at + wide + k]
+                    around += there[beside - one + k] + there[beside + k]
+                    here[at + k] += much[at + k] * (around * part[at + k] - here[at + k])
         if not ends:
-            _mirror(field)
+            _mirror(board, columns + 1)
+        _join(board, grid[n])
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _mirror(field: Float) -> None:
-    """The rim of a grid becomes what lies beside it."""
-    field[0], field[-1] = field[1], field[-2]
-    field[:, 0], field[:, -1] = field[:, 1], field[:, -2]
+def _split(cells: Float, board: Float) -> None:
+    """Cells (r, c) as those of a checkerboard, its colors apart (2, r, c / 2 or more): four of one color lie
+    about one of the other.
+    """
+    two = np.uint64(2)
+    for r in range(np.uint64(len(cells))):
+        for color in range(two):
+            first = (r + color) % two
+            for k in range((np.uint64(cells.shape[1] + 1) - first) // two):
+                board[color, r, k] = cells[r, two * k + first]
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _join(board: Float, cells: Float) -> None:
+    """What `_split` has put apart, together again."""
+    two = np.uint64(2)
+    for r in range(np.uint64(len(cells))):
+        for color in range(two):
+            first = (r + color) % two
+            for k in range((np.uint64(cells.shape[1] + 1) - first) // two):
+                cells[r, two * k + first] = board[color, r, k]
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _mirror(board: Float, last: int) -> None:
+    """The rim of a checkerboard, in column 0 and the `last`, becomes what lies beside it."""
+    rows = board.shape[1]
+    for color in range(2):
+        board[color, 0], board[color, rows - 1] = board[1 - color, 1], board[1 - color, rows - 2]
+    for r in range(rows):
+        board[r % 2, r, 0] = board[(r + 1) % 2, r, 0]
+        board[(r + last) % 2, r, last // 2] = board[(r + last - 1) % 2, r, (last - 1) // 2]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
