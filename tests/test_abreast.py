@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import weakref
@@ -43,6 +44,16 @@ def test_the_first_is_made_alone_and_the_others_abreast(monkeypatch: pytest.Monk
         return seen
 
     assert [seen for _, seen in abreast.in_order(make, range(5), 2)] == [1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_what_was_there_before_is_not_searched_for_garbage_meanwhile(at_once: int) -> None:
+    with closing(abreast.in_order(lambda frame: frame, range(4), at_once)) as drawn:
+        frozen = [gc.get_freeze_count() > 0 for _ in drawn]
+        assert frozen == [False, True, True, True]
+    with closing(abreast.in_order(lambda frame: frame, range(4), at_once)) as drawn:
+        next(drawn), next(drawn)
+    assert gc.get_freeze_count() == 0
 
 
 def test_an_error_comes_in_its_frames_turn(monkeypatch: pytest.MonkeyPatch) -> None:

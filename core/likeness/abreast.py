@@ -6,8 +6,9 @@ are under way as there are cores, as long as they are no larger together than on
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -33,6 +34,15 @@ def in_order(make: Callable[[int], Made], frames: Iterable[int], at_once: int) -
     left = iter(frames)
     for first in islice(left, 1):
         yield first, make(first)
+    gc.freeze()  # what has been loaded lives on: looking through it for garbage took 3 % of a medium frame
+    try:
+        yield from _abreast(make, left, at_once)
+    finally:
+        gc.unfreeze()
+
+
+def _abreast(make: Callable[[int], Made], left: Iterator[int], at_once: int) -> Generator[tuple[int, Made]]:
+    """The same for those that are `left` when the first is made."""
     if at_once < 2:
         for frame in left:
             yield frame, make(frame)
