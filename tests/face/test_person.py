@@ -18,6 +18,7 @@ from likeness.face.person import (
     smooth_loop,
     to_camera,
     to_pixels,
+    touch,
     with_meeting,
     zip_strip,
 )
@@ -167,6 +168,26 @@ def test_a_strip_between_two_lines_has_all_their_edges() -> None:
     triangles = zip_strip(rest, np.arange(4, dtype=np.int32), np.arange(4, 7, dtype=np.int32))
     area = sum(abs(np.cross((rest[b] - rest[a])[:2], (rest[c] - rest[a])[:2])) / 2 for a, b, c in triangles)
     assert area == pytest.approx(3.0)
+
+
+def test_lips_that_touch_lie_on_one_line(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    count = person.vertex_count
+    upper, lower = (dense.GROUPS[f"lip_{edge}_inner"] + count for edge in ("upper", "lower"))
+
+    def apart(expression_: np.ndarray) -> np.ndarray:
+        posed = person.posed(expression_)
+        along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
+        there = np.stack([np.interp(along[0], along[1], posed[lower, k]) for k in range(3)], axis=1)
+        return np.linalg.norm(posed[upper] - there, axis=1)
+
+    assert apart(expression()).max() < 0.03
+    assert apart(expression(jawOpen=0.6)).max() > 0.8
+    open_ = person.posed(expression(jawOpen=0.6))
+    touched = open_.copy()
+    touch(touched, count, person.lips)
+    middle = np.r_[upper[2:-2], lower[2:-2]]
+    assert np.array_equal(touched[middle], open_[middle])  # what does not touch stays
 
 
 def test_parting_lips_hold_together_at_the_corners(head: Head, truth: Scene) -> None:

@@ -86,10 +86,10 @@ def slide_lids(person: Person, taken: Taken, outlines: dict[str, Float], lens: L
 
 
 def parting(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
-    """How far the lips part, beyond what they do in the plate: from 0 to 1."""
+    """How far the lips part or close, against what they do in the plate: from 0 to 1."""
     before, after = mean_gap(taken.outlines["mouth"]), mean_gap(outlines["mouth"])
     cm = (after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
-    return float(np.clip(cm / PARTED_CM, 0, 1))
+    return float(np.clip(abs(cm) / PARTED_CM, 0, 1))
 
 
 def region(

@@ -29,6 +29,8 @@ LID_WIDTH_CM = 0.5  # around a lid's margin, how far its bias is its own
 NEARLY_SEALED = 0.2  # below this the lids' outlines run into one
 PRESS = 1.15  # of the lips' gap at rest is taken for closed
 STICK_CM, STICK_FREE_CM = 0.22, 1.2  # lips that were sealed hold together at the corners, until so far open
+TOUCH_CM = 0.1  # lips less far apart come onto one line, where they touch
+LIP_REACH_CM = 0.7  # of them goes along, from the line on
 SEALED = 0.18  # an opening below this share of its rest height is closed
 OVERBITE, PARTED = 0.1, 0.4  # of jawOpen: upper teeth stand before lower ones, until the jaw is so far open
 MOST_MEETING = 0.25  # of jawOpen, found on closed lips, that can be a face's own shape: more is a low jaw
@@ -128,8 +130,8 @@ class Person:
     `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
     `lid_gap` (2,): the openings' height at rest without bias, cm; `lip_gap` (N,) that of the lips along
     their upper outline: so far apart they are closed. `jaw` (V + POINTS, 3): what a fully open jaw moves
-    behind the lips. `skin`: what goes along with the skin's points. `meeting`: the jawOpen at which the
-    teeth meet.
+    behind the lips. `skin`: what goes along with the skin's points, `lips`: with the inner edge of the upper
+    and of the lower one. `meeting`: the jawOpen at which the teeth meet.
     """
 
     head: Head
@@ -143,6 +145,7 @@ class Person:
     lip_gap: Float
     jaw: Float
     skin: Spread
+    lips: tuple[Spread, Spread]
     meeting: float = 0.0
 
     @property
@@ -167,6 +170,7 @@ class Person:
             if open_ < NEARLY_SEALED:
                 seal(out, self.vertex_count, side, 1 - open_ / NEARLY_SEALED)
         press(out, self.vertex_count, self.lip_gap)
+        touch(out, self.vertex_count, self.lips)
         out += self.bite(float(expression[JAW])) * self.jaw
         if sticky > 0:
             stick(out, self.vertex_count, sticky)
@@ -210,7 +214,23 @@ def build_person(head: Head, shot: Shot) -> Person:
     skin = Spread.over(rest[len(mesh) :][SKIN], rest)
     skin.share[np.unique(np.concatenate([head.part(name) for name in NO_SKIN]))] = 0
     skin.share[len(mesh) + dense.SKIN_COUNT :] = 0
-    return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw, skin)
+    edges = _lip_edges(head, rest)
+    return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw, skin, edges)
+
+
+def _lip_edges(head: Head, rest: Float) -> tuple[Spread, Spread]:
+    """`Person.lips`: none of a lip goes along with the edge of the other one."""
+    count, out = len(head.mean), []
+    skin = np.zeros(count, bool)
+    skin[np.unique(head.part("skin"))] = True
+    upper = head.regions["lips_upper"] > head.regions["lips_lower"]
+    for edge, own in (("upper", skin & upper), ("lower", skin & ~upper)):
+        points = rest[dense.GROUPS[f"lip_{edge}_inner"] + count]
+        spread = Spread.over(points, rest, LIP_REACH_CM)
+        spread.share[:count][~own] = 0
+        spread.share[count:] = 0
+        out.append(spread)
+    return out[0], out[1]
 
 
 @cache
@@ -273,6 +293,24 @@ def press(vertices: Float, first: int, gap: Float) -> None:
     along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
     vertices[upper, 1] -= less
     vertices[lower, 1] += np.interp(along[1], along[0], less).astype(np.float32)
+
+
+def touch(vertices: Float, first: int, lips: tuple[Spread, Spread]) -> None:
+    """Bring lips that touch, or would pass through one another, onto one line, in place.
+
+    Nor does one stand before the other there: seen aslant they would part. What is near goes along.
+    """
+    share = np.clip(1 - _lip_height(vertices, first) / TOUCH_CM, 0, 1)[:, None]
+    if not share.any():
+        return
+    upper, lower = (dense.GROUPS[f"lip_{edge}_inner"] + first for edge in ("upper", "lower"))
+    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
+    across = np.stack([np.interp(along[0], along[1], vertices[lower, k]) for k in range(3)], 1)
+    way = 0.5 * share * (across - vertices[upper])
+    back = np.stack([np.interp(along[1], along[0], -way[:, k]) for k in range(3)], 1)
+    for ids, spread, moved in ((upper, lips[0], way), (lower, lips[1], back)):
+        _add_spread(spread.near, spread.share, moved.astype(np.float32), vertices)
+        vertices[ids] += moved.astype(np.float32)
 
 
 def stick(vertices: Float, first: int, share: float) -> None:
