@@ -15,7 +15,6 @@ import queue
 import re
 import sys
 import threading
-import tkinter
 from typing import Any
 
 import numpy as np
@@ -80,18 +79,28 @@ def _attached(function: Any) -> Any:
 
 # --- Tcl -----------------------------------------------------------------------------------------------
 
-_tcl = tkinter.Tcl()
+
+@functools.cache
+def _tk() -> Any:
+    import tkinter  # only here: some systems pack it apart, and the tests then skip and say so
+
+    return tkinter
+
+
+@functools.cache
+def _tcl() -> Any:
+    return _tk().Tcl()
 
 
 def _split(text: str) -> list[str]:
-    return [str(word) for word in _tcl.splitlist(text)]
+    return [str(word) for word in _tcl().splitlist(text)]
 
 
 def _substitute(text: str, node: Node | None) -> str:
     """The text with what stands in brackets evaluated by Tcl, as Nuke's string knobs do."""
     if "[" not in text and "\\" not in text:
         return text
-    interpreter = tkinter.Tcl()
+    interpreter = _tk().Tcl()
 
     def value(path: str, *default: str) -> str:
         return str(_knob_at(path, node).value())
@@ -817,7 +826,7 @@ def scriptReadText(s: str) -> None:
 
 def _run_script(text: str) -> Node | None:
     """Make the nodes of a script in the Group that is open; the last one made at that level."""
-    interpreter = tkinter.Tcl()
+    interpreter = _tk().Tcl()
     tokens: dict[str, Node | None] = {"0": None}
     here = _state["context"][-1]
     chosen = next((n for n in here._nodes if n._knobs["selected"].value()), None)
@@ -870,7 +879,7 @@ def _run_script(text: str) -> Node | None:
     _reading.clear()
     try:
         interpreter.eval(text)
-    except tkinter.TclError as error:
+    except _tk().TclError as error:
         raise RuntimeError("; ".join([str(error), *_reading])) from None
     finally:
         del _state["context"][depth:]
