@@ -27,12 +27,13 @@ from likeness.face.track import STILL_LOOKS
 from likeness.head import points as dense
 from likeness.head.model import load_head
 from likeness.training.dataset import Dataset, open_dataset
+from likeness.training.scene import SIZE
 
 Array = NDArray[np.float64]
 
 SECTION = "held-out renders"
 COUNT, SEED = 500, 2
-SIZES_PX = (224, 448)
+SIZES_PX = (SIZE, 2 * SIZE)
 ACTIVE = 0.05  # a weight under which a shape is at rest
 OVERLAP = 0.5
 TURNED_DEG = 60

@@ -8,7 +8,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from likeness.face.lip_edges import OVER, UNDER
-from likeness.face.person import Person, opening
+from likeness.face.person import Person, of_lip, opening
 from likeness.face.rig import mean_gap
 from likeness.head import points as dense
 
@@ -48,10 +48,9 @@ def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float
         return
     reach = REACH * np.linalg.norm(way, axis=1)
     away, near = cKDTree(inner).query(pixels[:, :2], distance_upper_bound=float(reach.max()))
-    upper, lower = (person.head.regions[f"lips_{name}"] for name in OUTER)
     (other,) = OUTER.keys() - {lip}
     own = np.ones(len(pixels), bool)
-    own[: person.vertex_count] = upper > lower if lip == "upper" else upper <= lower
+    own[: person.vertex_count] = of_lip(person.head, lip)
     own[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
     ids = np.flatnonzero(own & np.isfinite(away))
     away, near = away[ids], near[ids]

@@ -121,6 +121,14 @@ def _add_spread(near: Int, share: Float, values: Float, out: Float) -> None:
 
 
 @dataclass(frozen=True)
+class Lip:
+    """Which vertices go along with a lip's inner edge, and how."""
+
+    vertices: Int
+    spread: Spread
+
+
+@dataclass(frozen=True)
 class Person:
     """`rest` (V + POINTS, 3): mesh vertices, then the dense points, at rest; `shapes` move them.
 
@@ -145,7 +153,7 @@ class Person:
     lip_gap: Float
     jaw: Float
     skin: Spread
-    lips: tuple[Spread, Spread]
+    lips: tuple[Lip, Lip]
     meeting: float = 0.0
 
     @property
@@ -218,19 +226,23 @@ def build_person(head: Head, shot: Shot) -> Person:
     return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw, skin, edges)
 
 
-def _lip_edges(head: Head, rest: Float) -> tuple[Spread, Spread]:
+def _lip_edges(head: Head, rest: Float) -> tuple[Lip, Lip]:
     """`Person.lips`: none of a lip goes along with the edge of the other one."""
-    count, out = len(head.mean), []
-    skin = np.zeros(count, bool)
-    skin[np.unique(head.part("skin"))] = True
-    upper = head.regions["lips_upper"] > head.regions["lips_lower"]
-    for edge, own in (("upper", skin & upper), ("lower", skin & ~upper)):
-        points = rest[dense.GROUPS[f"lip_{edge}_inner"] + count]
-        spread = Spread.over(points, rest, LIP_REACH_CM)
-        spread.share[:count][~own] = 0
-        spread.share[count:] = 0
-        out.append(spread)
-    return out[0], out[1]
+    return _lip_edge("upper", head, rest), _lip_edge("lower", head, rest)
+
+
+def _lip_edge(lip: str, head: Head, rest: Float) -> Lip:
+    own = np.intersect1d(np.flatnonzero(of_lip(head, lip)), head.part("skin"))
+    edge = dense.GROUPS[f"lip_{lip}_inner"] + len(head.mean)
+    spread = Spread.over(rest[edge], rest[own], LIP_REACH_CM)
+    along = spread.share[:, 0] > 0
+    return Lip(own[along], Spread(spread.near[along], spread.share[along]))
+
+
+def of_lip(head: Head, lip: str) -> NDArray[np.bool_]:
+    """Which vertices (V,) of the mesh are on the side of the "upper" or of the "lower" lip."""
+    upper: NDArray[np.bool_] = head.regions["lips_upper"] > head.regions["lips_lower"]
+    return upper if lip == "upper" else ~upper
 
 
 @cache
@@ -276,26 +288,23 @@ SIDES = ("left", "right")
 
 def seal(vertices: Float, first: int, side: int, share: float) -> None:
     """Draw the outlines of both lids of an eye onto one line, in place; `share` 1 closes them."""
-    upper, lower = (dense.GROUPS[f"lid_{SIDES[side]}_{edge}"] + first for edge in ("upper", "lower"))
-    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
-    line = np.stack([np.interp(along[0], along[1], vertices[lower, k]) for k in range(3)], 1)
-    line = 0.3 * vertices[upper] + 0.7 * line
-    back = np.stack([np.interp(along[1], along[0], line[:, k]) for k in range(3)], 1)
+    upper, lower = _edges(f"eye_{SIDES[side]}", first)
+    line = 0.3 * vertices[upper] + 0.7 * _places(vertices[lower], len(upper))
+    back = _places(line, len(lower))
     vertices[upper] += share * (line - vertices[upper])
     vertices[lower] += (share * (back - vertices[lower])).astype(np.float32)
 
 
 def press(vertices: Float, first: int, gap: Float) -> None:
     """Bring the lips' outlines closer by `gap` (N,), in place: at rest they lie on one line."""
-    upper, lower = (dense.GROUPS[f"lip_{edge}_inner"] + first for edge in ("upper", "lower"))
+    upper, lower = _edges("mouth", first)
     height = _lip_height(vertices, first)
     less = 0.5 * np.minimum(PRESS * gap, np.maximum(height, 0))
-    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
     vertices[upper, 1] -= less
-    vertices[lower, 1] += np.interp(along[1], along[0], less).astype(np.float32)
+    vertices[lower, 1] += _places(less[:, None], len(lower))[:, 0].astype(np.float32)
 
 
-def touch(vertices: Float, first: int, lips: tuple[Spread, Spread]) -> None:
+def touch(vertices: Float, first: int, lips: tuple[Lip, Lip]) -> None:
     """Bring lips that touch, or would pass through one another, onto one line, in place.
 
     Nor does one stand before the other there: seen aslant they would part. What is near goes along.
@@ -303,14 +312,15 @@ def touch(vertices: Float, first: int, lips: tuple[Spread, Spread]) -> None:
     share = np.clip(1 - _lip_height(vertices, first) / TOUCH_CM, 0, 1)[:, None]
     if not share.any():
         return
-    upper, lower = (dense.GROUPS[f"lip_{edge}_inner"] + first for edge in ("upper", "lower"))
-    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
-    across = np.stack([np.interp(along[0], along[1], vertices[lower, k]) for k in range(3)], 1)
-    way = 0.5 * share * (across - vertices[upper])
-    back = np.stack([np.interp(along[1], along[0], -way[:, k]) for k in range(3)], 1)
-    for ids, spread, moved in ((upper, lips[0], way), (lower, lips[1], back)):
-        _add_spread(spread.near, spread.share, moved.astype(np.float32), vertices)
-        vertices[ids] += moved.astype(np.float32)
+    upper, lower = _edges("mouth", first)
+    way = 0.5 * share * (_places(vertices[lower], len(upper)) - vertices[upper])
+    back = _places(-way, len(lower))
+    for edge, lip, off in ((upper, lips[0], way), (lower, lips[1], back)):
+        moved = off.astype(np.float32)
+        along = vertices[lip.vertices]
+        _add_spread(lip.spread.near, lip.spread.share, moved, along)
+        vertices[lip.vertices] = along
+        vertices[edge] += moved
 
 
 def stick(vertices: Float, first: int, share: float) -> None:
@@ -323,9 +333,20 @@ def stick(vertices: Float, first: int, share: float) -> None:
 
 def _lip_height(vertices: Float, first: int) -> Float:
     """How far apart the lips' outlines are along the upper one (N,), cm; 0 at the corners."""
-    upper, lower = (dense.GROUPS[f"lip_{edge}_inner"] + first for edge in ("upper", "lower"))
-    along = [np.linspace(0, 1, len(line)) for line in (upper, lower)]
-    return (vertices[upper, 1] - np.interp(along[0], along[1], vertices[lower, 1])).astype(np.float32)
+    upper, lower = _edges("mouth", first)
+    return (vertices[upper, 1] - _places(vertices[lower, 1:2], len(upper))[:, 0]).astype(np.float32)
+
+
+def _edges(name: str, first: int) -> tuple[Int, Int]:
+    """The points of an opening's upper and lower edge, which follow `first` vertices."""
+    upper, lower = (dense.GROUPS[edge] + first for edge in OPENINGS[name])
+    return upper, lower
+
+
+def _places(line: Float | Array, count: int) -> Array:
+    """So many places (count, K), equally many points apart, along a line (N, K)."""
+    at, along = np.linspace(0, 1, count), np.linspace(0, 1, len(line))
+    return np.stack([np.interp(at, along, line[:, k]) for k in range(line.shape[1])], axis=1)
 
 
 def lid_part(plain: Float, bias: Float, first: int, side: int) -> Float:
