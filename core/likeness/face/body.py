@@ -51,20 +51,21 @@ def cut_body(plate: Float, cutout: Cutout, points_px: Float) -> Body:
     clean = np.nan_to_num(clean, posinf=0.0, neginf=0.0)
     alpha = _alpha(np.cbrt(clean), head, points_px - np.array([0, first], np.float32))[top - first :]
     clean = clean[top - first :]
-    known = _known(alpha, head[top - first :], wide)
-    alpha = np.where(known, 0, np.maximum(alpha, TRACE))
-    bare = fill.textured(clean, known, max(GRAIN * wide, 2.0), lines=True, nearest=True)
+    body = ndimage.binary_dilation(alpha > 0.02, iterations=max(1, round(HALO * wide)))
+    known = ~(body | _met(alpha, head[top - first :], wide))
+    alpha = np.where(body, np.maximum(alpha, TRACE), 0)
+    filled = fill.textured(clean, known, max(GRAIN * wide, 2.0), lines=True, nearest=True)
+    bare = np.where(body[..., None], filled, clean)
     return Body(top, np.dstack([clean * alpha[..., None], alpha]).astype(np.float32), bare)
 
 
-def _known(alpha: Float, head: Float, wide: float) -> Mask:
-    """Where (h, w) background is seen for sure: away from the `alpha` of a body, and where it met the `head`.
-
-    What is seen or made up there may be a collar that was not told from the background.
+def _met(alpha: Float, head: Float, wide: float) -> Mask:
+    """Where (h, w) a body of that `alpha` met the `head`: a collar may stand there that was not told from the
+    background, and must not be spread behind them.
     """
-    body, halo, collar = alpha > 0.02, *(max(1, round(reach * wide)) for reach in (HALO, COLLAR))
-    met = ndimage.maximum_filter(body, 2 * collar + 1) & ndimage.maximum_filter(head > 0, collar)
-    out: Mask = ~(ndimage.binary_dilation(body, iterations=halo) | met)
+    collar = max(1, round(COLLAR * wide))
+    near = ndimage.maximum_filter(alpha > 0.02, 2 * collar + 1)
+    out: Mask = near & ndimage.maximum_filter(head > 0, collar)
     return out
 
 
