@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from likeness.face import motion
+from likeness.face.person import upper_count
 from likeness.head.model import Head
 from tests.face.conftest import SIZE, expression
 from tests.face.test_reenact import Stage
@@ -51,3 +52,22 @@ def test_what_is_worn_before_the_eyes_goes_back_with_the_head(stage: Stage) -> N
     assert (motion.turn_back(stage.rig, stage.taken, still) == np.eye(2, 3)).all()
     back = motion.turn_back(stage.rig, stage.taken, still + np.float32([3, -2]))
     np.testing.assert_allclose(back, [[1, 0, 3], [0, 1, -2]], atol=2e-3)
+
+
+def test_lips_that_meet_keep_a_seam_where_the_plate_parts_them(stage: Stage) -> None:
+    count = upper_count("mouth")
+    x = np.linspace(0, 60, count)
+    line = np.stack([x, 3 * np.sin(x / 15)], axis=1)
+    low = np.stack([x, line[:, 1] + 20 * np.sin(np.pi * x / 60)], axis=1)
+    shut, wide = (np.concatenate([line, edge[-2:0:-1]]).astype(np.float32) for edge in (line, low))
+
+    def seam(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        taken = replace(stage.taken, outlines=stage.taken.outlines | {"mouth": before})
+        return motion.with_seam(taken, after, stage.lens)
+
+    made = seam(wide, shut)
+    middle, across = made[count // 2], made[count:][::-1][count // 2 - 1]
+    assert 0.8 < across[1] - middle[1] < 3  # a line high in the middle, and nothing at the corners
+    np.testing.assert_allclose(made[[0, count - 1]], shut[[0, count - 1]], atol=1e-4)
+    assert seam(shut, shut) is shut  # a plate that shows lips closed has its own seam
+    assert seam(wide, wide) is wide

@@ -12,10 +12,12 @@ from likeness.face.landmarks import down_face
 from likeness.face.person import (
     Person,
     body_travel,
+    evenly,
     outline_points,
     to_camera,
     to_pixels,
     travel,
+    upper_count,
 )
 from likeness.face.retarget import LOWERING, lid_lowering
 from likeness.face.rig import EYES, Rig, bounds, face_width, mean_gap, outside
@@ -33,6 +35,8 @@ AT_BORDER = 0.35  # of the way to the picture's border, at most, the body is dra
 BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 CARRIED_BLINK = 0.3  # a lid that hangs farther does not carry the plate's pixels: see `lids`
 STILL_PX = 0.05  # a vertex that moves less does not
+SEAM_PX, SEAM_CM = 1.0, 0.02  # so high is the seam of lips that meet
+SEAM_PX, SEAM_CM = 1.0, 0.02  # so high is the seam of lips that meet
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 
 
@@ -90,6 +94,29 @@ def parting(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
     before, after = mean_gap(taken.outlines["mouth"]), mean_gap(outlines["mouth"])
     cm = (after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
     return float(np.clip(abs(cm) / PARTED_CM, 0, 1))
+
+
+def with_seam(taken: Taken, outline: Float, lens: Lens) -> Float:
+    """The mouth's outline (N, 2), at least a line high where lips meet that the plate shows apart.
+
+    Pixels between them would show the plate's teeth, and lips that meet shade each other.
+    """
+    before, after = mean_gap(taken.outlines["mouth"]), mean_gap(outline)
+    px_a_cm = lens.focal_px / float(taken.pixels[:, 2].mean())
+    met = float(np.clip((before - after) / (PARTED_CM * px_a_cm), 0, 1))
+    if met <= 0:
+        return outline
+    count = upper_count("mouth")
+    upper, lower = outline[:count], np.concatenate([outline[count - 1 :], outline[:1]])[::-1]
+    wide = upper[-1] - upper[0]
+    down = np.array([-wide[1], wide[0]]) * np.sign(wide[0]) / max(float(np.hypot(*wide)), 1e-3)
+    high, edges = met * (SEAM_PX + SEAM_CM * px_a_cm), []
+    for own, other, way in ((upper, lower, -down), (lower, upper, down)):
+        apart = (own - evenly(other, len(own))) @ way
+        along = np.linspace(0, 1, len(own))
+        less = np.maximum(high * np.minimum(1, 8 * along * (1 - along)) - apart, 0)
+        edges.append(own + 0.5 * less[:, None] * way)
+    return np.concatenate([edges[0], edges[1][-2:0:-1]]).astype(np.float32)
 
 
 def region(

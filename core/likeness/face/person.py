@@ -289,8 +289,8 @@ SIDES = ("left", "right")
 def seal(vertices: Float, first: int, side: int, share: float) -> None:
     """Draw the outlines of both lids of an eye onto one line, in place; `share` 1 closes them."""
     upper, lower = _edges(f"eye_{SIDES[side]}", first)
-    line = 0.3 * vertices[upper] + 0.7 * _places(vertices[lower], len(upper))
-    back = _places(line, len(lower))
+    line = 0.3 * vertices[upper] + 0.7 * evenly(vertices[lower], len(upper))
+    back = evenly(line, len(lower))
     vertices[upper] += share * (line - vertices[upper])
     vertices[lower] += (share * (back - vertices[lower])).astype(np.float32)
 
@@ -301,7 +301,7 @@ def press(vertices: Float, first: int, gap: Float) -> None:
     height = _lip_height(vertices, first)
     less = 0.5 * np.minimum(PRESS * gap, np.maximum(height, 0))
     vertices[upper, 1] -= less
-    vertices[lower, 1] += _places(less[:, None], len(lower))[:, 0].astype(np.float32)
+    vertices[lower, 1] += evenly(less[:, None], len(lower))[:, 0].astype(np.float32)
 
 
 def touch(vertices: Float, first: int, lips: tuple[Lip, Lip]) -> None:
@@ -313,8 +313,8 @@ def touch(vertices: Float, first: int, lips: tuple[Lip, Lip]) -> None:
     if not share.any():
         return
     upper, lower = _edges("mouth", first)
-    way = 0.5 * share * (_places(vertices[lower], len(upper)) - vertices[upper])
-    back = _places(-way, len(lower))
+    way = 0.5 * share * (evenly(vertices[lower], len(upper)) - vertices[upper])
+    back = evenly(-way, len(lower))
     for edge, lip, off in ((upper, lips[0], way), (lower, lips[1], back)):
         moved = off.astype(np.float32)
         along = vertices[lip.vertices]
@@ -334,7 +334,7 @@ def stick(vertices: Float, first: int, share: float) -> None:
 def _lip_height(vertices: Float, first: int) -> Float:
     """How far apart the lips' outlines are along the upper one (N,), cm; 0 at the corners."""
     upper, lower = _edges("mouth", first)
-    return (vertices[upper, 1] - _places(vertices[lower, 1:2], len(upper))[:, 0]).astype(np.float32)
+    return (vertices[upper, 1] - evenly(vertices[lower, 1:2], len(upper))[:, 0]).astype(np.float32)
 
 
 def _edges(name: str, first: int) -> tuple[Int, Int]:
@@ -343,7 +343,7 @@ def _edges(name: str, first: int) -> tuple[Int, Int]:
     return upper, lower
 
 
-def _places(line: Float | Array, count: int) -> Array:
+def evenly(line: Float | Array, count: int) -> Array:
     """So many places (count, K), equally many points apart, along a line (N, K)."""
     at, along = np.linspace(0, 1, count), np.linspace(0, 1, len(line))
     return np.stack([np.interp(at, along, line[:, k]) for k in range(line.shape[1])], axis=1)

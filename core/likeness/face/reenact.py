@@ -29,6 +29,7 @@ from likeness.face.motion import (
     unmoved,
     way_back,
     with_open_lids,
+    with_seam,
 )
 from likeness.face.openings import Ink, draw_eyes, draw_mouth, lay_eyes, lay_mouth
 from likeness.face.part import Part
@@ -142,6 +143,7 @@ def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
     slide_lids(person, taken, outlines_of(person, carried), lens, shift)
     if (parted := parting(taken, outlines, lens)) > 0:
         shift += parted * taken.lip_slide
+    outlines["mouth"] = with_seam(taken, outlines["mouth"], lens)
     turned = not same_pose(taken.fit, target)
     turn = turn_shift(rig, taken, target, lens) if turned else np.zeros_like(shift)
     return _Moved(target, camera, pixels, normals_of(rig, camera), outlines, shift, turn, turned)
