@@ -134,6 +134,15 @@ def test_it_is_darker_toward_the_throat_and_red_at_the_corners(head: Head) -> No
     assert color[upper, left, 0] > 0.05
 
 
+def test_teeth_are_redder_right_at_their_lip(head: Head) -> None:
+    smiling = Mouth(head, 0.25, mouthSmile=0.8, mouthUpperUp=0.8)
+    color, cover = smiling.draw(plate_of((np.nan, np.nan, np.nan)))
+    middle = int(np.average(np.arange(SIZE[0]), weights=cover.sum(axis=0)))
+    top = int((cover[:, middle] > 0.99).argmax())
+    pale = color[top : top + 10, middle, 2] / color[top : top + 10, middle, 0]
+    assert pale[2] < 0.9 * pale.max()  # the first is in part the inner side of the lip
+
+
 def test_lips_that_hardly_part_show_no_teeth(head: Head) -> None:
     color, cover = Mouth(head, 0.07).draw(plate_of((np.nan, np.nan, np.nan)))
     seen = color[cover > 0.9]

@@ -26,13 +26,13 @@ ALBEDO = {
 }
 GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
-MOLARS_CM, MOLARS_LIGHT = (0.5, 2.2), (1.0, 0.35)  # comes to lower teeth: lip and cheek stand over them
+# What comes to teeth so far behind the foremost, at most and at least; over lower ones stand lips and cheeks.
+ROW_LIGHT = {"teeth_upper": ((0.5, 2.0), (1.0, 0.75)), "teeth_lower": ((0.8, 3.0), (0.82, 0.4))}
 INWARD_LIGHT, ARCH_CM = 0.4, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
 BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
 TILTED = 0.55, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
 REDDER = np.array([1.0, 1.5, 1.75], np.float32)  # what comes deep has met the mouth's red walls on its way
 REDDER_BEHIND = np.array([1.0, 1.2, 1.2], np.float32)  # and what the tongue gets, which is as blue as green
-UNDER_UPPER = 0.75  # of the light comes to lower teeth behind upper ones that they meet
 GROOVE, GROOVE_CM = 0.1, 0.25  # how much darker the tongue's middle is, and how wide
 BEHIND_TEETH = ("socket", "tongue")
 
@@ -133,15 +133,16 @@ def _wide_of(lips: NDArray[np.float64]) -> float:
 
 
 def _glow(head: Head) -> Float:
-    """How much of the light that comes in meets each vertex (V,): less of it the inner sides of teeth."""
-    rows = [_welded(head, "teeth_upper"), _welded(head, "teeth_lower")]
+    """How much of the light that comes in meets each vertex (V,): less of it teeth in the back."""
+    rows = [_welded(head, name) for name in ROW_LIGHT]
     front = float(head.mean[rows[0], 2].max())
     outward = head.mean[:, [0, 2]] - np.array([0, front - ARCH_CM], np.float32)
     outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
     facing = (vertex_normals(head.mean, np.concatenate(rows))[:, [0, 2]] * outward).sum(axis=1)
     out = np.where(facing < 0, INWARD_LIGHT + (1 - INWARD_LIGHT) * (1 + facing), 1).astype(np.float32)
-    lower = np.unique(rows[1])
-    out[lower] *= np.interp(front - head.mean[lower, 2], MOLARS_CM, MOLARS_LIGHT)
+    for row, (deep_cm, light) in zip(rows, ROW_LIGHT.values(), strict=True):
+        teeth = np.unique(row)
+        out[teeth] *= np.interp(front - head.mean[teeth, 2], deep_cm, light)
     tongue = np.unique(head.part("tongue"))
     out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
     return out
@@ -151,13 +152,10 @@ def light_in(inside: Inside, camera: Float, normals: Float, lips: Float, between
     """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3), cm, with its unit normal.
 
     The sine of half the angle under which it sees the opening, taken for a disk; then as `Inside.glow` says.
-    What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert), and
-    lower teeth the less the farther upper ones stand over them.
+    What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert).
     """
-    light = inside.glow.copy()
-    light[inside.lower] *= UNDER_UPPER + (1 - UNDER_UPPER) * between
     middle = lips.mean(axis=0)
-    return _light_in(camera, normals, middle, wide_of(lips), between, inside.behind, light)
+    return _light_in(camera, normals, middle, wide_of(lips), between, inside.behind, inside.glow)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -35,6 +35,7 @@ FINE = 2  # samples a pixel in x and in y: teeth have hard edges
 TEETH_TO_SKIN = 1.4  # times the face's lights: teeth are at most so bright where the plate shows none
 BRIGHTER = 1.3  # than skin tells may teeth be: it gives but a lower bound of the light
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
+UNDER_LIP = 0.0, 0.28, 0.26  # of each channel teeth lose right at their lip: it and gums redden them
 LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
 GUMS, TONGUE, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "tongue", "teeth_upper"))
 LEAST_TEETH, LEAST_TONGUE = 24, 24  # pixels tell their color
@@ -458,10 +459,12 @@ def _shade(
                 continue
             top, bottom = columns[x, 0], columns[x, 1]
             fx, fy, span, shadow = np.float32(x), np.float32(y), max(bottom - top, one), one
+            near_upper = near_lower = zero
             if top >= 0:
                 below = min(max((fy - top) * deep, zero), one)
                 above = min(max((bottom - fy) * np.float32(2) * deep, zero), one)
                 corner = min(span / (np.float32(0.3) * widest), one)
+                near_upper, near_lower = one - below, one - above
                 shadow = np.float32(0.85) + np.float32(0.15) * below
                 shadow *= np.float32(0.9) + np.float32(0.1) * above
                 shadow *= np.float32(0.65) + np.float32(0.35) * corner
@@ -485,10 +488,12 @@ def _shade(
                     )
                     a, b, c = bary[sy, sx, 0], bary[sy, sx, 1], bary[sy, sx, 2]
                     own_part = np.uint64(part[t])
+                    lip = near_upper if part[t] == upper else near_lower if part[t] > upper else zero
                     for k in range(np.uint64(3)):
                         white = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
                         wet = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
                         inks[at, k] = white * (albedo[t, k] * shadow * gain[own_part, k])
+                        inks[at, k] *= one - lip * np.float32(UNDER_LIP[k])
                         inks[at, k] += gloss[t] * wet * shadow
                     if not shallow:
                         px = a * place[i, 0] + b * place[j, 0] + c * place[m, 0]
