@@ -60,6 +60,17 @@ def test_an_upper_lip_that_carries_teeth_is_taken_from_above_them(mouth: tuple[P
     assert (slid[lower] == 0).all()
 
 
+def test_a_lower_lip_carries_nothing_of_the_dark_above_it(mouth: tuple[Person, np.ndarray]) -> None:
+    person, pixels = mouth
+    plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+    inner, way = lips._ways("lower", pixels[person.vertex_count :, :2])
+    edge = int((inner + 0.4 * way)[len(inner) // 2, 1])
+    plate[:edge] *= 0.3
+    slid = lips.slide(plate, person, pixels)
+    lower = dense.GROUPS["lip_lower_inner"][8:11] + person.vertex_count
+    assert (pixels[lower, 1] + slid[lower, 1] > edge - 0.5).all()
+
+
 def test_a_highlight_on_a_lip_is_no_tooth(mouth: tuple[Person, np.ndarray]) -> None:
     person, pixels = mouth
     plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()

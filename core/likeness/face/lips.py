@@ -19,7 +19,8 @@ PARTED = 0.03  # of the mouth's width: lips less apart show no teeth, what is wh
 STEPS = 24  # looked at from the lips' inner to their outer edge
 LIP = 0.8  # from here on to the outer edge it is lip for sure
 WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
-SHADED_WHITER = 0.06  # and that of an upper tooth, in the lip's shadow
+SHADED_WHITER = 0.06  # and that of an upper tooth than the reddest of its lip, whose shadow it lies in
+DARK = 0.5  # of the lower lip's luma: darker is no lip, but what is behind it
 GAP = 0.15  # of the way: white beyond so much lip is not a tooth but a highlight
 MARGIN = 0.12  # of the way, beyond the last tooth
 ROW = 0.4  # so many of the ways at least must show teeth: less is noise
@@ -82,8 +83,8 @@ def _ways(lip: str, points: Float) -> tuple[Float, Float]:
 def _teeth(lip: str, plate: Float, inner: Float, way: Float) -> Float:
     """How much of each way (N,) over the "upper" or "lower" `lip` lies on teeth: what is whiter than the lip.
 
-    Teeth are no darker than the lower lip. The upper one's shadow lies on them: they are only brighter than
-    where it is reddest.
+    In a lip's shadow, or blurred into it, they are only brighter than where it is reddest. And what is much
+    darker than the lower lip is the mouth's inside; at the upper one, it may be the shadow in its corner.
     """
     t = np.linspace(0, 1, STEPS)
     at = inner[:, None] + t[None, :, None] * way[:, None]
@@ -99,14 +100,14 @@ def _teeth(lip: str, plate: Float, inner: Float, way: Float) -> Float:
     colors = np.nan_to_num(np.maximum(colors, 0), posinf=0)
     luma = colors.sum(axis=2)
     white = colors.min(axis=2) / np.maximum(colors.max(axis=2), 1e-6)
-    if lip == "upper":
-        red = white[:, t < LIP].argmin(axis=1)[:, None]
-        least, dark = (np.take_along_axis(of, red, axis=1) for of in (white, luma))
-        tooth = (white > least + SHADED_WHITER) & (luma > dark) & (np.arange(STEPS) < red)
-    else:
-        outer = t >= LIP
-        tooth = (white > np.median(white[:, outer]) + WHITER) & (luma > np.median(luma[:, outer]))
-        tooth &= t < LIP
+    red = white[:, t < LIP].argmin(axis=1)[:, None]
+    least, dark = (np.take_along_axis(of, red, axis=1) for of in (white, luma))
+    whiter = SHADED_WHITER if lip == "upper" else WHITER
+    tooth = (white > least + whiter) & (luma > dark) & (np.arange(STEPS) < red)
+    if lip == "lower":
+        lip_white, lip_luma = (np.median(of[:, t >= LIP]) for of in (white, luma))
+        tooth |= (white > lip_white + WHITER) & (luma > lip_luma)
+        tooth = (tooth | (luma < DARK * lip_luma)) & (t < LIP)
     before = np.maximum.accumulate(np.where(tooth, t, 0), axis=1)
     gap = t[1:] - before[:, :-1]
     tooth[:, 1:] &= ~np.logical_or.accumulate(gap > GAP, axis=1)
