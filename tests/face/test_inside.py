@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likeness.face.inside import front_first, inside_of, light_between, light_in, wide_of
-from likeness.head.model import Head
+from likeness.head.model import Head, vertex_normals
 
 
 def test_an_opening_is_as_wide_as_a_disk_of_its_area_however_it_is_turned() -> None:
@@ -42,6 +42,16 @@ def test_teeth_in_the_back_are_darker(head: Head) -> None:
         outer = row[inside.glow[row] > 0.3]
         front, back = (outer[np.abs(deep[outer] - d) < 0.2] for d in (deep[row].min(), deep[row].min() + 2))
         assert inside.glow[back].max() < 0.8 * inside.glow[front].max()
+
+
+def test_it_is_darker_between_two_teeth_than_on_them(head: Head) -> None:
+    inside = inside_of(head)
+    place = inside.at(head.mean)
+    facing = vertex_normals(place, inside.triangles)[inside.teeth, 2]
+    ahead = place[inside.teeth, 2].max() - place[inside.teeth, 2] < 0.4
+    glow = inside.glow[inside.teeth[ahead & (facing > 0.3)]]
+    assert np.median(glow) > 0.95
+    assert glow.min() < 0.8
 
 
 def test_a_tongue_that_faces_the_opening_is_brighter_than_one_turned_up(head: Head) -> None:

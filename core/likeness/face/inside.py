@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numba
 import numpy as np
@@ -12,6 +13,8 @@ from scipy.sparse import csr_matrix
 from likeness.face.light import Light
 from likeness.head.finer import finer
 from likeness.head.model import Head, vertex_normals
+from likeness.performance import ARKIT
+from likeness.render.occlusion import occlusion
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -33,6 +36,8 @@ BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; th
 TILTED = 0.55, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
 REDDER = np.array([1.0, 1.5, 1.75], np.float32)  # what comes deep has met the mouth's red walls on its way
 REDDER_BEHIND = np.array([1.0, 1.2, 1.2], np.float32)  # and what the tongue gets, which is as blue as green
+GAPS = 0.5  # of the light is lost where teeth see nothing past their neighbors
+VIEWS, VIEW_PX, VIEW_CM, NEAR_CM = 48, 192, 9.0, 0.05  # of the maps by which that is found
 GROOVE, GROOVE_CM = 0.1, 0.25  # how much darker the tongue's middle is, and how wide
 BEHIND_TEETH = ("socket", "tongue")
 
@@ -140,11 +145,26 @@ def _glow(head: Head) -> Float:
     outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
     facing = (vertex_normals(head.mean, np.concatenate(rows))[:, [0, 2]] * outward).sum(axis=1)
     out = np.where(facing < 0, INWARD_LIGHT + (1 - INWARD_LIGHT) * (1 + facing), 1).astype(np.float32)
+    hidden = 1 - _seen(head)
     for row, (deep_cm, light) in zip(rows, ROW_LIGHT.values(), strict=True):
         teeth = np.unique(row)
         out[teeth] *= np.interp(front - head.mean[teeth, 2], deep_cm, light)
+        outer = teeth[facing[teeth] > 0]
+        out[outer] *= 1 - GAPS * hidden[outer] ** 2
     tongue = np.unique(head.part("tongue"))
     out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
+    return out
+
+
+@lru_cache(maxsize=1)
+def _seen(head: Head) -> Float:
+    """How much of the sky (V,) teeth of an open jaw see past each other, gums and tongue; 0 elsewhere."""
+    parts = np.concatenate([_welded(head, name) for name in ALBEDO if name != "socket"])
+    used, triangles = np.unique(parts, return_inverse=True)
+    jaw = head.mean[used] + head.expression_basis[ARKIT.index("jawOpen")][used]
+    out = np.zeros(len(head.mean), np.float32)
+    mesh = jaw - jaw.mean(axis=0), triangles.reshape(-1, 3).astype(np.int32)
+    out[used] = occlusion(*mesh, VIEWS, VIEW_PX, VIEW_CM, NEAR_CM)
     return out
 
 
