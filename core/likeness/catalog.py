@@ -41,7 +41,10 @@ _PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class HouseModel:
-    """A model of the package; tables (.npz, .json) have opset 0. `fp16`: its card allows half precision."""
+    """A model of the package; tables (.npz, .json) have opset 0. `fp16`: its card allows half precision.
+
+    `gpu`: it is faster there, as measured; "auto" leaves others, small and called often, to the processor.
+    """
 
     name: str
     file: str
@@ -51,6 +54,7 @@ class HouseModel:
     opset: int
     task: str
     fp16: bool = False
+    gpu: bool = False
 
     @property
     def path(self) -> Path:

@@ -123,8 +123,9 @@ class Model:
 def session(model: str | Path, device: str = "auto", threads: int | None = None) -> Model:
     """Open a model by its name (house or fetched) or by its path; the same call gives the same object.
 
-    `device` is "auto" or one of `PROVIDERS`; one that does not work here gives a `RuntimeWarning` and the
-    next that does. `threads` is for the CPU: else `LIKENESS_THREADS`, else the physical cores.
+    `device` is "auto" (the best for the model) or one of `PROVIDERS`; one that does not work here gives a
+    `RuntimeWarning` and the next that does. `threads` is for the CPU: else `LIKENESS_THREADS`, else the
+    physical cores.
     Raises `BadModel` (missing, altered, truncated, not allowed) or `BadRequest` (unknown device).
     """
     if device != "auto" and device not in PROVIDERS:
@@ -261,7 +262,8 @@ def _open(path: Path, record: catalog.HouseModel | catalog.Entry | None, device:
     fp16 = isinstance(record, catalog.HouseModel) and record.fp16
     name = record.name if record else path.name
     reason: object = ""
-    for candidate in _candidates(device):
+    small = device == "auto" and isinstance(record, catalog.HouseModel) and not record.gpu
+    for candidate in ["cpu"] if small else _candidates(device):
         try:
             opened = _create(path if external else data, candidate, threads, fp16)
         except Exception as error:

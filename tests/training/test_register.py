@@ -61,7 +61,7 @@ def test_the_hash_may_be_written_in_any_of_the_usual_ways(line: str, house: Path
 
 
 def test_registering_again_changes_only_what_changed(house: Path, trained: Path, tiny_model: bytes) -> None:
-    (house / "other.md").write_text("SHA-256: -\nFP16: safe, checked to 1e-3\n")
+    (house / "other.md").write_text("SHA-256: -\nFP16: safe, checked to 1e-3\n- GPU: faster by half\n")
     register.register("other", trained, "something else")
     first = register.register("double", trained, "doubles")
     trained.write_bytes(tiny_model.replace(np.float32(1).tobytes(), np.float32(9).tobytes()))
@@ -71,7 +71,8 @@ def test_registering_again_changes_only_what_changed(house: Path, trained: Path,
     assert second.sha256 != first.sha256
     listed = tomllib.loads((house / "house.toml").read_text("utf-8"))["model"]
     assert [m["name"] for m in listed] == ["double", "other"]
-    assert catalog.house_models()["other"].fp16
+    other, double = (catalog.house_models()[name] for name in ("other", "double"))
+    assert other.fp16 and other.gpu and not double.gpu
     assert {catalog.verify(m["name"]).state for m in listed} == {"ok"}
 
 

@@ -1,7 +1,7 @@
 """Put a trained model into the package: `python -m likeness.training.register NAME FILE`.
 
 Write the model's card first (`core/likeness/models/NAME.md`); its lines `SHA-256: …`, and, if half
-precision is known to be safe, `FP16: safe`, are read and kept here.
+precision is known to be safe, `FP16: safe`, and if it was measured, `GPU: faster`, are read and kept here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ log = logging.getLogger("likeness.register")
 
 _HEADER = "# The models of the package. Written by `python -m likeness.training.register NAME FILE`.\n"
 _HASH = re.compile(r"^(.*?SHA-256[*_]*:[*_]*[ \t]*`?)[^`\n]*(.*)$", re.MULTILINE)
-_FP16 = re.compile(r"^[-*_ ]*FP16[*_]*:[*_ ]*safe\b", re.MULTILINE | re.IGNORECASE)
+_FP16, _GPU = (
+    re.compile(rf"^[-*_ ]*{words}\b", re.MULTILINE | re.IGNORECASE)
+    for words in (r"FP16[*_]*:[*_ ]*safe", r"GPU[*_]*:[*_ ]*faster")
+)
 
 
 def register(name: str, path: Path | str, task: str = "", license: str = "Apache-2.0") -> catalog.HouseModel:
@@ -54,6 +57,7 @@ def register(name: str, path: Path | str, task: str = "", license: str = "Apache
         opset,
         task,
         bool(_FP16.search(text)),
+        bool(_GPU.search(text)),
     )
     if source.resolve() != model.path.resolve():
         with files.replacing(model.path) as temporary:
