@@ -17,6 +17,7 @@ from likeness.face.cutout import (
     _joined,
     _mend,
     _refine,
+    _strands,
     _stray,
     _take_along,
     cut,
@@ -25,9 +26,10 @@ from likeness.face.cutout import (
 )
 from likeness.face.findings import fit_of, lens_of, shot_of
 from likeness.face.fit import rotation_matrix
+from likeness.face.landmarks import Crop
 from likeness.face.person import build_person
 from likeness.face.reenact import Retake, redraw
-from likeness.face.regions import REGIONS
+from likeness.face.regions import REGIONS, Regions
 from likeness.face.rig import build_rig
 from likeness.face.taken import take
 from likeness.head.model import load_head
@@ -138,7 +140,7 @@ def cut_with(
 def test_a_wall_that_looks_like_skin_is_no_face(
     plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
 ) -> None:
-    beside_the_cheek = np.s_[40:60, :48]
+    beside_the_cheek = np.s_[53:80, :64]
     taken_in = cut_with(plate, shown, found["points"][0], "skin", beside_the_cheek)
     assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
@@ -154,7 +156,7 @@ def test_a_wall_of_skins_own_color_is_no_jaw(
     picture = np.where(wall[..., None], np.median(shown[mouth - 6 : mouth + 6, 210:260], axis=(0, 1)), shown)
     linear = (picture**2.2).astype(np.float32)
     plain, taken_in = (
-        cut_with(linear, picture, points, "skin", *spots) for spots in ((), (np.s_[60:72, 20:38],))
+        cut_with(linear, picture, points, "skin", *spots) for spots in ((), (np.s_[80:96, 27:51],))
     )
     assert taken_in.layer[..., 3].sum() < plain.layer[..., 3].sum() + 60
 
@@ -162,7 +164,7 @@ def test_a_wall_of_skins_own_color_is_no_jaw(
 def test_clothes_that_hang_on_the_neck_by_a_thread_are_no_head(
     plate: np.ndarray, shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
 ) -> None:
-    shoulder, thread = np.s_[74:94, 8:28], np.s_[78:81, 28:48]
+    shoulder, thread = np.s_[99:125, 11:37], np.s_[104:108, 37:64]
     taken_in = cut_with(plate, shown, found["points"][0], "neck", shoulder, thread)
     assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
@@ -353,3 +355,32 @@ def test_a_jaw_before_a_wall_that_was_filled_wrongly_has_no_opposite_color() -> 
             assert (mended <= own).all()
         else:
             assert (mended == color).all()  # hair may darken
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_hair_goes_on_where_the_network_saw_something_else_but_not_in_clothes_like_it(alike: bool) -> None:
+    """A ponytail beside a collar was cut in two: its end was taken for what is before the person."""
+    cells = 64
+    hair, wall, cloth = (
+        np.float32([0.7, 0.6, 0.4]),
+        np.float32([0.3, 0.35, 0.3]),
+        np.float32([0.15, 0.1, 0.12]),
+    )
+    cloth = hair * np.float32(0.9) if alike else cloth
+    picture = np.broadcast_to(wall, (cells, cells, 3)).copy()
+    alpha = np.zeros((cells, cells, len(REGIONS)), np.float32)
+    alpha[..., REGIONS.index("background")] = 1
+    for rows, columns, name, color in (
+        (slice(8, 30), slice(20, 32), "hair", hair),
+        (slice(30, 44), slice(24, 29), "occluder", hair),
+        (slice(44, 64), slice(4, 60), "occluder", cloth),
+    ):
+        alpha[rows, columns] = np.eye(len(REGIONS), dtype=np.float32)[REGIONS.index(name)]
+        picture[rows, columns] = color
+    regions = Regions(alpha, alpha, alpha, Crop((32.0, 32.0), 64.0, 0.0))
+    body = np.zeros((cells, cells), bool)
+    body[48:] = True
+    found = _strands(picture, regions, alpha[..., REGIONS.index("occluder")], body)
+    tail = found[31:43, 25:28]
+    assert tail.max() == 0 if alike else tail.min() > 0.5
+    assert found[45:].max() == 0, "no clothes are hair"

@@ -36,8 +36,8 @@ def flat(region: str, crop: Crop, half: float = 0.0) -> Regions:
 
 
 def test_every_cell_sums_to_one(found: Regions) -> None:
-    assert found.alpha.shape == (96, 96, 12)
-    assert found.alpha.sum(2) == pytest.approx(np.ones((96, 96)), abs=1e-4)
+    assert found.alpha.shape == (128, 128, 12)
+    assert found.alpha.sum(2) == pytest.approx(np.ones((128, 128)), abs=1e-4)
 
 
 def test_a_painted_face_has_its_parts_in_place(sargent: np.ndarray, found: Regions) -> None:

@@ -11,14 +11,24 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from likeness import catalog, runtime  # noqa: E402
-from likeness.face import patches  # noqa: E402
+from likeness.face import gaze, patches  # noqa: E402
 from likeness.face.landmarks import Crop  # noqa: E402
 from likeness.face.regions import REGIONS  # noqa: E402
 from likeness.head import points  # noqa: E402
-from likeness.training import augment, dataset, face_detector, face_eyes, face_points, face_regions, networks  # noqa: E402
+from likeness.training import (  # noqa: E402
+    augment,
+    crops,
+    dataset,
+    face_detector,
+    face_eyes,
+    face_points,
+    face_regions,
+    networks,
+)
 from likeness.training.scene import SIZE  # noqa: E402
 
 COUNT = 6
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -115,37 +125,32 @@ def test_a_crop_and_its_points_use_the_same_matrix() -> None:
 
 
 def test_a_face_and_its_points_are_mirrored_alike(pictures: Path) -> None:
-    data = dataset.open_dataset(pictures)
-    eyes, kinds = slice(36, 48), set()
-    sides = np.sign(data.labels["points_px"][0, eyes, 0] - data.labels["points_px"][0, eyes, 0].mean())
-    for seed in range(12):
-        _, place, known, *_ = face_points.example(data, 0, np.random.default_rng(seed))
-        mirrored = not known.all()
-        assert not mirrored or (known == ~points.ALONE).all()
-        assert (np.sign(place[eyes, 0] - place[eyes, 0].mean()) == sides).all(), "a left eye is left in both"
-        kinds.add(mirrored)
-    assert kinds == {True, False}
-    assert face_points.example(data, 0, None)[2].all()
-
-
-def test_thin_frames_of_glasses_outlive_a_coarser_map() -> None:
-    labels = np.ones((224, 224), np.uint8)
-    labels[100] = REGIONS.index("glasses")
-    coarse = augment.warp_labels(labels, augment.similarity(np.full(2, 112.0), 224, 0.0, 112), 112)
-    assert (coarse == REGIONS.index("glasses")).all(1).sum() == 1
+    data = crops.Renders([pictures], CPU)
+    drawn = data.pictures(0, torch.zeros(12, dtype=torch.long))
+    eyes = drawn["points_px"][:, 36:48, 0]
+    sides = torch.sign(eyes - eyes.mean(1, keepdim=True))
+    batch = face_points.make_batch(drawn, torch.Generator().manual_seed(0))
+    mirrored = batch.known.min(1).values == 0
+    assert mirrored.any() and not mirrored.all()
+    assert (batch.known[mirrored] == torch.from_numpy(~points.ALONE).float()).all()
+    place = batch.place[:, 36:48, 0]
+    there = batch.present > 0
+    same = torch.sign(place - place.mean(1, keepdim=True)) == sides
+    assert same[there].all(), "a left eye is left in both"
+    assert face_points.make_batch(drawn, None).known.all()
 
 
 def test_half_the_bits_leave_places_and_gradients_whole(pictures: Path) -> None:
     torch.manual_seed(0)
-    joint = face_points.Joint()
-    batch = face_points.make_batch(dataset.open_dataset(pictures), np.arange(4), None)
-    value = joint.loss(batch, face_points.point_weights(), face_points.region_weights())
+    network = face_points.FacePoints()
+    batch = face_points.make_batch(crops.Renders([pictures], CPU).pictures(0, torch.arange(4)), None)
+    value = face_points.loss(network, batch, face_points.point_weights())
     value.backward()
     assert value.dtype == torch.float32
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in joint.parameters())
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
     with torch.autocast("cpu", torch.bfloat16):
-        half = joint.eval().points(batch.picture)[0]
-    assert (half - joint.points(batch.picture)[0]).abs().max() < 0.02
+        half = network.eval()(batch.picture)[0]
+    assert (half - network(batch.picture)[0]).abs().max() < 0.02
 
 
 def test_training_points_goes_on_and_exports(pictures: Path, tmp_path: Path) -> None:
@@ -162,32 +167,41 @@ def test_training_points_goes_on_and_exports(pictures: Path, tmp_path: Path) -> 
     assert np.abs(place[:, :68, 2].mean(1)).max() < 1e-5 and sigma.min() > 0
 
 
-def test_training_goes_on_from_the_points_whatever_backbone_the_regions_have(pictures: Path) -> None:
-    data = dataset.open_dataset(pictures)
-    view = face_points.make_batch(data, np.arange(2), None).picture
+def test_training_goes_on_from_the_house_points(pictures: Path) -> None:
+    data = crops.Renders([pictures], CPU)
+    view = face_points.make_batch(data.pictures(0, torch.arange(2)), None).picture
     known = runtime.session("face_points", "cpu")(view.numpy())[0]
     patches.look_again(view.numpy(), known, "cpu")
-    for regions in (True, False):
-        joint = face_points.Joint()
-        face_points.take_up(joint, catalog.HOUSE, data, regions)
-        with torch.no_grad():
-            assert joint.eval().points(view)[0].numpy() == pytest.approx(known, abs=1e-3)
+    network = face_points.FacePoints()
+    face_points.take_up(network, catalog.HOUSE, data)
+    with torch.no_grad():
+        assert network.eval()(view)[0].numpy() == pytest.approx(known, abs=1e-3)
+
+
+def test_strips_of_many_are_those_of_each(pictures: Path) -> None:
+    xy = crops.Renders([pictures], CPU).labels(0)["points_px"][:3]
+    found = face_eyes.strips(xy, torch.full((3,), 1.1), torch.full((3,), 0.2))
+    for matrix, one in zip(found.numpy(), xy.double().numpy(), strict=True):
+        assert matrix == pytest.approx(gaze.strip(one, 1.1, 0.2), abs=1e-3)
 
 
 def test_a_strip_and_its_truth_are_mirrored_alike(pictures: Path) -> None:
-    data = dataset.open_dataset(pictures)
-    camera = np.radians([30.0, 5.0])
-    _, _, _, looks, _, _ = face_eyes.example(data, 0, camera, None)
-    kinds = set()
-    for seed in range(8):
-        _, place, _, seen, _, about = face_eyes.example(data, 0, camera, np.random.default_rng(seed))
-        mirrored = seen[0, 0] == pytest.approx(-looks[1, 0])
-        assert mirrored or seen == pytest.approx(looks)
-        first_of_right = len(points.GROUPS["lid_left_upper"]) + len(points.GROUPS["lid_left_lower"])
-        assert place[0, 0] > place[first_of_right, 0], "what looks like the left eye is named so"
-        assert (about[0] < 0) == mirrored, "the camera stands on the other side"
-        kinds.add(bool(mirrored))
-    assert kinds == {True, False}
+    drawn = crops.Renders([pictures], CPU).pictures(0, torch.zeros(16, dtype=torch.long))
+    drawn["head_pose"] = drawn["head_pose"].clone()
+    turn = np.radians(30.0)
+    drawn["head_pose"][:, :3, :3] @= torch.tensor(
+        [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]], dtype=torch.float32
+    )
+    plain = face_eyes.make_batch(drawn, None)
+    batch = face_eyes.make_batch(drawn, torch.Generator().manual_seed(1))
+    mirrored = (batch.gaze[:, 0, 0] - plain.gaze[:, 0, 0]).abs() > 1e-6
+    assert mirrored.any() and not mirrored.all()
+    assert torch.equal(batch.gaze[mirrored, 0, 0], -plain.gaze[mirrored, 1, 0])
+    assert torch.equal(batch.gaze[~mirrored], plain.gaze[~mirrored])
+    first_of_right = len(points.GROUPS["lid_left_upper"]) + len(points.GROUPS["lid_left_lower"])
+    assert (batch.place[:, 0, 0] > batch.place[:, first_of_right, 0]).all(), "what looks left is named so"
+    side = torch.sign(plain.camera[0, 0])
+    assert (torch.sign(batch.camera[:, 0]) == torch.where(mirrored, -side, side)).all(), "nor the camera"
 
 
 def test_training_eyes_goes_on_and_exports(pictures: Path, tmp_path: Path) -> None:
@@ -203,18 +217,18 @@ def test_training_eyes_goes_on_and_exports(pictures: Path, tmp_path: Path) -> No
 
 
 def test_those_who_look_into_the_camera_are_shown_as_often_as_they_are_met(pictures: Path) -> None:
-    data = dataset.open_dataset(pictures)
-    stand = face_eyes.cameras(data, np.arange(data.count))
+    labels = dict(crops.Renders([pictures], CPU).labels(0))
+    stand = face_eyes.cameras(labels)
     assert np.abs(stand).max() < np.radians(15), "heads that face the camera see it before them"
-    data.labels["gaze"] = np.repeat(stand[:, None], 2, axis=1).astype(np.float32)
-    data.labels["gaze"][1:] += 0.5
-    assert face_eyes.frequencies(data)[0] == pytest.approx(face_eyes.MET_SHARE, abs=1e-6)
+    labels["gaze"] = torch.from_numpy(np.repeat(stand[:, None], 2, axis=1).astype(np.float32))
+    labels["gaze"][1:] += 0.5
+    assert float(face_eyes.frequencies(labels)[0]) == pytest.approx(face_eyes.MET_SHARE, abs=1e-6)
 
 
 def test_eyes_are_taken_up_where_their_training_ended(pictures: Path, tmp_path: Path) -> None:
     face_eyes.train([pictures], pictures, tmp_path, 0.02, start=catalog.HOUSE)
-    data = dataset.open_dataset(pictures)
-    picture, *_, camera = face_eyes.make_batch(data, np.arange(2), None)
+    data = crops.Renders([pictures], CPU)
+    picture, *_, camera = face_eyes.make_batch(data.pictures(0, torch.arange(2)), None)
     known = runtime.session(tmp_path / "face_eyes.onnx", "cpu")(picture.numpy(), camera.numpy())
     again = networks.FaceEyes()
     face_eyes.take_up(again, tmp_path, data)
@@ -223,24 +237,27 @@ def test_eyes_are_taken_up_where_their_training_ended(pictures: Path, tmp_path: 
             assert one.numpy() == pytest.approx(other, abs=2e-3)
 
 
-def test_training_regions_alone_leaves_the_points(pictures: Path, tmp_path: Path) -> None:
-    face_points.train([pictures], pictures, tmp_path, 0.02, 1)
-    before = (tmp_path / "face_points.onnx").read_bytes()
-    numbers = face_regions.train(pictures, pictures, tmp_path, 0.02, 1)
-    assert (tmp_path / "face_points.onnx").read_bytes() == before
-    assert 0 <= numbers["iou_skin"] <= 1
-    regions = runtime.session(tmp_path / "face_regions.onnx", "cpu")(np.zeros((1, 3, 192, 192), np.float32))[
-        0
-    ]
-    assert regions.shape == (1, 12, 96, 96)
-    assert regions.sum(1) == pytest.approx(np.ones((1, 96, 96)), abs=1e-4)
+def test_training_regions_goes_on_and_exports(pictures: Path, tmp_path: Path) -> None:
+    numbers = face_regions.train([pictures], pictures, tmp_path, 0.02, 1, batch=2)
+    assert set(numbers) == set(REGIONS) and 0 <= numbers["skin"] <= 1
+    first = torch.load(tmp_path / "face_regions.pt", weights_only=True)
+    face_regions.train([pictures], pictures, tmp_path, first["spent_s"] / 60 + 0.02, 1, batch=2)
+    assert torch.load(tmp_path / "face_regions.pt", weights_only=True)["step"] > first["step"] >= 1
+    model = runtime.session(tmp_path / "face_regions.onnx", "cpu")
+    regions = model(np.zeros((1, 3, 256, 256), np.float32))[0]
+    assert regions.shape == (1, 12, 128, 128)
+    assert regions.sum(1) == pytest.approx(np.ones((1, 128, 128)), abs=1e-4)
 
 
-def test_training_regions_needs_the_points_first(pictures: Path, tmp_path: Path) -> None:
-    from likeness.errors import BadInput
-
-    with pytest.raises(BadInput, match=r"No checkpoint.*Train face_points"):
-        face_regions.train(pictures, pictures, tmp_path, 0.01, 1)
+def test_training_goes_on_from_the_house_regions(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face_regions, "BATCH", 2)
+    data = crops.Renders([pictures], CPU, face_regions.MAPS)
+    view = face_regions.make_batch(data.pictures(0, torch.arange(2)), None).picture
+    network = face_regions.FaceRegions()
+    face_regions.take_up(network, catalog.HOUSE, data)
+    with torch.no_grad():
+        known = runtime.session("face_regions", "cpu")(view.numpy())[0]
+        assert network.eval()(view).numpy() == pytest.approx(known, abs=2e-3)
 
 
 def test_training_the_detector_exports_any_size(
@@ -290,6 +307,5 @@ def test_renders_of_this_machine_are_read(tmp_path: Path) -> None:
     folder = os.environ.get("LIKENESS_RENDERS")
     if not folder:
         pytest.skip("set LIKENESS_RENDERS to a folder of rendered people")
-    data = dataset.open_dataset(folder)
-    batch = face_points.make_batch(data, np.arange(2), None)
+    batch = face_points.make_batch(crops.Renders([Path(folder)], CPU).pictures(0, torch.arange(2)), None)
     assert batch.place[:, :, :2].min() > 0.1 and batch.place[:, :, :2].max() < 0.9

@@ -8,8 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from likeness import runtime  # noqa: E402
 from likeness.training.networks import FaceDetector, FaceRegions, export  # noqa: E402
-from likeness.training.restore import calibrate, load_folded  # noqa: E402
+from likeness.training.restore import blend, calibrate, load_folded  # noqa: E402
 
 
 def _lived_in(network: torch.nn.Module) -> torch.nn.Module:
@@ -61,3 +62,18 @@ def test_another_networks_file_is_refused(tmp_path: Path) -> None:
     export(_lived_in(FaceRegions()), tmp_path / "regions.onnx", ("regions",), {"picture": (3, 192, 192)})
     with pytest.raises(ValueError, match=r"regions\.onnx has \d+ convolutions, the network \d+"):
         load_folded(FaceDetector(), tmp_path / "regions.onnx", torch.zeros(1, 3, 192, 192))
+
+
+def test_a_blend_lies_between_two_models(tmp_path: Path) -> None:
+    one, other = torch.nn.Conv2d(3, 2, 1).eval(), torch.nn.Conv2d(3, 2, 1).eval()
+    for name, network in (("one", one), ("other", other)):
+        export(network, tmp_path / f"{name}.onnx", ("y",), {"picture": (3, 8, 8)})
+    blend(tmp_path / "one.onnx", tmp_path / "other.onnx", 0.25, tmp_path / "mean.onnx")
+    picture = torch.rand(1, 3, 8, 8)
+    found = runtime.session(tmp_path / "mean.onnx", "cpu")(picture.numpy())[0]
+    with torch.no_grad():
+        wanted = 0.75 * one(picture) + 0.25 * other(picture)
+    assert torch.allclose(torch.from_numpy(found), wanted, atol=1e-5)
+    export(torch.nn.Conv2d(3, 4, 1), tmp_path / "wider.onnx", ("y",), {"picture": (3, 8, 8)})
+    with pytest.raises(ValueError, match="wider.onnx is not of the network of one.onnx"):
+        blend(tmp_path / "one.onnx", tmp_path / "wider.onnx", 0.5, tmp_path / "none.onnx")

@@ -56,9 +56,10 @@ BODY = 1.2  # of that way: from here on down are clothes
 GAP = 9  # cells: what is no wider lies between strands or folds, and may be one itself
 UNLIKELY = 0.5  # how surely body: less is background
 SHARPLY = 3.0  # body behind the head ends so sharply in its likelihood
-SCRAP = 7  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
-BUMP, RAGGED = 5, 9  # of them: of bare skin's outline what is no wider, so far from hair, is background
+SCRAP = 9  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
+BUMP, RAGGED = 7, 12  # of them: of bare skin's outline what is no wider, so far from hair, is background
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
+APART = 0.4  # colors of hair and clothes that can be told apart
 LOBES = (0.55, 0.65)  # of it: between these ears end, below is nothing beside the face but the neck
 WHOLE, MIXED = 0.95, 0.7  # of alpha: from the first on all is head, up to the second two colors mix
 DIMMEST = 0.25  # of the light that the head has beside: with less, it covers more than was told
@@ -462,7 +463,8 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     """The network's alpha (h, w) of the head, and of the skin about its jaw alone.
 
     Beyond its crop they go on from its border, but not below. A hat is found as an occluder; what lies above
-    the brows goes with the head, and beside the face what has the head's colors. Hair hangs from the head.
+    the brows goes with the head, and of the same beside the face what has the head's colors. Hair hangs from
+    the head.
     """
     cells = regions.alpha.shape[0]
     place = (np.arange(cells) + 0.5) / cells
@@ -475,10 +477,14 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     down = down_face(points_px, x, y)
     head = regions.alpha[..., HEAD].sum(axis=2)
     picture = np.nan_to_num(_at(shown, x, y))
-    back = regions.alpha[..., BACKGROUND] > SURE
+    worn = _worn(regions.alpha[..., OCCLUDER], hat)
+    back = 1 - head - worn > SURE
     hugging = (down > 0) * (down < LOBES[0]) * _alike(picture, head > SURE, back)
-    head = head + np.maximum(hat, hugging) * regions.alpha[..., OCCLUDER]
-    head = head - _loose(regions.alpha[..., HAIR], down)
+    hair = regions.alpha[..., HAIR]
+    strands = (down > 0) * _strands(picture, regions, 1 - head - worn, down > BODY)
+    hair = hair + strands
+    head = head + np.maximum(hat, hugging) * worn + strands
+    head = head - _loose(hair, down)
     head = np.where(down > BODY, ndimage.grey_opening(head, SCRAP), head)
     ragged = ndimage.maximum_filter(regions.alpha[..., RAGGED_PARTS].sum(axis=2), RAGGED) > LIKELY
     head = np.where((down > 0) & ~ragged, np.minimum(head, ndimage.grey_opening(head, BUMP)), head)
@@ -490,7 +496,7 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     labels, _ = ndimage.label(head > 0.4)
     middle = labels[cells // 2, cells // 2]
     if middle:
-        head = head * ndimage.binary_dilation(labels == middle, iterations=2)
+        head = head * ndimage.binary_dilation(labels == middle, iterations=3)
     jaw = points_px[:17]
     near = np.hypot(x[..., None] - jaw[:, 0], y[..., None] - jaw[:, 1]).min(axis=2) < JAW * tall
     near |= down > 1
@@ -505,6 +511,29 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     for cell, out in ((head, found), (skin, bare)):
         in_bands(_lay_cells, height, cell.astype(np.float32), lines, cells, reach, out)
     return found, bare
+
+
+def _worn(occluder: Float, hat: Mask) -> Float:
+    """The alpha (h, w) of the `occluder` that is worn on the head, where a `hat` would be; no collar is."""
+    return _joined(occluder, hat & (occluder > LIKELY))
+
+
+def _strands(picture: Float, regions: Regions, rest: Float, body: Mask) -> Float:
+    """Of the alpha (h, w) of the `rest` what goes on from hair in its colors (h, w, 3), as a ponytail does.
+
+    They must not be those of skin or background, nor of the clothes that the `body` (h, w) shows.
+    """
+    hair = regions.alpha[..., HAIR]
+    bare = (regions.alpha[..., [BACKGROUND, *SKIN]] > SURE).any(axis=2)
+    shown = [picture[some] for some in (hair > SURE, body & ~bare)]
+    if not all(map(len, shown)):
+        return np.zeros_like(hair)
+    apart = np.linalg.norm(np.subtract(*(np.median(colors, axis=0) for colors in shown)))
+    if apart < APART:
+        return np.zeros_like(hair)
+    found = rest * ~body * _alike(picture, hair > SURE, body | bare)
+    found = np.where(found > LIKELY, found, 0)
+    return np.where(_joined(np.maximum(hair, found), hair > SURE) > 0, found, 0)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face.landmarks import CROP_PX, Crop, sample_crop
+from likeness.face.landmarks import Crop, sample_crop
 from likeness.runtime import session
 
 Float = NDArray[np.float32]
@@ -28,6 +28,7 @@ REGIONS = (
     "glasses",
     "occluder",
 )
+CROP_PX = 256
 STEADY = 0.5  # how much of the frame before is kept where nothing changed
 CHANGED = 0.35  # difference of alpha above which the frame before is forgotten
 GUIDE_RADIUS = 1  # cells of the map
@@ -38,9 +39,9 @@ GUIDE_NOISE = 2e-3  # variance of luminance below which edges are not followed
 class Regions:
     """The soft regions of one crop.
 
-    `alpha` (96, 96, 12) sums to one over `REGIONS`. `slope` and `offset` (96, 96, 12) give the alpha of any
-    pixel from its luminance (the guided filter's coefficients, He et al. 2013), so that edges of the picture
-    are kept at its own resolution.
+    `alpha` (128, 128, 12) sums to one over `REGIONS`. `slope` and `offset`, of the same shape, give the alpha
+    of any pixel from its luminance (the guided filter's coefficients, He et al. 2013), so that edges of the
+    picture are kept at its own resolution.
     """
 
     alpha: Float

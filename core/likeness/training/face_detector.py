@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from likeness.face.detect import candidates, five, suppress
-from likeness.training import augment
+from likeness.training import augment, crops
 from likeness.training.backgrounds import sample_background
 from likeness.training.camera import encode_srgb
 from likeness.training.dataset import Dataset, open_dataset
@@ -69,6 +69,7 @@ class Crowds:
 
     def __init__(self, folders: Sequence[Dataset], rng: Random, size: int = SIZE) -> None:
         self.folders, self.rng, self.size = folders, rng, size
+        self.generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
         skin = np.array([0.45, 0.25, 0.17], np.float32)
         grounds = [
             encode_srgb(np.clip(sample_background(rng, 256, skin * rng.uniform(0.2, 1.6)), 0, 1))
@@ -132,7 +133,7 @@ class Crowds:
         return moved, box
 
     def picture(self) -> tuple[Float, Faces]:
-        """One picture (SIZE, SIZE, 3), 0..1, and its faces."""
+        """One picture (SIZE, SIZE, 3), 0..1, not yet `photographed`, and its faces."""
         rng = self.rng
         canvas = self.ground()
         boxes: list[Float] = []
@@ -144,9 +145,13 @@ class Crowds:
             if pasted is not None and pasted[1].any():
                 points.append(five(pasted[0]).astype(np.float32))
                 boxes.append(pasted[1])
-        if rng.random() < 0.25:
-            augment.occlude(rng, canvas, canvas[::-1].copy())
-        return augment.light(rng, canvas), self.truth(boxes, points)
+        return canvas, self.truth(boxes, points)
+
+    def photographed(self, pictures: Sequence[Float]) -> Tensor:
+        """Pictures of `picture` as cameras give them, some with something in front: (B, 3, SIZE, SIZE)."""
+        seen = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+        crops.cover(self.generator, seen, 0.25)
+        return crops.light(self.generator, seen)
 
     def truth(self, boxes: list[Float], points: list[Float]) -> Faces:
         """Faces that lie mostly inside are certain; the rest neither counts as face nor as background."""
@@ -224,8 +229,11 @@ def batch(crowds: Crowds, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures (count, 3, SIZE, SIZE), targets and weights."""
     made = [crowds.picture() for _ in range(count)]
     wanted, weight = zip(*(targets(faces, crowds.size) for _, faces in made), strict=True)
-    pictures = torch.from_numpy(np.stack([p for p, _ in made]).transpose(0, 3, 1, 2))
-    return pictures, torch.from_numpy(np.stack(wanted)), torch.from_numpy(np.stack(weight))
+    return (
+        crowds.photographed([p for p, _ in made]),
+        torch.from_numpy(np.stack(wanted)),
+        torch.from_numpy(np.stack(weight)),
+    )
 
 
 def decode(found: Float, threshold: float = 0.4) -> tuple[Float, Float, Float]:
@@ -244,7 +252,7 @@ def evaluate(network: FaceDetector, data: Dataset, count: int, size: int = 256) 
     for _ in range(count):
         picture, faces = crowds.picture()
         with torch.no_grad():
-            found = network(torch.from_numpy(picture.transpose(2, 0, 1)[None])).numpy()[0]
+            found = network(crowds.photographed([picture])).numpy()[0]
         boxes, points, _ = decode(found)
         used: set[int] = set()
         for k, box in enumerate(faces.boxes):

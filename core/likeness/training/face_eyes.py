@@ -11,31 +11,28 @@ well as it can be known. Pictures of those who do, and of those who look far asi
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from likeness.face import gaze
 from likeness.face.frame import direction, yaw_pitch
 from likeness.head import points
-from likeness.training import augment
-from likeness.training.dataset import Dataset, open_dataset
+from likeness.training import crops
+from likeness.training.crops import Renders
 from likeness.training.face_points import load_points
 from likeness.training.networks import FaceEyes, FacePoints, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import Trainer, half_precision, made_ahead
+from likeness.training.schedule import RELOAD_STEPS, Trainer, arguments, device, half_precision
 
-Float = NDArray[np.float32]
 Array = NDArray[np.float64]
-Random = np.random.Generator
-Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 BATCH = 64
 NAMES = ("points", "gaze", "spread")
@@ -48,75 +45,95 @@ CENTERS = [LIDS, LIDS + 1 + points.RIM_COUNT]  # of the irises, among the networ
 log = logging.getLogger("likeness.training.face_eyes")
 
 
-def cameras(data: Dataset, indices: NDArray[np.integer]) -> Array:
+class Batch(NamedTuple):
+    """`picture` (N, 3, 40, 96); `place` (N, 72, 2) px; `visible` (N, 72); `gaze` (N, 2, 2), radians;
+    `scale` (N,) px, the distance of the outer corners of the eyes as if seen frontally; `camera` (N, 2)."""
+
+    picture: Tensor
+    place: Tensor
+    visible: Tensor
+    gaze: Tensor
+    scale: Tensor
+    camera: Tensor
+
+
+def cameras(labels: Mapping[str, Tensor]) -> Array:
     """Yaw and pitch (N, 2) in radians at which gazes from between the eyes meet the cameras of pictures."""
     irises = [points.IRIS_LEFT, points.IRIS_RIGHT]
-    eyes = data.labels["points_cam"][indices][:, irises].mean(axis=1).astype(np.float64)
-    turns = data.labels["head_pose"][indices, :3, :3].astype(np.float64)
+    eyes = labels["points_cam"][:, irises].mean(1).double().cpu().numpy()
+    turns = labels["head_pose"][:, :3, :3].double().cpu().numpy()
     return yaw_pitch(np.einsum("nji,nj->ni", turns, -eyes))
 
 
-def frequencies(data: Dataset) -> Array:
-    """How often each picture is shown, cumulated to 1."""
-    looks = data.labels["gaze"].mean(axis=1).astype(np.float64)
+def frequencies(labels: Mapping[str, Tensor]) -> Tensor:
+    """How often each picture of a folder is shown, relative to the others."""
+    looks = labels["gaze"].mean(1).double().cpu().numpy()
     often = 1 + 2 * np.minimum(np.hypot(*looks.T) / ASIDE_RAD, 1.5)
-    met = np.einsum("ni,ni->n", direction(looks), direction(cameras(data, np.arange(data.count)))) > np.cos(
-        NEAR_RAD
-    )
+    met = np.einsum("ni,ni->n", direction(looks), direction(cameras(labels))) > np.cos(NEAR_RAD)
     for some, share in ((met, MET_SHARE), (~met, 1 - MET_SHARE)):
         often[some] *= share / max(often[some].sum(), 1e-9)
-    out: Array = np.cumsum(often) / often.sum()
-    return out
+    return torch.from_numpy(often.astype(np.float32)).to(labels["gaze"].device)
 
 
-def found_about(rng: Random, camera: Array) -> Array:
-    """Where the camera at `camera` (2,) might be found to stand."""
-    out: Array = camera + rng.normal(0, UNSURE_RAD * (2.0 if rng.random() < 0.2 else 1.0), 2)
-    return out
+def strips(xy: Tensor, width: Tensor, roll: Tensor) -> Tensor:
+    """`gaze.strip` of many faces: (B, 2, 3) of (B, 450, 2), (B,) and (B,)."""
+    right, left = xy[:, 36:42].mean(1), xy[:, 42:48].mean(1)
+    down = xy[:, 48:68].mean(1) - (left + right) / 2
+    way = down.norm(dim=1).clamp_min(1e-6)
+    across = torch.maximum(way, (left - right).norm(dim=1)).clamp_min(1.0)
+    step = across * gaze.ACROSS * width / gaze.WIDTH_PX
+    x, y = down[:, 1] / way, -down[:, 0] / way
+    c = step * (x * torch.cos(roll) - y * torch.sin(roll))
+    s = step * (x * torch.sin(roll) + y * torch.cos(roll))
+    turn = torch.stack([c, -s, s, c], 1).reshape(-1, 2, 2)
+    middle = xy[:, [36, 39, 42, 45]].mean(1)
+    corner = turn @ xy.new_tensor([gaze.WIDTH_PX / 2, gaze.HEIGHT_PX / 2])
+    return torch.cat([turn, (middle - corner)[..., None]], 2)
 
 
-def example(
-    data: Dataset, index: int, camera: Array, rng: Random | None
-) -> tuple[Float, Float, Float, Float, float, Float]:
-    """A strip (40, 96, 3), its points (72, 2) px, their visibility, the gaze (2, 2), the distance of the
-    eyes' outer corners as if seen frontally, px, and about where the camera at `camera` (2,) would be found
-    (2,); without `rng` exactly cut and unchanged."""
-    label = {name: data.labels[name][index] for name in ("points_px", "points_cam", "visible", "gaze")}
-    xy, in_camera = label["points_px"].astype(np.float64), label["points_cam"].astype(np.float64)
-    ids, looks = gaze.POINTS, label["gaze"]
-    camera = found_about(np.random.default_rng(index) if rng is None else rng, camera)
-    matrix = gaze.strip(xy)
-    if rng is not None:
-        spread = 1.0 if rng.random() < 0.4 else 0.4
-        matrix = gaze.strip(xy, float(np.exp(rng.normal(0, 0.08) * spread)), rng.normal(0, 0.07) * spread)
-        matrix[:, 2] += matrix[:, :2] @ (rng.normal(0, 3.4 * spread, 2) * [1, 0.8])
-        if rng.random() < 0.5:
-            matrix[:, 2] += matrix[:, 0] * gaze.WIDTH_PX
-            matrix[:, 0] *= -1
-            ids, looks = points.TWIN[gaze.POINTS], looks[::-1] * [-1, 1]
-            camera = camera * [-1, 1]
-    cut = matrix.astype(np.float32)
-    picture = augment.warp(data.images[index], cut, gaze.WIDTH_PX, np.zeros(3, np.float32), gaze.HEIGHT_PX)
-    place = augment.into_crop(xy[ids], cut).astype(np.float32)
-    visible = label["visible"][ids].astype(np.float32)
-    if rng is not None:
-        picture = augment.light(rng, picture)
-        if rng.random() < 0.06:
-            first, width = int(rng.integers(gaze.WIDTH_PX - 20)), int(rng.integers(8, 40))
-            picture[:, first : first + width] = rng.random(3, dtype=np.float32)
-            visible[(place[:, 0] > first) & (place[:, 0] < first + width)] = 0
-    zoom = float(data.labels["focal_px"][index]) / in_camera[:, 2].mean()
-    scale = np.linalg.norm(in_camera[36] - in_camera[45]) * zoom / np.linalg.norm(matrix[:, 0])
-    return picture, place, visible, looks.astype(np.float32), float(scale), camera.astype(np.float32)
-
-
-def make_batch(data: Dataset, indices: NDArray[np.integer], rng: Random | None) -> Batch:
-    """The examples at `indices`, as tensors."""
-    stand = cameras(data, indices)
-    columns = zip(*(example(data, int(i), c, rng) for i, c in zip(indices, stand, strict=True)), strict=True)
-    picture, place, visible, looks, scale, camera = (torch.from_numpy(np.stack(c)) for c in columns)
-    picture = picture.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-    return picture, place, visible, looks, scale.float(), camera
+def make_batch(drawn: Mapping[str, Any], generator: Generator | None) -> Batch:
+    """Strips of what `Renders.draw` gave, shaken and seen anew; without `generator` exactly cut."""
+    xy, visible, looks = (drawn[name] for name in ("points_px", "visible", "gaze"))
+    count, where = len(xy), xy.device
+    ids = torch.from_numpy(gaze.POINTS).to(where)
+    camera = torch.from_numpy(cameras(drawn).astype(np.float32)).to(where)
+    found = generator or Generator(where).manual_seed(0)
+    unsure = UNSURE_RAD * (1 + crops.happens(found, count, 0.2).float())
+    camera = camera + unsure[:, None] * crops.normal(found, count, 2)
+    matrix = strips(xy, xy.new_ones(count), xy.new_zeros(count))
+    mirrored = torch.zeros(count, dtype=torch.bool, device=where)
+    if generator is not None:
+        spread = torch.where(crops.happens(generator, count, 0.4), 1.0, 0.4)
+        shaken = [spread * crops.normal(generator, count) for _ in range(2)]
+        matrix = strips(xy, torch.exp(0.08 * shaken[0]), 0.07 * shaken[1])
+        off = crops.normal(generator, count, 2) * spread[:, None] * xy.new_tensor([3.4, 2.7])
+        mirrored = crops.happens(generator, count, 0.5)
+        start = matrix[..., 2] + (matrix[..., :2] @ off[..., None])[..., 0]
+        start = start + mirrored[:, None] * matrix[..., 0] * gaze.WIDTH_PX
+        flip = 1 - 2 * mirrored[:, None].float()
+        matrix = torch.stack([matrix[..., 0] * flip, matrix[..., 1], start], 2)
+        camera = torch.stack([camera[:, 0] * flip[:, 0], camera[:, 1]], 1)
+        other = looks.flip(1) * looks.new_tensor([-1, 1])
+        looks = torch.where(mirrored[:, None, None], other, looks)
+    picture = crops.cut(drawn["images"], matrix, gaze.HEIGHT_PX, gaze.WIDTH_PX, xy.new_zeros(count, 3))
+    twin = torch.from_numpy(points.TWIN).to(where)[ids]
+    which = torch.where(mirrored[:, None], twin, ids)
+    rows = torch.arange(count, device=where)[:, None]
+    place, visible = crops.into_crop(xy[rows, which], matrix), visible[rows, which]
+    if generator is not None:
+        picture = crops.light(generator, picture)
+        first = torch.randint(gaze.WIDTH_PX - 20, (count, 1), generator=generator, device=where)
+        wide = torch.randint(8, 40, (count, 1), generator=generator, device=where)
+        wide = wide * crops.happens(generator, count, 0.06)[:, None]
+        column = torch.arange(gaze.WIDTH_PX, device=where)
+        covered = (column >= first) & (column < first + wide)
+        color = torch.rand(count, 3, 1, 1, generator=generator, device=where)
+        picture = torch.where(covered[:, None, None], color, picture)
+        visible = visible * ~((place[..., 0] > first) & (place[..., 0] < first + wide))
+    in_camera = drawn["points_cam"]
+    zoom = drawn["focal_px"] / in_camera[..., 2].mean(1)
+    scale = (in_camera[:, 36] - in_camera[:, 45]).norm(dim=1) * zoom / matrix[..., 0].norm(dim=1)
+    return Batch(picture.contiguous(memory_format=torch.channels_last), place, visible, looks, scale, camera)
 
 
 def loss(network: FaceEyes, batch: Batch) -> Tensor:
@@ -125,7 +142,7 @@ def loss(network: FaceEyes, batch: Batch) -> Tensor:
     with half_precision():
         found, told, spread = network(picture, camera)
     counts = 0.2 + 0.8 * visible
-    counts = counts * torch.cat([torch.ones(LIDS), torch.full((len(gaze.POINTS) - LIDS,), 2.0)])
+    counts = counts * torch.where(torch.arange(visible.shape[1], device=visible.device) < LIDS, 1.0, 2.0)
     far = ((found - place).square().sum(-1) + 1e-3).sqrt() / scale[:, None]
     seen = 0.1 + 0.9 * visible[:, CENTERS]
     off = ((told - looks).square().sum(-1) + 1e-5).sqrt()
@@ -135,18 +152,18 @@ def loss(network: FaceEyes, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(network: FaceEyes, data: Dataset) -> dict[str, float]:
+def evaluate(network: FaceEyes, data: Renders) -> dict[str, float]:
     """Held-out numbers of what is visible, one look at strips cut about true points: gaze in degrees; lids
     and irises in percent of the distance of the outer corners of the eyes."""
     network.eval()
     gazes, lids, irises = [], [], []
-    for start in range(0, data.count, 50):
-        batch = make_batch(data, np.arange(start, min(start + 50, data.count)), None)
-        found, told, _ = network(batch[0], batch[5])
-        far = ((found - batch[1]).norm(dim=2) / batch[4][:, None] * 100).numpy()
-        seen = batch[2].numpy() > 0.5
-        cosine = (direction(told.double().numpy()) * direction(batch[3].double().numpy())).sum(axis=-1)
-        gazes.append(np.degrees(np.arccos(np.clip(cosine, -1, 1)))[seen[:, CENTERS]])
+    for some in torch.arange(data.count, device=data.device).split(50):
+        batch = make_batch(data.pictures(0, some), None)
+        found, told, _ = network(batch.picture, batch.camera)
+        far = ((found - batch.place).norm(dim=2) / batch.scale[:, None] * 100).cpu().numpy()
+        seen = batch.visible.cpu().numpy() > 0.5
+        looks, truth = (direction(of.double().cpu().numpy()) for of in (told, batch.gaze))
+        gazes.append(np.degrees(np.arccos(np.clip((looks * truth).sum(axis=-1), -1, 1)))[seen[:, CENTERS]])
         irises.append(far[:, CENTERS][seen[:, CENTERS]])
         lids += [f[s].mean() for f, s in zip(far[:, :LIDS], seen[:, :LIDS], strict=True) if s.any()]
     network.train()
@@ -154,18 +171,7 @@ def evaluate(network: FaceEyes, data: Dataset) -> dict[str, float]:
     return {name: round(float(np.median(values)), 3) for name, values in numbers.items()}
 
 
-def feed(folders: Sequence[Dataset], seed: int) -> Iterator[Batch]:
-    """Batches without end."""
-    rng = np.random.default_rng(seed)
-    share = np.array([data.count for data in folders]) / sum(data.count for data in folders)
-    often = [frequencies(data) for data in folders]
-    while True:
-        k = int(rng.choice(len(folders), p=share))
-        drawn = np.minimum(np.searchsorted(often[k], rng.random(BATCH)), folders[k].count - 1)
-        yield make_batch(folders[k], drawn, rng)
-
-
-def take_up(network: FaceEyes, models: Path, data: Dataset) -> None:
+def take_up(network: FaceEyes, models: Path, data: Renders) -> None:
     """Begin with `face_eyes` of the folder `models`, else with what its `face_patches` knows of eyes."""
     if (models / "face_eyes.onnx").is_file():
         view = torch.zeros(1, 3, gaze.HEIGHT_PX, gaze.WIDTH_PX), torch.zeros(1, 2)
@@ -174,14 +180,15 @@ def take_up(network: FaceEyes, models: Path, data: Dataset) -> None:
         whole = FacePoints()
         load_points(whole, models)
         network.begin_with(whole.eye)
-    rng = np.random.default_rng(0)
-    some = [make_batch(data, rng.integers(0, data.count, BATCH), rng) for _ in range(4)]
-    calibrate(network, [(batch[0], batch[5]) for batch in some])
+    network.to(data.device)
+    generator = Generator(data.device).manual_seed(0)
+    some = [make_batch(data.draw(generator, BATCH), generator) for _ in range(4)]
+    calibrate(network, [(batch.picture, batch.camera) for batch in some])
     network.train()
 
 
 def averaged(trainer: Trainer) -> FaceEyes:
-    """A copy of the network with the averaged weights."""
+    """A copy of the network with the averaged weights, on the processor."""
     network = FaceEyes()
     network.load_state_dict(trainer.average)
     return network
@@ -195,40 +202,35 @@ def train(
     threads: int = 1,
     start: Path | None = None,
     rate: float = 2e-3,
+    batch: int = BATCH,
 ) -> dict[str, float]:
     """Train `minutes`, from the checkpoint in `out` or the models in `start`; exports; returns numbers."""
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    data = [open_dataset(folder) for folder in pictures]
+    data = Renders(pictures, device())
     network = FaceEyes().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
-        take_up(network, start, data[0])
-    trainer = Trainer(network, out / "face_eyes.pt", minutes, rate)
-    with made_ahead(feed(data, trainer.step + 1)) as batches:
-        while trainer.goes_on():
-            trainer.update(loss(network, next(batches)))
+        take_up(network, start, data)
+    trainer = Trainer(network.to(device()), out / "face_eyes.pt", minutes, rate)
+    generator = Generator(device()).manual_seed(trainer.step + 1)
+    often: list[Tensor] = []
+    while trainer.goes_on():
+        if not often or trainer.step % RELOAD_STEPS == 0:
+            data.reload()
+            often = [frequencies(data.labels(k)) for k in range(len(pictures))]
+        trainer.update(loss(network, make_batch(data.draw(generator, batch, often), generator)))
     final = averaged(trainer)
     export(final, out / "face_eyes.onnx", NAMES, INPUTS)
-    numbers = evaluate(final, open_dataset(heldout))
-    log.info("face_eyes after %d steps: %s", trainer.step, json.dumps(numbers))
+    numbers = evaluate(final.to(device()), Renders([heldout], device()))
+    log.info("face_eyes after %d steps on %d pictures: %s", trainer.step, data.count, json.dumps(numbers))
     return numbers
 
 
 def main() -> None:
     """The command line of the training."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--pictures", type=Path, required=True, nargs="+", help="folders of rendered pictures"
-    )
-    parser.add_argument("--heldout", type=Path, required=True, help="folder of pictures of another seed")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the model")
+    parser = arguments(__doc__, BATCH)
     parser.add_argument("--minutes", type=float, default=50)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="folder of models to begin with")
-    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     train(**vars(parser.parse_args()))
 
 

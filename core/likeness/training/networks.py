@@ -18,20 +18,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from likeness.face import gaze, patches
+from likeness.face import gaze, patches, regions
 from likeness.head import points
 
 CROP_PX = 192
 DETECTOR_PX = 256
 DETECTOR_STRIDE = 8
-REGION_COUNT = 12
+REGION_COUNT = len(regions.REGIONS)
 OPSET = 17
 # The shapes of one of each input, see `export`.
 CROP = {"picture": (3, CROP_PX, CROP_PX)}
+REGIONS_CROP = {"picture": (3, regions.CROP_PX, regions.CROP_PX)}
 PATCHES = {
     "eyes": (2, 3, patches.EYE_PX, patches.EYE_PX),
     "mouth": (3, patches.MOUTH_PX, patches.MOUTH_PX),
 }
+
+
+def all_bits(x: Tensor) -> torch.autocast:
+    """Places keep all bits, on the device of `x`."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -70,7 +76,7 @@ def double(x: Tensor) -> Tensor:
 
 
 class Backbone(nn.Module):
-    """Features of a crop at 1/2, 1/4, 1/8 and 1/16 of its resolution; the last has seen all of it."""
+    """Features of a crop at 1/16 of its resolution, which have seen all of it, and at 1/32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,13 +88,11 @@ class Backbone(nn.Module):
         self.lateral = nn.Sequential(nn.Conv2d(160, 96, 1, bias=False), nn.BatchNorm2d(96))
         self.merge = nn.Sequential(nn.ReLU(inplace=True), Bottleneck(96), Bottleneck(96))
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        half = self.to_half(picture - 0.5)
-        quarter = self.to_quarter(half)
-        eighth = self.to_eighth(quarter)
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        eighth = self.to_eighth(self.to_quarter(self.to_half(picture - 0.5)))
         sixteenth = self.to_sixteenth(eighth)
         deep = self.to_deep(sixteenth)
-        return half, quarter, eighth, self.merge(sixteenth + double(self.lateral(deep))), deep
+        return self.merge(sixteenth + double(self.lateral(deep))), deep
 
 
 class SoftArgmax(nn.Module):
@@ -105,11 +109,11 @@ class SoftArgmax(nn.Module):
         place = torch.stack([across, down], -1).reshape(-1, 2)
         self.register_buffer("place", place, persistent=False)
 
-    @torch.autocast("cpu", enabled=False)
     def forward(self, heat: Tensor) -> Tensor:
         # One product for both axes: sums over rows and columns take three times as long.
-        weight = torch.softmax(heat.float().reshape(-1, heat.shape[1], self.place.shape[0]), -1)
-        found: Tensor = weight @ self.place
+        with all_bits(heat):
+            weight = torch.softmax(heat.float().reshape(-1, heat.shape[1], self.place.shape[0]), -1)
+            found: Tensor = weight @ self.place
         return found
 
 
@@ -150,11 +154,10 @@ def patch_frames(center: Tensor, axis: Tensor, side: Tensor) -> Tensor:
     return torch.cat([turned, (2.0 * center - 1.0)[..., None]], 3)
 
 
-@torch.autocast("cpu", enabled=False)
 def sample(picture: Tensor, frames: Tensor, size: int) -> Tensor:
     """The patches (N P, 3, size, size) that `frames` (N, P, 2, 3) cut out of each `picture`."""
     axis = (torch.arange(size, device=picture.device, dtype=picture.dtype) + 0.5) * (2.0 / size) - 1.0
-    plane = torch.stack([axis.repeat(size), axis.repeat_interleave(size), torch.ones(size * size)], 1)
+    plane = torch.stack([axis.repeat(size), axis.repeat_interleave(size), axis.new_ones(size * size)], 1)
     count = frames.shape[1]
     # One grid holds all patches of a picture, one below the other.
     grid = (plane @ frames.transpose(2, 3)).reshape(-1, count * size, size, 2)
@@ -162,7 +165,6 @@ def sample(picture: Tensor, frames: Tensor, size: int) -> Tensor:
     return found.reshape(-1, 3, count, size, size).transpose(1, 2).reshape(-1, 3, size, size)
 
 
-@torch.autocast("cpu", enabled=False)
 def unsample(local: Tensor, frame: Tensor) -> Tensor:
     """Patch coordinates 0..1 (..., K, 2) to crop coordinates 0..1; `frame` (..., 2, 3)."""
     moved = (local * 2.0 - 1.0) @ frame[..., :2].transpose(-1, -2) + frame[..., 2][..., None, :]
@@ -177,9 +179,9 @@ class FacePoints(nn.Module):
     standard deviation per axis in the same unit; `visible` (N, 450); `presence` (N, 1).
     """
 
-    def __init__(self, backbone: Backbone | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.backbone = backbone or Backbone()
+        self.backbone = Backbone()
         self.heat = nn.Conv2d(96, points.COUNT, 1)
         self.place = SoftArgmax(CROP_PX // 16)
         self.squeeze = nn.Sequential(conv(160, 32, 1), nn.Flatten(), nn.Linear(32 * 36, 256), nn.ReLU())
@@ -233,20 +235,24 @@ class FacePoints(nn.Module):
         """As `first`, and `xy`, the points after the second look, at patches off by `jitter`."""
         out = self.first(deep, grid)
         coarse = out["coarse"]
-        with torch.autocast("cpu", enabled=False):
+        with all_bits(coarse):
             frames = self.frames(coarse.detach(), jitter)
-        eyes = self.eye(sample(picture, frames[:, :2], patches.EYE_PX) - 0.5)
-        mouth = self.mouth(sample(picture, frames[:, 2:], patches.MOUTH_PX) - 0.5)
+            views = [
+                sample(picture, frames[:, :2], patches.EYE_PX) - 0.5,
+                sample(picture, frames[:, 2:], patches.MOUTH_PX) - 0.5,
+            ]
+        eyes, mouth = self.eye(views[0]), self.mouth(views[1])
         count = len(patches.EYE_LEFT)
-        fine = [
-            unsample(eyes.reshape(-1, 2, count, 2), frames[:, :2]).reshape(-1, 2 * count, 2),
-            unsample(mouth, frames[:, 2]),
-        ]
+        with all_bits(coarse):
+            fine = [
+                unsample(eyes.reshape(-1, 2, count, 2), frames[:, :2]).reshape(-1, 2 * count, 2),
+                unsample(mouth, frames[:, 2]),
+            ]
         near = torch.cat([coarse, *fine], 1)[:, self.order]
         return out | {"xy": coarse + self.trust * (near - coarse)}
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        _, _, _, grid, deep = self.backbone(picture)
+        grid, deep = self.backbone(picture)
         return _told(self.heads(picture, deep, grid), "xy")
 
 
@@ -264,7 +270,7 @@ class FirstLook(nn.Module):
         self.whole = whole
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        _, _, _, grid, deep = self.whole.backbone(picture)
+        grid, deep = self.whole.backbone(picture)
         return _told(self.whole.first(deep, grid), "coarse")
 
 
@@ -330,42 +336,58 @@ class FaceEyes(nn.Module):
         known = self.squeeze(deep)
         facts = self.facts(known).float()
         met = self.meeting(torch.cat([known, 2 * camera], dim=1)).float()
-        with torch.autocast("cpu", enabled=False):
+        with all_bits(heat):
             place = torch.softmax(heat.float().flatten(2), -1) @ self.place
         place = place + facts[:, : 2 * self.count].unflatten(1, (self.count, 2))
         looks, spread = (facts[:, 2 * self.count :] + met).unflatten(1, (2, 2, 2)).unbind(1)
         return place, 0.3 * looks, 0.1 * torch.exp(spread.clamp(-4.0, 4.0))
 
 
-class RegionDecoder(nn.Module):
-    """The backbone's features to the scores of the 12 regions at half the crop's resolution."""
+class FaceRegions(nn.Module):
+    """The regions of a crop: (N, 3, 256, 256) to `regions` (N, 12, 128, 128), which sum to one.
+
+    A U-Net (Ronneberger et al. 2015) of bottlenecks, wider than what finds points: it looks once at each
+    frame of a plate.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.from16 = nn.Sequential(nn.Conv2d(96, 64, 1, bias=False), nn.BatchNorm2d(64))
-        self.at8 = nn.Sequential(nn.ReLU(inplace=True), Bottleneck(64))
-        self.from8 = nn.Sequential(nn.Conv2d(64, 32, 1, bias=False), nn.BatchNorm2d(32))
-        self.at4 = nn.Sequential(nn.ReLU(inplace=True), conv(32, 24))
-        self.from4 = nn.Conv2d(24, 4 * REGION_COUNT, 1)
-        self.at2 = nn.Conv2d(16, REGION_COUNT, 3, padding=1)
+        self.to_half = conv(3, 24, 3, 2)
+        self.to_quarter = stage(24, 48, 1)
+        self.to_eighth = stage(48, 96, 2)
+        self.to_sixteenth = stage(96, 160, 3)
+        self.to_deep = stage(160, 256, 3)
+        self.at16 = Joining(256, 160, 2)
+        self.at8 = Joining(160, 96, 2)
+        self.at4 = Joining(96, 48, 1)
+        self.from4 = nn.Conv2d(48, 4 * REGION_COUNT, 1)
+        self.from2 = nn.Conv2d(24, REGION_COUNT, 3, padding=1)
 
-    def forward(self, half: Tensor, quarter: Tensor, eighth: Tensor, grid: Tensor) -> Tensor:
-        x = self.at8(eighth + double(self.from16(grid)))
-        x = self.at4(quarter + double(self.from8(x)))
-        return functional.pixel_shuffle(self.from4(x), 2) + self.at2(half)
-
-
-class FaceRegions(nn.Module):
-    """The regions of a crop: (N, 3, 192, 192) to `regions` (N, 12, 96, 96), which sum to one."""
-
-    def __init__(self, backbone: Backbone | None = None) -> None:
-        super().__init__()
-        self.backbone = backbone or Backbone()
-        self.decoder = RegionDecoder()
+    def scores(self, picture: Tensor) -> Tensor:
+        """The output before it is made to sum to one."""
+        half = self.to_half(picture - 0.5)
+        quarter = self.to_quarter(half)
+        eighth = self.to_eighth(quarter)
+        sixteenth = self.to_sixteenth(eighth)
+        x = self.at16(self.to_deep(sixteenth), sixteenth)
+        x = self.at4(self.at8(x, eighth), quarter)
+        return functional.pixel_shuffle(self.from4(x), 2) + self.from2(half)
 
     def forward(self, picture: Tensor) -> Tensor:
-        half, quarter, eighth, grid, _ = self.backbone(picture)
-        return torch.softmax(self.decoder(half, quarter, eighth, grid), 1)
+        return torch.softmax(self.scores(picture), 1)
+
+
+class Joining(nn.Module):
+    """Deep features at twice their resolution joined to `outputs` finer ones, then `blocks` bottlenecks."""
+
+    def __init__(self, inputs: int, outputs: int, blocks: int) -> None:
+        super().__init__()
+        self.lateral = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+        self.blocks = nn.Sequential(nn.ReLU(), *(Bottleneck(outputs) for _ in range(blocks)))
+
+    def forward(self, deep: Tensor, fine: Tensor) -> Tensor:
+        found: Tensor = self.blocks(fine + double(self.lateral(deep)))
+        return found
 
 
 class FaceDetector(nn.Module):

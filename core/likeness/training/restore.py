@@ -1,4 +1,8 @@
-"""Takes a house model up again from its ONNX file, to train it further.
+"""Takes house models up again from their ONNX files: to train one further, or to blend two.
+
+`python -m likeness.training.restore ONE OTHER --share S --out FILE` writes the blend of two models of which
+one was trained on from the other: each weight is a mean, in which the other counts S (model soups, Wortsman
+et al. 2022). It knows the pictures of both.
 
 The export folds each batch normalization into the convolution before it. `load_folded` puts the folded
 weights back and lets the normalization do nothing but add the folded bias; `calibrate` then measures what
@@ -8,10 +12,12 @@ learning.
 
 from __future__ import annotations
 
+import argparse
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
@@ -97,3 +103,40 @@ def calibrate(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None
         module.running_var.copy_(variance)
         module.weight.copy_(gain * torch.sqrt(module.running_var + module.eps))
         module.bias.copy_(shift + gain * module.running_mean)
+
+
+def blend(one: Path, other: Path, share: float, out: Path) -> None:
+    """Write the model whose weights are those of `one` and, by `share` (0 to 1), those of `other`.
+
+    Raises `ValueError` where the two are not of the same network.
+    """
+    mine, theirs = onnx.load(str(one)), onnx.load(str(other))
+    known = {weight.name: numpy_helper.to_array(weight) for weight in theirs.graph.initializer}
+    pairs = list(zip(mine.graph.node, theirs.graph.node, strict=False))
+    twin = {name: again for a, b in pairs for name, again in zip(a.input, b.input, strict=False)}
+    same = len(mine.graph.node) == len(theirs.graph.node) and all(a.op_type == b.op_type for a, b in pairs)
+    for weight in mine.graph.initializer:
+        values, others = numpy_helper.to_array(weight), known.get(twin.get(weight.name, weight.name))
+        if not same or others is None or values.shape != others.shape:
+            raise ValueError(f"{other.name} is not of the network of {one.name}")
+        if values.dtype == np.float32:
+            mean = values + np.float32(share) * (others - values)
+            weight.CopyFrom(numpy_helper.from_array(mean, weight.name))
+    onnx.save(mine, str(out))
+
+
+def main() -> None:
+    """Blend two models from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("one", type=Path)
+    parser.add_argument("other", type=Path)
+    parser.add_argument("--share", type=float, default=0.5, help="how much the other counts, 0 to 1")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    blend(given.one, given.other, given.share, given.out)
+
+
+if __name__ == "__main__":
+    main()

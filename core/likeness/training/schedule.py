@@ -1,17 +1,16 @@
-"""One way to train for a given time: cosine by the clock, averaged weights, checkpoints; batches ahead."""
+"""One way to train for a given time, on the card where there is one: cosine by the clock, averaged weights,
+checkpoints."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import math
 import os
 import time
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from functools import cache as once
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +20,14 @@ log = logging.getLogger("likeness.training")
 WARM_UP_STEPS = 200
 CHECKPOINT_S = 90.0
 HALF = ("avx512_bf16", "amx_tile")  # capabilities of processors that compute with bfloat16
-AHEAD = 3  # batches are made while one is learned
-Made = TypeVar("Made")
 REPORT_STEPS = 100
+RELOAD_STEPS = 200  # newly rendered pictures are taken in so often
+
+
+@once
+def device() -> torch.device:
+    """Where networks learn: the card, or the processor where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Trainer:
@@ -100,7 +104,7 @@ class Trainer:
         os.replace(unfinished, self.path)
 
     def _load(self) -> None:
-        state = torch.load(self.path, weights_only=True)
+        state = torch.load(self.path, map_location=device(), weights_only=True)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = state["average"]
@@ -108,26 +112,27 @@ class Trainer:
 
 
 def half_precision() -> AbstractContextManager[None]:
-    """Half the bits for convolutions, where the processor computes with so few: nearly twice as fast there.
+    """Half the bits for convolutions, where that is computed: nearly twice as fast on a processor that can.
 
     Others would imitate it, nine times as slow as with all bits.
     """
     able = torch.cpu.get_capabilities()
-    return torch.autocast("cpu", torch.bfloat16, enabled=any(able.get(name, False) for name in HALF))
+    enabled = device().type == "cuda" or any(able.get(name, False) for name in HALF)
+    return torch.autocast(device().type, torch.bfloat16, enabled=enabled)
 
 
-@contextmanager
-def made_ahead(batches: Iterator[Made]) -> Iterator[Iterator[Made]]:
-    """The endless `batches`, in order, made ahead on a thread of their own; raises what making them does."""
-    with ThreadPoolExecutor(1, "batches") as maker:
-        ahead = deque(maker.submit(next, batches) for _ in range(AHEAD))
-
-        def take() -> Iterator[Made]:
-            while True:
-                ahead.append(maker.submit(next, batches))
-                yield ahead.popleft().result()
-
-        try:
-            yield take()
-        finally:
-            maker.shutdown(cancel_futures=True)
+def arguments(description: str | None, batch: int) -> argparse.ArgumentParser:
+    """The command line that the trainings of crops share; `batch` is the usual number of them."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--pictures", type=Path, required=True, nargs="+", help="folders of rendered pictures"
+    )
+    parser.add_argument("--heldout", type=Path, required=True, help="folder of pictures of another seed")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the models")
+    parser.add_argument("--start", type=Path, help="folder of models to begin with")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--batch", type=int, default=batch, help="crops in a step")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser
