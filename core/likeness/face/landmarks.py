@@ -28,7 +28,7 @@ CROP_PX = 192
 VIEW_PX = 96
 # Median uncertainty of the inner points, in crops, at which there is as likely a face as none: texture may
 # look like a face to the network's own presence, but its points stay vague.
-VAGUE = 0.029
+VAGUE = 0.035
 INNER = slice(17, 68)
 FILL = 0.7  # of the crop's side is the side of the points' square
 # A detection's box is known less well than its center: a crop too large costs less than one too small.
