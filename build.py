@@ -22,7 +22,9 @@ VENV = ROOT / ".venv"
 PEERS = ROOT / ".venv-peers"
 LOCKS = ROOT / "locks"
 OLDEST = (3, 11)
-TRAINABLE = ("body", "face_detector", "face_points", "face_regions", "head")
+TRAINABLE = ("body", "face_detector", "face_eyes", "face_points", "face_regions", "head")
+# The faces' networks learn from pictures of people: how many are drawn, and their seed.
+PICTURES = {"pictures": (20000, 1), "heldout": (500, 2)}
 HEAD_DATA, BODY_DATA = "ict_facekit_light.npz", "base.obj"
 # Blender as a module, for tests: one environment a version, all of them on Blender's own Python.
 BLENDERS = ("bpy45", "bpy50")
@@ -232,7 +234,22 @@ def command_train(args, rest):
     setup(train=True)
     if not (data / needed).is_file():
         run(python_of(VENV), "-m", "likeness.training.sources", kind, data)
-    run(python_of(VENV), "-m", "likeness.training." + args.name, "--data", data, *rest)
+    words = ["--data", data]
+    if args.name.startswith("face_"):
+        words = ["--out", ROOT / "build" / "trained" / args.name]
+        words += [] if "--pictures" in rest else drawn(data)
+    run(python_of(VENV), "-m", "likeness.training." + args.name, *words, *rest)
+
+
+def drawn(data):
+    """Draw the pictures that networks learn from, or what is missing of them; the words that name them."""
+    words = []
+    for name, (count, seed) in PICTURES.items():
+        folder = ROOT / "build" / "renders" / name
+        said = ["--count", count, "--seed", seed, "--workers", os.cpu_count() or 1]
+        run(python_of(VENV), "-m", "likeness.training.dataset", "--data", data, "--out", folder, *said)
+        words += ["--" + name, folder]
+    return words
 
 
 def command_lock(args, rest):

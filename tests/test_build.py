@@ -116,6 +116,26 @@ def test_a_failed_install_is_tried_again(
     assert len(tries) == 2
 
 
+def test_what_networks_learn_from_is_drawn_first(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`build.py train face_points` failed: its script takes pictures, not what they are drawn from."""
+    ran: list[list[str]] = []
+    (tmp_path / build.HEAD_DATA).touch()
+    monkeypatch.setattr(build, "setup", lambda train: None)
+    monkeypatch.setattr(build, "run", lambda *words: ran.append([str(word) for word in words]))
+    assert build.main(["train", "face_points", "--data", str(tmp_path), "--minutes", "5"]) == 0
+    *pictures, training = ran
+    folders = [words[words.index("--out") + 1] for words in pictures]
+    assert all("likeness.training.dataset" in words and str(tmp_path) in words for words in pictures)
+    assert [training[training.index(f"--{name}") + 1] for name in ("pictures", "heldout")] == folders
+    assert "--data" not in training and training[-2:] == ["--minutes", "5"]
+    ran.clear()
+    own = ["--pictures", "mine", "--heldout", "others"]
+    assert build.main(["train", "face_eyes", "--data", str(tmp_path), *own]) == 0
+    assert len(ran) == 1 and ran[0][-4:] == own
+
+
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
