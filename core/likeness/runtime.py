@@ -259,10 +259,11 @@ def _read(path: Path, record: catalog.HouseModel | catalog.Entry | None) -> tupl
 
 def _open(path: Path, record: catalog.HouseModel | catalog.Entry | None, device: str, threads: int) -> Model:
     data, external = _read(path, record)
-    fp16 = isinstance(record, catalog.HouseModel) and record.fp16
+    house = record if isinstance(record, catalog.HouseModel) else None
+    fp16 = house is not None and house.fp16
     name = record.name if record else path.name
     reason: object = ""
-    small = device == "auto" and isinstance(record, catalog.HouseModel) and not record.gpu
+    small = device == "auto" and house is not None and not house.gpu
     for candidate in ["cpu"] if small else _candidates(device):
         try:
             opened = _create(path if external else data, candidate, threads, fp16)

@@ -179,7 +179,7 @@ def test_training_goes_on_from_the_house_points(pictures: Path) -> None:
 
 
 def test_strips_of_many_are_those_of_each(pictures: Path) -> None:
-    xy = crops.Renders([pictures], CPU).labels(0)["points_px"][:3]
+    xy = crops.Renders([pictures], CPU).pictures(0, torch.arange(3))["points_px"]
     found = face_eyes.strips(xy, torch.full((3,), 1.1), torch.full((3,), 0.2))
     for matrix, one in zip(found.numpy(), xy.double().numpy(), strict=True):
         assert matrix == pytest.approx(gaze.strip(one, 1.1, 0.2), abs=1e-3)
@@ -192,6 +192,7 @@ def test_a_strip_and_its_truth_are_mirrored_alike(pictures: Path) -> None:
     drawn["head_pose"][:, :3, :3] @= torch.tensor(
         [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]], dtype=torch.float32
     )
+    drawn |= face_eyes.told(drawn)
     plain = face_eyes.make_batch(drawn, None)
     batch = face_eyes.make_batch(drawn, torch.Generator().manual_seed(1))
     mirrored = (batch.gaze[:, 0, 0] - plain.gaze[:, 0, 0]).abs() > 1e-6
@@ -217,17 +218,17 @@ def test_training_eyes_goes_on_and_exports(pictures: Path, tmp_path: Path) -> No
 
 
 def test_those_who_look_into_the_camera_are_shown_as_often_as_they_are_met(pictures: Path) -> None:
-    labels = dict(crops.Renders([pictures], CPU).labels(0))
-    stand = face_eyes.cameras(labels)
+    labels = crops.Renders([pictures], CPU).pictures(0, torch.arange(COUNT))
+    stand = face_eyes.told(labels)["camera"].numpy()
     assert np.abs(stand).max() < np.radians(15), "heads that face the camera see it before them"
     labels["gaze"] = torch.from_numpy(np.repeat(stand[:, None], 2, axis=1).astype(np.float32))
     labels["gaze"][1:] += 0.5
-    assert float(face_eyes.frequencies(labels)[0]) == pytest.approx(face_eyes.MET_SHARE, abs=1e-6)
+    assert float(face_eyes.told(labels)["often"][0]) == pytest.approx(face_eyes.MET_SHARE, abs=1e-6)
 
 
 def test_eyes_are_taken_up_where_their_training_ended(pictures: Path, tmp_path: Path) -> None:
     face_eyes.train([pictures], pictures, tmp_path, 0.02, start=catalog.HOUSE)
-    data = crops.Renders([pictures], CPU)
+    data = crops.Renders([pictures], CPU, told=face_eyes.told)
     picture, *_, camera = face_eyes.make_batch(data.pictures(0, torch.arange(2)), None)
     known = runtime.session(tmp_path / "face_eyes.onnx", "cpu")(picture.numpy(), camera.numpy())
     again = networks.FaceEyes()

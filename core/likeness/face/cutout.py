@@ -477,14 +477,13 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     down = down_face(points_px, x, y)
     head = regions.alpha[..., HEAD].sum(axis=2)
     picture = np.nan_to_num(_at(shown, x, y))
-    worn = _worn(regions.alpha[..., OCCLUDER], hat)
+    occluder = regions.alpha[..., OCCLUDER]
+    worn = _joined(occluder, hat & (occluder > LIKELY))  # a collar is not worn on the head
     back = 1 - head - worn > SURE
     hugging = (down > 0) * (down < LOBES[0]) * _alike(picture, head > SURE, back)
-    hair = regions.alpha[..., HAIR]
     strands = (down > 0) * _strands(picture, regions, 1 - head - worn, down > BODY)
-    hair = hair + strands
     head = head + np.maximum(hat, hugging) * worn + strands
-    head = head - _loose(hair, down)
+    head = head - _loose(regions.alpha[..., HAIR] + strands, down)
     head = np.where(down > BODY, ndimage.grey_opening(head, SCRAP), head)
     ragged = ndimage.maximum_filter(regions.alpha[..., RAGGED_PARTS].sum(axis=2), RAGGED) > LIKELY
     head = np.where((down > 0) & ~ragged, np.minimum(head, ndimage.grey_opening(head, BUMP)), head)
@@ -511,11 +510,6 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     for cell, out in ((head, found), (skin, bare)):
         in_bands(_lay_cells, height, cell.astype(np.float32), lines, cells, reach, out)
     return found, bare
-
-
-def _worn(occluder: Float, hat: Mask) -> Float:
-    """The alpha (h, w) of the `occluder` that is worn on the head, where a `hat` would be; no collar is."""
-    return _joined(occluder, hat & (occluder > LIKELY))
 
 
 def _strands(picture: Float, regions: Regions, rest: Float, body: Mask) -> Float:

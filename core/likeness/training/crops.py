@@ -7,9 +7,9 @@ paint. All random numbers come from a `torch.Generator` of that device.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,12 @@ from torch.nn import functional
 from likeness.face.landmarks import crop_from_points
 from likeness.face.regions import REGIONS
 from likeness.training.dataset import SHARD, Dataset, open_dataset
+from likeness.training.schedule import Trainer
 
+Labels = Mapping[str, Tensor]
+Made = TypeVar("Made")
+
+RELOAD_STEPS = 200  # newly rendered pictures are taken in so often
 GLASSES, OCCLUDER = REGIONS.index("glasses"), REGIONS.index("occluder")
 LABELS = ("points_px", "points_cam", "visible", "focal_px", "gaze", "head_pose")
 GRAY = (0.3, 0.59, 0.11)
@@ -35,13 +40,17 @@ class Renders:
 
     `draw` gives some of one folder: of `maps` the `images`, B of (S, S, 3), and `regions`, B of (S, S), both
     uint8, and `LABELS` by name with `frame` (B, 4), the face's crop: center, side (px) and roll (radians).
+    `told` adds labels that follow from all of a folder's; `often` (N,) among them is how often each is drawn.
     """
 
     def __init__(
-        self, folders: Sequence[Path], device: torch.device, maps: Sequence[str] = ("images",)
+        self,
+        folders: Sequence[Path],
+        device: torch.device,
+        maps: Sequence[str] = ("images",),
+        told: Callable[[Labels], Labels] = lambda _: {},
     ) -> None:
-        self.device = device
-        self.maps = maps
+        self.device, self.maps, self.told = device, maps, told
         self.folders = [open_dataset(folder) for folder in folders]
         self._held = [self._room(data) for data in self.folders]
         self._labels: list[dict[str, Tensor]] = [{} for _ in folders]
@@ -60,12 +69,19 @@ class Renders:
             data.reload()
             self._take_in(k)
 
-    def draw(self, generator: Generator, count: int, often: Sequence[Tensor] | None = None) -> dict[str, Any]:
-        """`count` random pictures of a random folder; `often` are the weights of each folder's pictures."""
+    def draw(self, generator: Generator, count: int) -> dict[str, Any]:
+        """`count` random pictures of a random folder."""
         share = torch.tensor(self._known, dtype=torch.float32, device=self.device)
         k = int(torch.multinomial(share, 1, generator=generator))
-        weight = often[k] if often is not None else torch.ones(self._known[k], device=self.device)
-        return self.pictures(k, torch.multinomial(weight, count, replacement=True, generator=generator))
+        if (often := self._labels[k].get("often")) is not None:
+            return self.pictures(k, torch.multinomial(often, count, replacement=True, generator=generator))
+        size = (count,)
+        return self.pictures(k, torch.randint(self._known[k], size, generator=generator, device=self.device))
+
+    def batches(self, make: Callable[..., Made], size: int, count: int) -> list[Made]:
+        """`count` batches of `size` pictures that `make` makes of what is drawn, always the same."""
+        generator = Generator(self.device).manual_seed(0)
+        return [make(self.draw(generator, size), generator) for _ in range(count)]
 
     def pictures(self, folder: int, indices: Tensor) -> dict[str, Any]:
         """Pictures of a folder, with what is known of them."""
@@ -75,10 +91,6 @@ class Renders:
             on_disk = self.device.type == "cpu"
             found[name] = [held[int(i)] for i in indices] if on_disk else held[indices]
         return found
-
-    def labels(self, folder: int) -> Mapping[str, Tensor]:
-        """What is known of all pictures of a folder."""
-        return self._labels[folder]
 
     def _room(self, data: Dataset) -> dict[str, Tensor]:
         maps = {name: getattr(data, name) for name in self.maps}
@@ -102,7 +114,20 @@ class Renders:
             fresh = torch.from_numpy(values).to(self.device)
             old = self._labels[k].get(name)
             self._labels[k][name] = fresh if old is None else torch.cat([old, fresh])
+        self._labels[k] |= self.told(self._labels[k])
         self._known[k] = data.count
+
+
+def learn(trainer: Trainer, data: Renders, loss: Callable[[Generator], Tensor]) -> None:
+    """Go down `loss`, each time of a batch drawn anew, while time is left.
+
+    Pictures that are rendered meanwhile are taken in.
+    """
+    generator = Generator(data.device).manual_seed(trainer.step + 1)
+    while trainer.goes_on():
+        if trainer.step % RELOAD_STEPS == 0:
+            data.reload()
+        trainer.update(loss(generator))
 
 
 def uniform(generator: Generator, count: int, low: float = 0.0, high: float = 1.0) -> Tensor:

@@ -28,7 +28,7 @@ from likeness.training.camera import encode_srgb
 from likeness.training.dataset import Dataset, open_dataset
 from likeness.training.networks import DETECTOR_STRIDE, FaceDetector, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import Trainer, half_precision
+from likeness.training.schedule import Trainer, device, half_precision
 
 Float = NDArray[np.float32]
 Random = np.random.Generator
@@ -300,17 +300,19 @@ def train(
     network = FaceDetector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
         take_up(network, start, Crowds(folders, np.random.default_rng(0)))
-    trainer = Trainer(network, out / "face_detector.pt", minutes, rate=2e-3 if start is None else 1e-3)
+    trainer = Trainer(
+        network.to(device()), out / "face_detector.pt", minutes, rate=2e-3 if start is None else 1e-3
+    )
     crowds = Crowds(folders, np.random.default_rng(trainer.step + 1))
     while trainer.goes_on():
         if trainer.step % 100 == 0:
             for data in folders:
                 data.reload()
-        picture, wanted, weight = batch(crowds, BATCH)
+        picture, wanted, weight = (part.to(device()) for part in batch(crowds, BATCH))
         with half_precision():
             found = network.raw(picture.contiguous(memory_format=torch.channels_last))
         trainer.update(loss(found.float(), wanted, weight))
-    network.load_state_dict(trainer.average)
+    network = trainer.averaged(FaceDetector())
     numbers = evaluate(network, open_dataset(heldout), EVALUATED)
     export(network, out / "face_detector.onnx", ("faces",), {"picture": (3, 256, 256)}, any_size=True)
     log.info("face_detector: %s", json.dumps(numbers))

@@ -26,11 +26,11 @@ from likeness.face import gaze
 from likeness.face.frame import direction, yaw_pitch
 from likeness.head import points
 from likeness.training import crops
-from likeness.training.crops import Renders
+from likeness.training.crops import Renders, learn
 from likeness.training.face_points import load_points
 from likeness.training.networks import FaceEyes, FacePoints, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import RELOAD_STEPS, Trainer, arguments, device, half_precision
+from likeness.training.schedule import Trainer, arguments, device, half_precision
 
 Array = NDArray[np.float64]
 
@@ -57,22 +57,24 @@ class Batch(NamedTuple):
     camera: Tensor
 
 
-def cameras(labels: Mapping[str, Tensor]) -> Array:
-    """Yaw and pitch (N, 2) in radians at which gazes from between the eyes meet the cameras of pictures."""
+def told(labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What this training needs to know of pictures besides their labels.
+
+    `camera` (N, 2): yaw and pitch in radians at which gazes from between the eyes meet the camera; `often`
+    (N,): how often each picture is shown, relative to the others of its folder.
+    """
+    where = labels["gaze"].device
     irises = [points.IRIS_LEFT, points.IRIS_RIGHT]
     eyes = labels["points_cam"][:, irises].mean(1).double().cpu().numpy()
     turns = labels["head_pose"][:, :3, :3].double().cpu().numpy()
-    return yaw_pitch(np.einsum("nji,nj->ni", turns, -eyes))
-
-
-def frequencies(labels: Mapping[str, Tensor]) -> Tensor:
-    """How often each picture of a folder is shown, relative to the others."""
+    camera = yaw_pitch(np.einsum("nji,nj->ni", turns, -eyes))
     looks = labels["gaze"].mean(1).double().cpu().numpy()
     often = 1 + 2 * np.minimum(np.hypot(*looks.T) / ASIDE_RAD, 1.5)
-    met = np.einsum("ni,ni->n", direction(looks), direction(cameras(labels))) > np.cos(NEAR_RAD)
+    met = np.einsum("ni,ni->n", direction(looks), direction(camera)) > np.cos(NEAR_RAD)
     for some, share in ((met, MET_SHARE), (~met, 1 - MET_SHARE)):
         often[some] *= share / max(often[some].sum(), 1e-9)
-    return torch.from_numpy(often.astype(np.float32)).to(labels["gaze"].device)
+    found = {"camera": camera, "often": often}
+    return {name: torch.from_numpy(values.astype(np.float32)).to(where) for name, values in found.items()}
 
 
 def strips(xy: Tensor, width: Tensor, roll: Tensor) -> Tensor:
@@ -93,10 +95,9 @@ def strips(xy: Tensor, width: Tensor, roll: Tensor) -> Tensor:
 
 def make_batch(drawn: Mapping[str, Any], generator: Generator | None) -> Batch:
     """Strips of what `Renders.draw` gave, shaken and seen anew; without `generator` exactly cut."""
-    xy, visible, looks = (drawn[name] for name in ("points_px", "visible", "gaze"))
+    xy, visible, looks, camera = (drawn[name] for name in ("points_px", "visible", "gaze", "camera"))
     count, where = len(xy), xy.device
     ids = torch.from_numpy(gaze.POINTS).to(where)
-    camera = torch.from_numpy(cameras(drawn).astype(np.float32)).to(where)
     found = generator or Generator(where).manual_seed(0)
     unsure = UNSURE_RAD * (1 + crops.happens(found, count, 0.2).float())
     camera = camera + unsure[:, None] * crops.normal(found, count, 2)
@@ -181,17 +182,8 @@ def take_up(network: FaceEyes, models: Path, data: Renders) -> None:
         load_points(whole, models)
         network.begin_with(whole.eye)
     network.to(data.device)
-    generator = Generator(data.device).manual_seed(0)
-    some = [make_batch(data.draw(generator, BATCH), generator) for _ in range(4)]
-    calibrate(network, [(batch.picture, batch.camera) for batch in some])
+    calibrate(network, [(batch.picture, batch.camera) for batch in data.batches(make_batch, BATCH, 4)])
     network.train()
-
-
-def averaged(trainer: Trainer) -> FaceEyes:
-    """A copy of the network with the averaged weights, on the processor."""
-    network = FaceEyes()
-    network.load_state_dict(trainer.average)
-    return network
 
 
 def train(
@@ -207,21 +199,15 @@ def train(
     """Train `minutes`, from the checkpoint in `out` or the models in `start`; exports; returns numbers."""
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    data = Renders(pictures, device())
+    data = Renders(pictures, device(), told=told)
     network = FaceEyes().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
         take_up(network, start, data)
     trainer = Trainer(network.to(device()), out / "face_eyes.pt", minutes, rate)
-    generator = Generator(device()).manual_seed(trainer.step + 1)
-    often: list[Tensor] = []
-    while trainer.goes_on():
-        if not often or trainer.step % RELOAD_STEPS == 0:
-            data.reload()
-            often = [frequencies(data.labels(k)) for k in range(len(pictures))]
-        trainer.update(loss(network, make_batch(data.draw(generator, batch, often), generator)))
-    final = averaged(trainer)
+    learn(trainer, data, lambda g: loss(network, make_batch(data.draw(g, batch), g)))
+    final = trainer.averaged(FaceEyes())
     export(final, out / "face_eyes.onnx", NAMES, INPUTS)
-    numbers = evaluate(final.to(device()), Renders([heldout], device()))
+    numbers = evaluate(final.to(device()), Renders([heldout], device(), told=told))
     log.info("face_eyes after %d steps on %d pictures: %s", trainer.step, data.count, json.dumps(numbers))
     return numbers
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from likeness.head import points
 from likeness.training import crops
-from likeness.training.crops import Renders
+from likeness.training.crops import Renders, learn
 from likeness.training.networks import (
     CROP,
     CROP_PX,
@@ -32,7 +32,7 @@ from likeness.training.networks import (
     export,
 )
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import RELOAD_STEPS, Trainer, arguments, device, half_precision
+from likeness.training.schedule import Trainer, arguments, device, half_precision
 
 BATCH = 32
 POINT_NAMES = ("points", "sigma", "visible", "presence")
@@ -91,7 +91,8 @@ def make_batch(drawn: Mapping[str, Any], generator: Generator | None) -> Batch:
     """
     frame, xy, in_camera, visible = (drawn[name] for name in ("frame", "points_px", "points_cam", "visible"))
     count, where = len(frame), frame.device
-    mirrored = present = off = torch.zeros(count, dtype=torch.bool, device=where)
+    mirrored = torch.zeros(count, dtype=torch.bool, device=where)
+    present, off = ~mirrored, mirrored
     fill = torch.full((count, 3), -1.0, device=where)
     if generator is not None:
         present = crops.happens(generator, count, 0.93)
@@ -103,8 +104,6 @@ def make_batch(drawn: Mapping[str, Any], generator: Generator | None) -> Batch:
         color = torch.rand(count, 3, generator=generator, device=where)
         color = color * crops.happens(generator, count, 0.5)[:, None]
         fill = torch.where(filled, color, fill)
-    else:
-        present = ~present
     twin = torch.from_numpy(points.TWIN).to(where)
     xy, in_camera, visible = (
         torch.where(mirrored.reshape(-1, *[1] * (label.ndim - 1)), label[:, twin], label)
@@ -219,16 +218,8 @@ def take_up(network: FacePoints, models: Path, data: Renders) -> None:
     """Begin with the house models in the folder `models`."""
     load_points(network, models)
     network.to(data.device)
-    generator = torch.Generator(data.device).manual_seed(0)
-    calibrate(network, [make_batch(data.draw(generator, BATCH), generator)[:1] for _ in range(8)])
+    calibrate(network, [batch[:1] for batch in data.batches(make_batch, BATCH, 8)])
     network.train()
-
-
-def averaged(trainer: Trainer) -> FacePoints:
-    """A copy of the network with the averaged weights, on the processor."""
-    network = FacePoints()
-    network.load_state_dict(trainer.average)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def train(
@@ -252,13 +243,9 @@ def train(
     if start is not None:
         take_up(network, start, data)
     trainer = Trainer(network.to(device()), out / "face_points.pt", minutes, rate)
-    generator = torch.Generator(device()).manual_seed(trainer.step + 1)
     weight = point_weights().to(device())
-    while trainer.goes_on():
-        if trainer.step % RELOAD_STEPS == 0:
-            data.reload()
-        trainer.update(loss(network, make_batch(data.draw(generator, batch), generator), weight))
-    final = averaged(trainer)
+    learn(trainer, data, lambda g: loss(network, make_batch(data.draw(g, batch), g), weight))
+    final = trainer.averaged(FacePoints())
     write(final, out)
     numbers = evaluate(final.to(device()), Renders([heldout], device()))
     log.info("face_points after %d steps on %d pictures: %s", trainer.step, data.count, json.dumps(numbers))

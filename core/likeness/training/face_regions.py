@@ -20,10 +20,10 @@ from torch.nn import functional
 
 from likeness.face.regions import CROP_PX, REGIONS
 from likeness.training import crops
-from likeness.training.crops import OCCLUDER, Renders
+from likeness.training.crops import OCCLUDER, Renders, learn
 from likeness.training.networks import REGION_COUNT, REGIONS_CROP, FaceRegions, export
 from likeness.training.restore import calibrate, load_folded
-from likeness.training.schedule import RELOAD_STEPS, Trainer, arguments, device, half_precision
+from likeness.training.schedule import Trainer, arguments, device, half_precision
 
 BATCH = 32
 MAP_PX = CROP_PX // 2
@@ -95,9 +95,8 @@ def evaluate(network: FaceRegions, data: Renders, count: int = 1000) -> dict[str
 def take_up(network: FaceRegions, models: Path, data: Renders) -> None:
     """Begin with the house model in the folder `models`."""
     load_folded(network, models / "face_regions.onnx", torch.zeros(1, 3, CROP_PX, CROP_PX))
-    generator = torch.Generator(data.device).manual_seed(0)
     network.to(data.device)
-    calibrate(network, [make_batch(data.draw(generator, BATCH), generator)[:1] for _ in range(8)])
+    calibrate(network, [batch[:1] for batch in data.batches(make_batch, BATCH, 8)])
     network.train()
 
 
@@ -119,14 +118,9 @@ def train(
     if start is not None:
         take_up(network, start, data)
     trainer = Trainer(network.to(device()), out / "face_regions.pt", minutes, rate)
-    generator = torch.Generator(device()).manual_seed(trainer.step + 1)
     weight = region_weights().to(device())
-    while trainer.goes_on():
-        if trainer.step % RELOAD_STEPS == 0:
-            data.reload()
-        trainer.update(loss(network, make_batch(data.draw(generator, batch), generator), weight))
-    final = FaceRegions()
-    final.load_state_dict(trainer.average)
+    learn(trainer, data, lambda g: loss(network, make_batch(data.draw(g, batch), g), weight))
+    final = trainer.averaged(FaceRegions())
     export(final, out / "face_regions.onnx", ("regions",), REGIONS_CROP)
     numbers = evaluate(final.to(device()), Renders([heldout], device(), MAPS))
     log.info("face_regions after %d steps on %d pictures: %s", trainer.step, data.count, json.dumps(numbers))

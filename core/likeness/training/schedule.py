@@ -11,17 +11,19 @@ import time
 from contextlib import AbstractContextManager
 from functools import cache as once
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 log = logging.getLogger("likeness.training")
 
+Network = TypeVar("Network", bound=nn.Module)
+
 WARM_UP_STEPS = 200
 CHECKPOINT_S = 90.0
 HALF = ("avx512_bf16", "amx_tile")  # capabilities of processors that compute with bfloat16
 REPORT_STEPS = 100
-RELOAD_STEPS = 200  # newly rendered pictures are taken in so often
 
 
 @once
@@ -88,6 +90,11 @@ class Trainer:
                 self.average[name].mul_(keep).add_(value, alpha=1 - keep)
             else:
                 self.average[name].copy_(value)
+
+    def averaged(self, network: Network) -> Network:
+        """`network`, another of the same kind, with the averaged weights."""
+        network.load_state_dict(self.average)
+        return network
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
