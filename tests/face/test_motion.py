@@ -71,3 +71,13 @@ def test_lips_that_meet_keep_a_seam_where_the_plate_parts_them(stage: Stage) -> 
     np.testing.assert_allclose(made[[0, count - 1]], shut[[0, count - 1]], atol=1e-4)
     assert seam(shut, shut) is shut  # a plate that shows lips closed has its own seam
     assert seam(wide, wide) is wide
+
+
+def test_lips_that_overlap_in_the_plate_part_as_much_as_they_have_moved(stage: Stage) -> None:
+    count = upper_count("mouth")
+    x = np.linspace(0, 60, count)
+    edges = [np.stack([x, across * np.sin(np.pi * x / 60)], axis=1) for across in (2.0, -2.0)]
+    over = np.concatenate([edges[0], edges[1][-2:0:-1]]).astype(np.float32)
+    hardly = over - np.float32([0, 0.01]) * (np.arange(len(over)) < count)[:, None]
+    taken = replace(stage.taken, outlines=stage.taken.outlines | {"mouth": over})
+    np.testing.assert_allclose(motion.with_seam(taken, hardly, stage.lens), hardly, atol=0.05)

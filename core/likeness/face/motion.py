@@ -36,7 +36,6 @@ BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 CARRIED_BLINK = 0.3  # a lid that hangs farther does not carry the plate's pixels: see `lids`
 STILL_PX = 0.05  # a vertex that moves less does not
 SEAM_PX, SEAM_CM = 1.0, 0.02  # so high is the seam of lips that meet
-SEAM_PX, SEAM_CM = 1.0, 0.02  # so high is the seam of lips that meet
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 
 
@@ -110,12 +109,12 @@ def with_seam(taken: Taken, outline: Float, lens: Lens) -> Float:
     upper, lower = outline[:count], np.concatenate([outline[count - 1 :], outline[:1]])[::-1]
     wide = upper[-1] - upper[0]
     down = np.array([-wide[1], wide[0]]) * np.sign(wide[0]) / max(float(np.hypot(*wide)), 1e-3)
-    high, edges = met * (SEAM_PX + SEAM_CM * px_a_cm), []
+    high, edges = SEAM_PX + SEAM_CM * px_a_cm, []
     for own, other, way in ((upper, lower, -down), (lower, upper, down)):
         apart = (own - evenly(other, len(own))) @ way
         along = np.linspace(0, 1, len(own))
         less = np.maximum(high * np.minimum(1, 8 * along * (1 - along)) - apart, 0)
-        edges.append(own + 0.5 * less[:, None] * way)
+        edges.append(own + 0.5 * met * less[:, None] * way)
     return np.concatenate([edges[0], edges[1][-2:0:-1]]).astype(np.float32)
 
 
