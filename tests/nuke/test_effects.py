@@ -55,7 +55,8 @@ def test_a_portrait_takes_a_performance(nuke: Any, make: Any, portrait: Path, tm
         for channel, name in zip("RGB", ("red", "green", "blue"), strict=True):
             assert got[f"rgba.{name}"][outside].tobytes() == plate[channel][outside].tobytes()
         changed.append((np.abs(got["rgba.red"] - plate["R"]) > 0.02).mean())
-    assert changed[0] < 0.001 < 0.05 < changed[-1], "it begins at rest, but for less than a pixel's motion"
+    assert changed[0] < 0.001, "it begins at rest, but for less than a pixel's motion"
+    assert changed[-1] > 0.05
 
 
 def test_sliders_move_a_portrait(nuke: Any, make: Any, portrait: Path, tmp_path: Path) -> None:
