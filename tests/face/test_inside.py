@@ -23,13 +23,14 @@ def test_light_is_less_and_redder_the_deeper_it_comes(head: Head) -> None:
     lips = np.stack([2 * np.cos(angle), np.sin(angle), np.full(32, 50.0)], axis=1)
     toward = np.tile(np.array([0, 0, -1], np.float32), (len(inside.glow), 1))
 
-    def light(deep_cm: float, between: float) -> np.ndarray:
-        return light_in(inside, np.tile([0, 0, 50 + deep_cm], (len(toward), 1)), toward, lips, between)
+    def light(deep_cm: float, between: float, red: float = 1.0) -> np.ndarray:
+        return light_in(inside, np.tile([0, 0, 50 + deep_cm], (len(toward), 1)), toward, lips, between, red)
 
     near, deep = light(0.5, 1.0), light(5.0, 1.0)
     lit = inside.glow > 0.1
     assert (deep[lit] < near[lit]).all()
     assert (deep[lit, 2] / deep[lit, 0] < near[lit, 2] / near[lit, 0]).all()
+    assert np.ptp(light(5.0, 1.0, red=0.0), axis=1).max() == 0, "walls that are not red redden nothing"
     shut = light(0.5, 0.1)
     changed = np.flatnonzero((shut != near).any(axis=1))
     assert set(changed) <= {*inside.behind.tolist()}, "teeth that meet keep light from what lies behind"

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeness.face.light import ENAMEL, EYEBALL_ALBEDO, LUMA, Light, _enamel, basis, estimate
+from likeness.face.light import (
+    ENAMEL,
+    EYEBALL_ALBEDO,
+    LUMA,
+    VARNISH,
+    YELLOWEST,
+    Light,
+    _enamel,
+    basis,
+    estimate,
+)
 
 
 def sphere(count: int = 400) -> np.ndarray:
@@ -69,11 +79,13 @@ def test_teeth_beside_red_skin_are_warm_and_paler_than_it() -> None:
     assert np.allclose(gray.enamel, 1, rtol=1e-4)
 
 
-def test_teeth_under_varnish_are_as_yellow_as_it_is() -> None:
+def test_teeth_under_varnish_are_yellower_but_less_so_than_it_is() -> None:
     white, skin = np.ones(3, np.float32), np.array([0.5, 0.35, 0.25], np.float32)
     teeth = _enamel(skin, white)
     varnish = np.array([1, 1, 0.5], np.float32)
     varnished = white * varnish * _enamel(skin * varnish, white * varnish)
     ratio = teeth[1] / teeth[2]
     assert ratio == pytest.approx(1.4**ENAMEL, rel=1e-3)
-    assert varnished[1] / varnished[2] == pytest.approx(2 * ratio, rel=0.05)
+    more = 2 * 1.4 / YELLOWEST  # the varnish is what is yellower than the yellowest skin
+    assert varnished[1] / varnished[2] == pytest.approx(YELLOWEST**ENAMEL * more**VARNISH, rel=0.01)
+    assert ratio < varnished[1] / varnished[2] < 2 * ratio

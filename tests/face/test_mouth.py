@@ -8,7 +8,7 @@ import pytest
 from likeness.face.fit import Shot, with_person
 from likeness.face.inside import ALBEDO, Inside, inside_of, light_between, light_in
 from likeness.face.light import LUMA
-from likeness.face.mouth import FINE, _join_teeth, _reach_lips, draw_mouth, soften, take_mouth
+from likeness.face.mouth import FINE, _join_teeth, _reach_lips, _under_lip, draw_mouth, soften, take_mouth
 from likeness.face.person import LOWER_CM, Person, build_person, opening, to_camera, to_pixels
 from likeness.head import points as dense
 from likeness.head.model import Head, vertex_normals
@@ -143,6 +143,19 @@ def test_teeth_are_redder_right_at_their_lip(head: Head) -> None:
     assert pale[2] < 0.9 * pale.max()  # the first is in part the inner side of the lip
 
 
+def test_pale_lips_redden_no_teeth(head: Head) -> None:
+    smiling, plate = Mouth(head, 0.25, mouthSmile=0.8, mouthUpperUp=0.8), plate_of((np.nan, np.nan, np.nan))
+    args = plate, smiling.inside, smiling.pixels, smiling.outline, smiling.shade
+    lips = np.array([[0.4, 0.4, 0.4], [0.5, 0.28, 0.3]], np.float32)
+    pale, usual = (take_mouth(*args, lip) for lip in lips)
+    assert pale.red == 0
+    assert usual.red == 1
+    gray, red = (_under_lip(lips.red) for lips in (pale, usual))
+    assert gray.min() == gray.max() > 0.2
+    assert red @ LUMA == pytest.approx(gray @ LUMA)
+    assert red[0] < 0.05 < red[1]
+
+
 def test_lips_that_hardly_part_show_no_teeth(head: Head) -> None:
     color, cover = Mouth(head, 0.07).draw(plate_of((np.nan, np.nan, np.nan)))
     seen = color[cover > 0.9]
@@ -164,13 +177,13 @@ def test_nor_do_they_aslant(head: Head) -> None:
 
 def test_the_tongue_is_of_the_lips_hue_and_teeth_are_not(head: Head) -> None:
     wide = Mouth(head, 0.5, mouthUpperUp=0.8)
-    reds = []
+    seen = []
     for lip in ((0.5, 0.24, 0.21), (0.5, 0.4, 0.21)):
         color, cover = wide.draw(plate_of((np.nan, np.nan, np.nan)), lip=np.array(lip, np.float32))
-        seen = color[cover > 0.99]
-        teeth = seen[:, 2] > 0.75 * seen[:, 0]
-        assert 20 < teeth.sum() < 0.8 * len(seen)
-        reds.append([np.median(part[:, 0] / part[:, 1]) for part in (seen[~teeth], seen[teeth])])
+        seen.append(color[cover > 0.99])
+    teeth = seen[0][:, 2] > 0.75 * seen[0][:, 0]
+    assert 20 < teeth.sum() < 0.8 * len(teeth)
+    reds = [[np.median(each[part, 0] / each[part, 1]) for part in (~teeth, teeth)] for each in seen]
     assert reds[1][0] < 0.9 * reds[0][0]
     assert reds[1][1] == pytest.approx(reds[0][1], rel=0.02)
 

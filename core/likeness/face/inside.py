@@ -168,34 +168,48 @@ def _seen(head: Head) -> Float:
     return out
 
 
-def light_in(inside: Inside, camera: Float, normals: Float, lips: Float, between: float) -> Float:
+def light_in(
+    inside: Inside, camera: Float, normals: Float, lips: Float, between: float, red: float = 1.0
+) -> Float:
     """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3), cm, with its unit normal.
 
     The sine of half the angle under which it sees the opening, taken for a disk; then as `Inside.glow` says.
     What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert).
+    `red`: how much the mouth's walls redden it, 1 as usual.
     """
     middle = lips.mean(axis=0)
-    return _light_in(camera, normals, middle, wide_of(lips), between, inside.behind, inside.glow)
+    powers = 1 + np.float32(red) * (np.stack([REDDER, REDDER_BEHIND]) - 1)
+    return _light_in(camera, normals, middle, wide_of(lips), between, inside.behind, inside.glow, powers)
 
 
 @numba.njit(cache=True, nogil=True)
 def _light_in(
-    camera: Float, normals: Float, middle: Float, wide_cm: float, between: float, behind: Int, light: Float
+    camera: Float,
+    normals: Float,
+    middle: Float,
+    wide_cm: float,
+    between: float,
+    behind: Int,
+    light: Float,
+    powers: Float,
 ) -> Float:
-    """The same, of `light` (V,) at what would see all of the opening, whose `middle` (3,) is so wide."""
+    """The same, of `light` (V,) at what would see all of the opening, whose `middle` (3,) is so wide.
+
+    `powers` (2, 3): of each channel, at teeth and gums, and behind the teeth.
+    """
     seen, out = np.empty(len(camera), np.float32), np.empty((len(camera), 3), np.float32)
     for v in range(len(camera)):
         deep = max(camera[v, 2] - middle[2], 0.0)
         seen[v] = light[v] * wide_cm / np.sqrt(wide_cm * wide_cm + deep * deep)
         for k in range(3):
-            out[v, k] = seen[v] ** REDDER[k]
+            out[v, k] = seen[v] ** powers[0, k]
     for v in behind:
         x, y, z = middle[0] - camera[v, 0], middle[1] - camera[v, 1], middle[2] - camera[v, 2]
         cosine = normals[v, 0] * x + normals[v, 1] * y + normals[v, 2] * z
         cosine = min(max(cosine / max(np.sqrt(x * x + y * y + z * z), 1e-6), 0.0), 1.0)
         seen[v] *= between * (TILTED[0] + cosine * (TILTED[1] - TILTED[0]))
         for k in range(3):
-            out[v, k] = seen[v] ** REDDER_BEHIND[k]
+            out[v, k] = seen[v] ** powers[1, k]
     return out
 
 

@@ -23,6 +23,7 @@ MIDDLE_LEVEL, MIDDLE_TO_SKIN = 1.48, 0.85  # times as bright as an eyeball, and 
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
 ENAMEL = 0.55  # the power to which teeth are of the hue of skin, in clips of four people
 YELLOWEST = 1.5  # skin's green over its blue, where no varnish is: 1.27 to 1.48 in pictures of five people
+VARNISH = 0.7  # the power to which teeth have a varnish's hue: all of it looks like gold
 DEEPEST = 0.05  # of a skin's luma has each channel at least
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SKIN_LIGHTS = 0.98  # of the skin is no brighter than its lights
@@ -127,10 +128,11 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
 def _enamel(skin: Float, white: Float) -> Float:
     """What the channels (3,) of teeth beside `skin` are of those of `white`, as bright as that.
 
-    What makes skin yellower than people's is no skin but a picture's varnish: teeth have all of it.
+    What makes skin yellower than people's is no skin but a picture's varnish: teeth have some of it.
     """
     pale = np.maximum(skin / max(float(skin @ LUMA), 1e-6), DEEPEST) ** ENAMEL
-    pale[2] /= max(float(pale[1] / pale[2]) / YELLOWEST**ENAMEL, 1.0) ** (1 / ENAMEL - 1)
+    varnish = max(float(pale[1] / pale[2]) ** (1 / ENAMEL) / YELLOWEST, 1.0)
+    pale[2] /= max(varnish ** (VARNISH - ENAMEL), 1.0)
     return np.asarray(pale * float(white @ LUMA) / float(pale @ LUMA) / white, np.float32)
 
 

@@ -36,6 +36,7 @@ TEETH_TO_SKIN = 1.4  # times the face's lights: teeth are at most so bright wher
 BRIGHTER = 1.3  # than skin tells may teeth be: it gives but a lower bound of the light
 LIP_SHADOW = 0.1  # of the mouth's width: as far the lips' shadow falls on what is behind
 UNDER_LIP = 0.0, 0.28, 0.26  # of each channel teeth lose right at their lip: it and gums redden them
+REDDENS = 1.76  # such lips' red over their green, under white light: these are the mean of four people's
 LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
 GUMS, TONGUE, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "tongue", "teeth_upper"))
 LEAST_TEETH, LEAST_TONGUE = 24, 24  # pixels tell their color
@@ -55,7 +56,8 @@ class PlateMouth:
     """What the plate shows of the inside: `own` (PARTS, h, w) is how sure a pixel shows a part.
 
     `open` (h, w) is all between the lips, of `outline` (N, 2); nearer to it than `border` px nothing is sure.
-    `gain` (PARTS, 3) brings each part's color to the plate's.
+    `gain` (PARTS, 3) brings each part's color to the plate's. `red`: how much lips and walls redden what lies
+    behind them, 1 as usual: see `_redness`.
     `shallow`: the opening is so low that all it shows are upper teeth, which stand still behind the lips.
     """
 
@@ -66,6 +68,7 @@ class PlateMouth:
     origin: tuple[int, int]
     pixels: Float
     gain: Float
+    red: float
     shallow: bool
 
 
@@ -129,7 +132,8 @@ def take_mouth(
         gain[TONGUE] = _hued(gain[TONGUE], np.median(picture[tongue], axis=0), np.median(model, axis=0))
     tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
     place = (x0, y0), pixels[:, :2].copy()
-    return PlateMouth(shown, between, outline, border, *place, gain, tall < SHALLOW)
+    red = 1.0 if lip is None else _redness(lip, shade[inside.teeth])
+    return PlateMouth(shown, between, outline, border, *place, gain, red, tall < SHALLOW)
 
 
 def _brightest(plate: Float) -> float:
@@ -177,6 +181,19 @@ def _hue(lip: Float, white: Float) -> Float:
     return (hue / hue.mean()).astype(np.float32)
 
 
+def _redness(lip: Float, white: Float) -> float:
+    """How red lips (3,) are under the `white` (N, 3) light: 0 if they have its hue, 1 as usual or redder."""
+    seen = np.maximum(lip, 1e-6) / np.maximum(np.quantile(white, 0.75, axis=0), 1e-6)
+    return float(np.clip(np.log(seen[0] / seen[1]) / np.log(REDDENS), 0, 1))
+
+
+def _under_lip(red: float) -> Float:
+    """What teeth lose of each channel (3,) right at their lip, which is so `red`: see `_redness`."""
+    usual = np.array(UNDER_LIP, np.float32)
+    gray = np.full(3, usual @ LUMA, np.float32)
+    return gray + np.float32(red) * (usual - gray)
+
+
 def draw_mouth(
     plate: Float,
     source: PlateMouth,
@@ -216,7 +233,7 @@ def draw_mouth(
     in_bands(
         _shade, height, cover, _ends(cover), index, bary, inside.triangles, inside.albedo, inside.part,
         inside.gloss, shade, shine, source.pixels, own, np.array(source.origin, np.int32),
-        source.gain, plate, cavity, cheek, jaw, source.shallow, color, taken,
+        source.gain, _under_lip(source.red), plate, cavity, cheek, jaw, source.shallow, color, taken,
     )  # fmt: skip
     return soften(color, cover, taken, blur_px), cover
 
@@ -433,6 +450,7 @@ def _shade(
     own: Float,
     origin: Int,
     gain: Float,
+    under_lip: Float,
     plate: Float,
     cavity: Float,
     cheek: Float,
@@ -493,7 +511,7 @@ def _shade(
                         white = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
                         wet = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
                         inks[at, k] = white * (albedo[t, k] * shadow * gain[own_part, k])
-                        inks[at, k] *= one - lip * np.float32(UNDER_LIP[k])
+                        inks[at, k] *= one - lip * under_lip[k]
                         inks[at, k] += gloss[t] * wet * shadow
                     if not shallow:
                         px = a * place[i, 0] + b * place[j, 0] + c * place[m, 0]

@@ -126,8 +126,9 @@ def draw_mouth(
     inside, behind = rig.inside, rig.inside.at(camera)
     normals = vertex_normals(behind, inside.triangles)
     loop = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]])
+    lips = camera[loop + rig.person.vertex_count]
     first, between = (x + origin[0], y + origin[1]), light_between(inside, behind)
-    lit = light_in(inside, behind, normals, camera[loop + rig.person.vertex_count], between)
+    lit = light_in(inside, behind, normals, lips, between, taken.mouth.red)
     color, cover = mouth.draw_mouth(
         taken.plate,
         taken.mouth,
