@@ -111,6 +111,19 @@ class TestRelative:
         assert after.expression[SMILE] == pytest.approx(-0.2)
         assert after.expression[JAW] == 0  # a closed jaw closes no further
 
+    def test_a_plate_that_smiles_has_less_of_a_smile_to_go(self) -> None:
+        weights = np.stack([expression(mouthSmile=0.1), expression(mouthSmile=0.9), expression()])
+        smiling = retarget.Driver(make(weights), np.zeros((3, 3)), ARM, BODY, BESIDE)
+
+        def after(before: float, frame: int) -> float:
+            smile = retarget.target(plate(mouthSmile=before), REST, smiling, frame, 0, params()).expression
+            return float(smile[SMILE])
+
+        assert after(0.1, 1) == pytest.approx(0.9)
+        assert after(0.2, 1) == pytest.approx(1.0)  # both may be the same smile
+        assert after(0.4, 1) == pytest.approx(0.4 + 0.8 * 0.8)
+        assert after(0.4, 2) == pytest.approx(0.3)
+
 
 class TestAbsolute:
     def test_it_replaces_the_plates_expression(self) -> None:

@@ -51,6 +51,7 @@ OPENING = [
 ]
 # What a driver does beyond its neutral takes a plate beyond its rest: a little of the opposite shape.
 LEAST_WEIGHT, MOST_WEIGHT = np.full(len(ARKIT), -0.3), 1.2
+ON_THE_WAY = 0.1  # a plate that does so much more than a driver at rest may do the same: so unsure both are
 LEAST_WEIGHT[[_INDEX["jawOpen"], _INDEX["tongueOut"]]] = 0.0
 
 
@@ -213,6 +214,12 @@ def sliders(table: Mapping[str, float]) -> Array:
     return out
 
 
+def _left(plate: Array, calm: Array) -> Array:
+    """How much of a driver's rise from its `calm` is left to each shape (52,) of a `plate` on its way."""
+    out: Array = np.clip(1 + ON_THE_WAY + calm - plate, 0, 1)
+    return out
+
+
 def target(
     plate: Fit,
     rest: Array,
@@ -224,9 +231,10 @@ def target(
     """The plate's fit, of a person with these points at `rest` (POINTS, 3), under frame `frame` (an index)
     of the driver.
 
-    With `neutral` (an index) the driver's change from that frame is added to the plate's own expression;
-    without it, the driver's expression replaces the plate's; without a driver, sliders are added to it. Only
-    where something is added weights may lie a little outside 0 to 1: a plate may smile fully by itself.
+    With `neutral` (an index) the driver's change from that frame is added to the plate's own expression; of
+    a rise only as much as the plate has left. Without it, the driver's expression replaces the plate's;
+    without a driver, sliders are added to it. Only where something is added weights may lie a little outside
+    0 to 1: a plate may smile fully by itself.
     """
     extra = sliders(params["weights"])
     if driver is None:
@@ -248,7 +256,8 @@ def target(
     else:
         calm = weights[1]
         calm[BLINKS] = np.minimum(calm[BLINKS], RESTING_LIDS)
-        expression = plate.expression + (weights[0] - calm) * gains
+        change = (weights[0] - calm) * gains
+        expression = plate.expression + change * np.where(change > 0, _left(plate.expression, calm), 1)
         gaze = plate.gaze + (eyes[0] - eyes[1]) * gaze_gain
         change = rotations(head[1]).T @ rotations(head[0])
         turn = rotations(angles(change) * params["strength_head"])
