@@ -47,8 +47,9 @@ def test_a_lip_that_carries_teeth_is_taken_from_below_them(mouth: tuple[Person, 
     assert (slid[upper] == 0).all()
 
 
-def test_an_upper_lip_that_carries_teeth_is_taken_from_above_them(mouth: tuple[Person, np.ndarray]) -> None:
-    person, pixels = mouth
+@pytest.mark.parametrize("jaw", [0.2, 0.08])
+def test_an_upper_lip_that_carries_teeth_is_taken_from_above_them(head: Head, jaw: float) -> None:
+    person, pixels = mouth_of(head, jawOpen=jaw)
     plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
     inner, way = lips._ways("upper", pixels[person.vertex_count :, :2])
     edge = int((inner + 0.4 * way)[len(inner) // 2, 1])

@@ -15,7 +15,7 @@ from likeness.head import points as dense
 Float = NDArray[np.float32]
 
 OUTER = {"upper": OVER, "lower": UNDER}
-PARTED = 0.03  # of the mouth's width: lips less apart show no teeth, what is white there is a highlight
+PARTED = 0.02  # of the mouth's width: lips less apart show no teeth, what is white there is a highlight
 STEPS = 24  # looked at from the lips' inner to their outer edge
 LIP = 0.8  # from here on to the outer edge it is lip for sure
 WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
