@@ -9,6 +9,7 @@ import pytest
 
 from likeness.face.fit import Shot, rotation_matrix, with_person
 from likeness.face.person import (
+    GLIDE_RISE,
     LOWER_CM,
     Person,
     _lip_height,
@@ -221,3 +222,20 @@ def test_teeth_meet_where_a_shot_has_closed_lips(head: Head, truth: Scene) -> No
     assert bitten.meeting == pytest.approx(0.12)
     assert front_gap(bitten, bitten.posed(closed)) < -0.1 < 0 < front_gap(person, person.posed(closed))
     assert with_meeting(person, parted[None]).meeting == 0
+
+
+def test_a_jaw_glides_forward_as_it_opens_wide(head: Head, truth: Scene) -> None:
+    person = person_of(head, truth)
+    upper, lower = (np.unique(head.part(f"teeth_{row}")) for row in ("upper", "lower"))
+    chin = np.r_[person.vertex_count + 8, lower]
+
+    def forward(jaw: float, since: float) -> np.ndarray:
+        weights = expression(jawOpen=jaw)
+        moved: np.ndarray = person.posed(weights, since=since) - person.posed(weights)
+        assert np.abs(moved[upper]).max() < 1e-3
+        assert np.allclose(moved[chin, 1], GLIDE_RISE * moved[chin, 2], atol=1e-3)
+        return moved[chin, 2]
+
+    assert (forward(0.2, 0.0) == 0).all() and (forward(0.8, 0.8) == 0).all()
+    assert (forward(1.0, 0.0) > 0.4).all()
+    assert np.allclose(forward(0.1, 1.0), -forward(1.0, 0.1), atol=1e-5)

@@ -33,10 +33,12 @@ TOUCH_CM = 0.1  # lips less far apart come onto one line, where they touch
 LIP_REACH_CM = 0.7  # of them goes along, from the line on
 SEALED = 0.18  # an opening below this share of its rest height is closed
 OVERBITE, PARTED = 0.1, 0.4  # of jawOpen: upper teeth stand before lower ones, until the jaw is so far open
+HINGE, GLIDE = 0.2, 0.8  # of jawOpen: from here on jaws glide forward, at last so much of jawForward
+GLIDE_RISE = 0.3  # of the way forward they rise: cameras, which see faces from a little above, hardly tell
 MOST_MEETING = 0.25  # of jawOpen, found on closed lips, that can be a face's own shape: more is a low jaw
 MEETING_FRAMES = 12  # of a shot, that tell it
 
-JAW = ARKIT.index("jawOpen")
+JAW, FORWARD = ARKIT.index("jawOpen"), ARKIT.index("jawForward")
 NO_SKIN = ("gums", "tongue", "teeth_upper", "teeth_lower", "eye_left", "eye_right")
 BEHIND_LIPS = ("socket", "gums", "tongue", "teeth_upper", "teeth_lower")
 LOWER_CM = 0.23  # so much lower behind their lips than the house head's are teeth, in clips of four people
@@ -138,8 +140,9 @@ class Person:
     `lid_bias` (2, V + POINTS, 3): what of the bias opens or closes that eye.
     `lid_gap` (2,): the openings' height at rest without bias, cm; `lip_gap` (N,) that of the lips along
     their upper outline: so far apart they are closed. `jaw` (V + POINTS, 3): what a fully open jaw moves
-    behind the lips. `skin`: what goes along with the skin's points, `lips`: with the inner edge of the upper
-    and of the lower one. `meeting`: the jawOpen at which the teeth meet.
+    behind the lips, `glide` (V + POINTS, 3): what one does that glides forward. `skin`: what goes along with
+    the skin's points, `lips`: with the inner edge of the upper and of the lower one. `meeting`: the jawOpen
+    at which the teeth meet.
     """
 
     head: Head
@@ -154,6 +157,7 @@ class Person:
     jaw: Float
     skin: Spread
     lips: tuple[Lip, Lip]
+    glide: Float
     meeting: float = 0.0
 
     @property
@@ -161,13 +165,22 @@ class Person:
         """How many vertices belong to the mesh; the points follow."""
         return len(self.rest) - dense.COUNT
 
-    def posed(self, expression: Array, corrective: Float | None = None, sticky: float = 0.0) -> Float:
+    def posed(
+        self,
+        expression: Array,
+        corrective: Float | None = None,
+        sticky: float = 0.0,
+        since: float | None = None,
+    ) -> Float:
         """Vertices and points in head space (V + POINTS, 3), gaze not applied.
 
         `corrective` (SKIN_COUNT, 3), cm: how far the skin's points lie beside where their shapes put them.
-        `sticky`, 0 to 1: how much the lips, parting, still hold together toward their corners.
+        `sticky`, 0 to 1: how much the lips, parting, still hold together toward their corners. `since`: the
+        jawOpen at which the jaw was found where it is; from there it glides. None: it was found so open.
         """
         out = self.shapes.moved(self.rest, expression)
+        if since is not None and (way := glided(float(expression[JAW])) - glided(since)):
+            out += np.float32(way) * self.glide
         if corrective is not None and corrective.any():
             _add_spread(self.skin.near, self.skin.share, corrective, out)
         for side in (0, 1):
@@ -196,6 +209,11 @@ class Person:
         return float(np.clip(1 - gap / STICK_CM, 0, 1))
 
 
+def glided(jaw: float) -> float:
+    """How far, of jawForward, a jaw that opens has left the hinge as which the head's jawOpen turns it."""
+    return GLIDE * max(jaw - HINGE, 0.0) / (1 - HINGE)
+
+
 def build_person(head: Head, shot: Shot) -> Person:
     """Identity on the mesh, and the found bias spread from the points to the vertices around them."""
     identity = shot.identity.astype(np.float32)
@@ -218,12 +236,12 @@ def build_person(head: Head, shot: Shot) -> Person:
     lid_bias = np.stack([lid_part(plain, bias, len(mesh), side) for side in (0, 1)])
     gap = np.array([_lid_height(plain, len(mesh), side) for side in (0, 1)], np.float32)
     lips = np.maximum(_lip_height(plain, len(mesh)), 0)
-    shapes, jaw = _moving(head)
+    shapes, jaw, glide = _moving(head)
     skin = Spread.over(rest[len(mesh) :][SKIN], rest)
     skin.share[np.unique(np.concatenate([head.part(name) for name in NO_SKIN]))] = 0
     skin.share[len(mesh) + dense.SKIN_COUNT :] = 0
     edges = _lip_edges(head, rest)
-    return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw, skin, edges)
+    return Person(head, rest, shapes, eyes, stiffness, slide, lid_bias, gap, lips, jaw, skin, edges, glide)
 
 
 def _lip_edges(head: Head, rest: Float) -> tuple[Lip, Lip]:
@@ -246,14 +264,16 @@ def of_lip(head: Head, lip: str) -> NDArray[np.bool_]:
 
 
 @cache
-def _moving(head: Head) -> tuple[Shapes, Float]:
-    """`Person.shapes` and `Person.jaw`, which are the same for everybody."""
+def _moving(head: Head) -> tuple[Shapes, Float, Float]:
+    """`Person.shapes`, `Person.jaw` and `Person.glide`, which are the same for everybody."""
     basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
     basis[JAW, _tooth_rows(head)[1]] *= LOWER_FARTHER
     jaw = np.zeros_like(basis[JAW])
     behind = _behind_lips(head)
     jaw[behind] = basis[JAW, behind]
-    return Shapes.of(basis), jaw
+    glide = basis[FORWARD].copy()
+    glide[:, 1] = GLIDE_RISE * glide[:, 2]
+    return Shapes.of(basis), jaw, glide
 
 
 def _behind_lips(head: Head) -> Int:

@@ -33,7 +33,7 @@ from likeness.face.motion import (
 )
 from likeness.face.openings import Ink, draw_eyes, draw_mouth, lay_eyes, lay_mouth
 from likeness.face.part import Part
-from likeness.face.person import to_camera, to_pixels
+from likeness.face.person import JAW, to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
@@ -134,7 +134,8 @@ class _Moved:
 
 def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
     person = rig.person
-    posed = person.posed(target.expression, target.corrective, person.sealed(taken.local))
+    sticky, jaw = person.sealed(taken.local), float(taken.fit.expression[JAW])
+    posed = person.posed(target.expression, target.corrective, sticky, jaw)
     camera = to_camera(person, posed, target, taken.fit)
     pixels = to_pixels(camera, lens)
     outlines = outlines_of(person, pixels)
