@@ -69,7 +69,7 @@ def test_a_still_face_is_steadier_than_its_points(head: Head) -> None:
 
 def test_key_frames_differ_most(head: Head) -> None:
     scenes = shot_of(head, 24, noise_px=0.2)
-    keys = choose_keys([s.points for s in scenes], 5)
+    keys = choose_keys([s.points.xy for s in scenes], 5)
     assert len(keys) == 5
     assert len(set(keys)) == 5
     turns = [scenes[k].fit.rotation[0, 2] for k in keys]
@@ -78,16 +78,16 @@ def test_key_frames_differ_most(head: Head) -> None:
 
 
 def test_typical_frames_are_near_to_all_others(head: Head) -> None:
-    found = [s.points for s in shot_of(head, 24, noise_px=0.2)]
+    places = [s.points.xy for s in shot_of(head, 24, noise_px=0.2)]
 
-    shapes = np.stack([p.xy - p.xy.mean(axis=0) for p in found])
+    shapes = np.stack([xy - xy.mean(axis=0) for xy in places])
 
     def away(chosen: list[int]) -> float:
         return float(np.mean([np.linalg.norm(shapes[chosen] - one, axis=(1, 2)).min() for one in shapes]))
 
-    typical = choose_typical(found, 4)
+    typical = choose_typical(places, 4)
     assert len(typical) == 4
-    assert away(typical) < away(choose_keys(found, 4))
+    assert away(typical) < away(choose_keys(places, 4))
 
 
 @pytest.mark.parametrize("focal_mm", [28.0, 50.0, 100.0])

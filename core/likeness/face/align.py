@@ -210,7 +210,7 @@ def lay_shot(
         looked = [i for i in range(start, end) if found[i].view is not None]
         if len(looked) < 2:
             continue
-        usual = looked[choose_keys([found[i] for i in looked], 1)[0]]
+        usual = looked[choose_keys([found[i].xy for i in looked], 1)[0]]
         texture = take_texture(head, shot, found[usual], fits[usual])
         for i in range(start, end):
             check()

@@ -24,6 +24,8 @@ SMALL_PX = 8  # irises smaller than this leave no pixel to be careful with
 RINGS = 24  # of the iris, from its center to DISK_REACH
 GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
 GLINT_REACH, GLINT_SHARE = 0.75, 0.15  # reflections lie within this radius and take at most this area
+LIMBUS = 0.85
+IRIS_TONES = (0.4, 1.5)  # times as bright as its ring is iris
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
 RIM = (0.8, 1.1)  # iris radii from and to which the eyeball goes on as dark as beside
 MIDDLE = (0.6, 1.05)  # iris radii from which and to which the eyeball, white in its middle, is as beside
@@ -39,6 +41,7 @@ class Eye:
 
     The ball's fourth channel is 1 where its color was seen, 0 where it was continued. `glint` (h, w, 3) is
     the light reflected in the iris. `frame` (2, 3) maps disk coordinates (-1..1, y up) to plate pixels.
+    `shown`: how much of the iris was seen, from 0 to 1.
     """
 
     ball: Float
@@ -46,6 +49,7 @@ class Eye:
     origin: tuple[int, int]
     disk: Float
     frame: Float
+    shown: float
 
 
 def disk_frame(axes_px: Float) -> Float:
@@ -84,8 +88,8 @@ def take_eye(
         _whiten(ball, seen_ball, reach, middle)
     ball = np.dstack([ball, seen_ball])
     glint = _take_glint(crop, inner, reach)
-    disk = _take_disk(crop - glint, inner, frame, x0, y0)
-    return Eye(ball.astype(np.float32), glint, (x0, y0), disk, frame)
+    disk, shown = _take_disk(crop - glint, inner, frame, x0, y0)
+    return Eye(ball.astype(np.float32), glint, (x0, y0), disk, frame, shown)
 
 
 def _take_glint(crop: Float, inner: NDArray[np.bool_], reach: Float) -> Float:
@@ -106,37 +110,52 @@ def _take_glint(crop: Float, inner: NDArray[np.bool_], reach: Float) -> Float:
     return out
 
 
-def _take_disk(crop: Float, inner: NDArray[np.bool_], frame: Float, x0: int, y0: int) -> Float:
+def _take_disk(crop: Float, inner: NDArray[np.bool_], frame: Float, x0: int, y0: int) -> tuple[Float, float]:
+    """The iris (64, 64, 4), and how much of it is seen, from 0 to 1."""
     step = (np.arange(DISK, dtype=np.float32) + 0.5) / DISK * 2 - 1
     u, v = np.meshgrid(step * DISK_REACH, -step * DISK_REACH)
     x = frame[0, 0] * u + frame[0, 1] * v + frame[0, 2] - x0
     y = frame[1, 0] * u + frame[1, 1] * v + frame[1, 2] - y0
     color, valid = _bilinear(crop, inner.astype(np.float32), x.astype(np.float32), y.astype(np.float32))
-    disk = np.dstack([color, valid])
-    return _complete_disk(disk, np.hypot(u, v))
+    disk, radius = np.dstack([color, valid]), np.hypot(u, v)
+    shown = float((valid[radius < 1] > 0.95).mean())
+    return _complete_disk(disk, radius), shown
 
 
 def _complete_disk(disk: Float, radius: Float) -> Float:
-    """Fill what a lid hid: first the mirror image (left-right, then up-down), then the ring's mean."""
+    """Fill what a lid hid by the mirror image, left-right, then up-down, and what is no iris by its ring.
+
+    Of every ring the median tells what is lid, eyeball or a reflection: too bright or dark to be iris.
+    """
     known = disk[..., 3] > 0.95
+    ring = np.minimum((radius / DISK_REACH * RINGS).astype(int), RINGS - 1)
+    rings = _rings(disk[..., :3], known, ring)
+    limbus = int(LIMBUS / DISK_REACH * RINGS)
+    rings[limbus:] = np.minimum(rings[limbus:], rings[limbus])
+    usual = rings[ring]
     for mirrored in (disk[:, ::-1], disk[::-1], disk[::-1, ::-1]):
         take = ~known & (mirrored[..., 3] > 0.95)
         disk[take] = mirrored[take]
         known = known | take
-    ring = np.minimum((radius / DISK_REACH * RINGS).astype(int), RINGS - 1)
-    mean = np.zeros((RINGS, 3), np.float32)
-    last = None
+    share = disk[..., :3].mean(axis=2) / np.maximum(usual.mean(axis=2), 1e-6)
+    like = known & (share > IRIS_TONES[0]) & (share < IRIS_TONES[1])
+    disk[..., :3] = np.where(like[..., None], disk[..., :3], usual)
+    disk[..., 3] = np.clip((1.1 - radius) / 0.16, 0, 1)
+    return disk.astype(np.float32)
+
+
+def _rings(color: Float, known: NDArray[np.bool_], ring: NDArray[np.int64]) -> Float:
+    """The median color (RINGS, 3) of every ring, where none of it is known that of one beside it."""
+    out = np.zeros((RINGS, 3), np.float32)
+    there = np.zeros(RINGS, bool)
     for r in range(RINGS):
         member = known & (ring == r)
         if member.any():
-            last = np.median(disk[member][:, :3], axis=0)
-        if last is not None:
-            mean[r] = last
-    first = int(np.argmax(mean.any(axis=1)))
-    mean[:first] = mean[first]
-    disk[~known, :3] = mean[ring[~known]]
-    disk[..., 3] = np.clip((1.1 - radius) / 0.16, 0, 1)
-    return disk.astype(np.float32)
+            out[r], there[r] = np.median(color[member], axis=0), True
+    if there.any():
+        near = np.abs(np.arange(RINGS)[:, None] - np.flatnonzero(there)).argmin(axis=1)
+        out = out[np.flatnonzero(there)[near]]
+    return out
 
 
 def _continue_color(

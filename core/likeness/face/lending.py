@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face import references
+from likeness.face import eyeballs, references
 from likeness.face.align import flow, textured
+from likeness.face.eyeballs import Eyeball
 from likeness.face.fit import Fit, Lens
 from likeness.face.person import shown_in, to_pixels
 from likeness.face.references import Reference
-from likeness.face.rig import GRAZING, Rig, normals_of, open_facing, trust_of, visible
+from likeness.face.rig import GRAZING, Rig, iris_axes, normals_of, open_facing, trust_of, visible
 from likeness.face.taken import Taken
 from likeness.head import points as dense
 from likeness.render.raster import rasterize
@@ -25,6 +26,20 @@ Int = NDArray[np.int32]
 LAID_PX = 128  # of the face, in which a reference is laid onto the plate
 LAID_ALIKE = 12.0  # of them: over so much what is off is taken for the same
 LAID_UNSURE = 0.02  # trust below which a reference stays as it was fitted
+
+
+@dataclass(frozen=True)
+class Lenders:
+    """References as they are, and both eyes as these show them."""
+
+    references: Sequence[Reference]
+    eyeballs: tuple[Eyeball | None, Eyeball | None]
+
+
+def lenders(some: Sequence[Reference]) -> Lenders:
+    """Gather what references show together."""
+    left, right = (eyeballs.joined([one.eyeballs[side] for one in some]) for side in (0, 1))
+    return Lenders(some, (left, right))
 
 
 def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
@@ -38,8 +53,20 @@ def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
     facing = open_facing(own, camera, normals_of(own, camera)) * visible(own, pixels)
     part, inside = references.around(picture, pixels, pixels[own.used, :2])
     none = np.zeros((len(pixels), 3), np.float32)
-    points = pixels[person.vertex_count :, :2]
-    return Reference(part, inside, facing, none, references.look_of(person, fit), points, fit)
+    points, low = pixels[person.vertex_count :, :2], pixels[0, :2] - inside[0]
+    balls = tuple(eyeballs.seen_in(part, person, inside, fit, lens, low, side) for side in (0, 1))
+    return Reference(part, inside, facing, none, references.look_of(person, fit), points, fit, balls)
+
+
+def with_eyes(taken: Taken, rig: Rig, lens: Lens, others: Sequence[Eyeball | None]) -> Taken:
+    """The plate with eyes that have what its lids and gaze hide, where the two `others` show it."""
+    straight = replace(taken.fit, gaze=np.zeros_like(taken.fit.gaze))
+    out = list(taken.eyes)
+    for side, (eye, other) in enumerate(zip(taken.eyes, others, strict=True)):
+        skin = eyeballs.skin_color(taken.plate, rig.person, taken.pixels, side)
+        if eye is not None and other is not None and skin is not None:
+            out[side] = eyeballs.completed(eye, other, iris_axes(rig.person, side, straight, lens), skin)
+    return replace(taken, eyes=(out[0], out[1]))
 
 
 def matched(reference: Reference, rig: Rig, taken: Taken) -> Reference:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from likeness.face import eyes, grain, mouth
 from likeness.face.fit import Fit, Lens
@@ -26,6 +27,7 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 MADE_LID = (0.2, 0.45)  # blinks, beyond the plate's, from and to which a lid is made anew
+LIDS_EDGE = 0.5  # of the way from a lid to the middle of the eye, lids that were lent are seen
 NO_SLIT_PX = 0.4  # a lower opening is closed
 SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
 
@@ -95,6 +97,15 @@ def lay_eyes(
             margin = outlines[name][: upper_count(name)]
             lay_lashes(lid, closing, margin, taken.blur_px, origin, color, matte)
     return layer
+
+
+def lay_balls(inks: Sequence[Ink | None], color: Float, matte: Float, layer: Part) -> None:
+    """Lay both eyeballs into `color`, `matte` and their `layer` again, in place: over lids that were lent."""
+    for ink in inks:
+        if ink is not None:
+            away = ndimage.distance_transform_edt(np.pad(ink.cover > 0, 1))[1:-1, 1:-1]
+            inner = np.clip(away / (LIDS_EDGE * max(float(away.max()), 1.0)), 0, 1).astype(np.float32)
+            _lay(replace(ink, cover=ink.cover * inner), color, matte, layer)
 
 
 def _to_plate(rig: Rig, taken: Taken, target: Fit, side: int, lens: Lens) -> Float:

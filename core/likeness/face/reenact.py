@@ -31,7 +31,7 @@ from likeness.face.motion import (
     with_open_lids,
     with_seam,
 )
-from likeness.face.openings import Ink, draw_eyes, draw_mouth, lay_eyes, lay_mouth
+from likeness.face.openings import Ink, draw_eyes, draw_mouth, lay_balls, lay_eyes, lay_mouth
 from likeness.face.part import Part
 from likeness.face.person import JAW, to_camera, to_pixels
 from likeness.face.references import Reference
@@ -103,6 +103,7 @@ def redraw(retake: Retake) -> Drawn | None:
     shown["mouth"] = lay_mouth(mouth, moved.outlines["mouth"], (x0, y0), color, matte)
     if retake.lent:
         _lend(retake, moved, (x0, y0), color, matte, (shown["eyes"], shown["mouth"]))
+        lay_balls(eyes, color, matte, shown["eyes"])
     if taken.glasses is not None:
         glasses.lay(taken.glasses, turn_back(rig, taken, moved.turn), (x0, y0), color, matte)
     if retake.way is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -27,6 +27,9 @@ from likeness.head.model import Head
 from likeness.media import look as looks
 from likeness.render.bands import in_bands
 from likeness.render.simd import FAST
+
+if TYPE_CHECKING:
+    from likeness.face.eyeballs import Eyeball
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -66,7 +69,7 @@ class Reference:
     The picture's fourth channel is 1, 0 where its color is not finite.
     `facing` (V,): cosine to the view of each vertex, 0 where it is hidden. `gain` (V, 3): logarithm of the
     factor that brings its color to the plate's. `points` (POINTS, 2) are the dense points in the whole
-    picture, in which the head lies as `fit` says.
+    picture, in which the head lies as `fit` says. `eyeballs` are what it shows of both eyes.
     """
 
     picture: Float
@@ -76,6 +79,7 @@ class Reference:
     look: Look
     points: Float
     fit: Fit
+    eyeballs: tuple[Eyeball | None, ...]
 
 
 def find(
@@ -96,7 +100,7 @@ def find(
     """
     track = follow(source, source.frames, device=device, tell=tell)
     seen = np.flatnonzero(track.found)
-    chosen = [int(seen[i]) for i in choose_typical(track.seen, most)]
+    chosen = [int(seen[i]) for i in choose_typical([points.xy for points in track.seen], most)]
     keys = [looked_at(source.look(track.frames[i]), track.points[i].xy, device) for i in chosen]
     lens = estimate_lens(head, keys, size) if len(keys) > 1 else default_lens(*size)
     person, fits = fit_identity(head, keys, lens)

@@ -51,22 +51,24 @@ MEDOID_ROUNDS = 20
 ROUNDS = 2  # of solving a run together
 
 
-def choose_keys(found: Sequence[Points], count: int = KEY_FRAMES) -> list[int]:
-    """Frames that differ most in pose and expression: farthest points of the aligned shape."""
-    shapes = np.stack([_aligned(points.xy) for points in found])
+def choose_keys(places: Sequence[Array], count: int = KEY_FRAMES) -> list[int]:
+    """Frames that differ most in pose and expression by their points, each (POINTS, 2) px: the farthest of
+    the aligned shapes.
+    """
+    shapes = np.stack([_aligned(xy) for xy in places])
     start = int(np.argmin(np.linalg.norm(shapes - np.median(shapes, axis=0), axis=(1, 2))))
     keys = [start]
     distance = np.linalg.norm(shapes - shapes[start], axis=(1, 2))
-    while len(keys) < min(count, len(found)):
+    while len(keys) < min(count, len(places)):
         keys.append(int(np.argmax(distance)))
         distance = np.minimum(distance, np.linalg.norm(shapes - shapes[keys[-1]], axis=(1, 2)))
     return sorted(set(keys))
 
 
-def choose_typical(found: Sequence[Points], count: int) -> list[int]:
+def choose_typical(places: Sequence[Array], count: int) -> list[int]:
     """Frames of which one is near to any other: medoids of the shapes, begun with those of `choose_keys`."""
-    shapes = np.stack([_aligned(points.xy) for points in found]).reshape(len(found), -1)
-    chosen = choose_keys(found, count)
+    shapes = np.stack([_aligned(xy) for xy in places]).reshape(len(places), -1)
+    chosen = choose_keys(places, count)
     for _ in range(MEDOID_ROUNDS):
         nearest = np.argmin([np.linalg.norm(shapes - shapes[k], axis=1) for k in chosen], axis=0)
         members = [np.flatnonzero(nearest == n) for n in range(len(chosen))]
@@ -85,7 +87,7 @@ def _spread(shapes: Array) -> Array:
 
 def solve_person(head: Head, found: Sequence[Points], lens: Lens) -> Shot:
     """Identity and bias of the person from the most telling frames of a shot."""
-    keys = [found[i] for i in choose_keys(found)]
+    keys = [found[i] for i in choose_keys([points.xy for points in found])]
     return fit_shot_identity(head, keys, lens)[0]
 
 
@@ -94,7 +96,7 @@ def estimate_lens(head: Head, found: Sequence[Points], size: tuple[int, int]) ->
 
     A face tells little of its lens, mostly by how it changes as it turns, so what is usual has a say.
     """
-    keys = [found[i] for i in choose_keys(found, LENS_KEYS)]
+    keys = [found[i] for i in choose_keys([points.xy for points in found], LENS_KEYS)]
     priors = [expected_expression(head, key) for key in keys]
     steps = np.linspace(np.log(LENSES_MM[0]), np.log(LENSES_MM[1]), LENS_TRIES)
     lenses = [default_lens(*size, float(np.exp(step))) for step in steps]

@@ -98,7 +98,7 @@ def take(
     places = [i for i, found in enumerate(track.found) if found]
     points = [track.points[i] for i in places]
     lens = default_lens(*size, focal_mm) if focal_mm else estimate_lens(head, points, size)
-    keys = choose_keys(points, CLIP_KEYS) if len(points) > 1 else [0]
+    keys = choose_keys([p.xy for p in points], CLIP_KEYS) if len(points) > 1 else [0]
     return [Photo(points[k], lens, *read(track.frames[places[k]])) for k in keys]
 
 

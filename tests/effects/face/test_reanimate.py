@@ -276,3 +276,33 @@ def test_a_movie_can_come_out(portrait: Path, performance: Path, tmp_path: Path,
     assert likeness(*words, "--out", tmp_path / "out.mp4") == 0
     with open_source(tmp_path / "out.mp4") as clip:
         assert (len(clip.frames), clip.width, clip.height) == (3, 256, 256)
+
+
+def lips_apart(a: np.ndarray, b: np.ndarray) -> float:
+    """How far two pictures of the talking man differ about his lips, wherever these are within ten pixels."""
+    a, b = (np.clip(each, 0, 1) ** (1 / 2.2) for each in (a, b))
+    wanted = b[345:415, 205:315]
+    ways = [(y, x) for y in range(-10, 11, 2) for x in range(-10, 11, 2)]
+    return min(float(((a[345 + y : 415 + y, 205 + x : 315 + x] - wanted) ** 2).mean()) for y, x in ways)
+
+
+@pytest.mark.slow
+def test_a_clip_lends_itself_what_a_frame_does_not_show(real: Path, tmp_path: Path, likeness: Run) -> None:
+    """A clip that performs itself later: closed lips part, and close, as other frames of it show them."""
+    with open_source(str(real / "clip_talking_man_512.mp4")) as source:
+        frames = [source.read(n).pixels[..., :3] for n in range(1, 61, 4)]
+    later = frames[6:] + frames[:6]
+    for name, some in (("own", frames), ("later", later)):
+        (tmp_path / name).mkdir()
+        for k, pixels in enumerate(some, 1):
+            write_image(tmp_path / name / f"{k:04d}.exr", Image(np.ascontiguousarray(pixels)))
+    off = []
+    for most in (0, 5):
+        words = ["--input", f"plate={tmp_path}/own/%04d.exr", "--input", f"driver={tmp_path}/later/%04d.exr"]
+        words += ["--set", "mode=absolute", "--set", "layers=comp", "--set", f"references_most={most}"]
+        words += ["--set", "strength_head=0", "--set", "head_position=0"]
+        assert likeness("run", "reanimate", *words, "--out", f"{tmp_path}/{most}/%04d.exr") == 0
+        made = [parts(tmp_path / f"{most}" / f"{k + 1:04d}.exr") for k in range(len(later))]
+        shown = [np.stack([one[c] for c in "RGB"], axis=2) for one in made]
+        off.append(np.mean([lips_apart(a, b) for a, b in zip(shown, later, strict=True)]))
+    assert off[1] < 0.7 * off[0]

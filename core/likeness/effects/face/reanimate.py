@@ -30,6 +30,7 @@ from likeness.face.part import Part, window
 from likeness.face.person import build_person, with_meeting
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, build_rig
+from likeness.face.shot import choose_typical
 from likeness.face.taken import Taken, take
 from likeness.frames import CODEC
 from likeness.head.model import load_head
@@ -69,7 +70,7 @@ def analyze(job: Job) -> dict[str, Any]:
     if job.kind("driver") == "picture":
         driver = parameters.find(job, "driver", "driver_")
         found |= faces.prefixed("driver", driver | _clothes(job, driver))
-    if job.kind("references") == "picture":
+    if _lends(job):
         lent = _find_references(job)
         found |= faces.prefixed("references", lent) | _find_views(job, faces.under("plate", found), lent)
     return found
@@ -130,9 +131,10 @@ def render(job: Job, frame: int) -> Layers:
     rig, lens = _rig(job, found, index), shot.lens
     image, taken = _taken(job, rig, fit, lens, frame)
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
-    lent = _lent(job, rig, taken)
+    lenders = _lenders(job, rig, found, index)
+    lent = _lent(job, rig, taken, lenders)
     views = _views(job, rig, taken, lens, lent)
-    taken = views.own
+    taken = _with_eyes(job, rig, views.own, lens, lenders)
     stands = _heads(job, rig, views, wanted, lens, lent)
     picture = image.pixels if _three(image) == (0, 1, 2) else rgb(image)
     layers, way = len(job.layers) > 1, _way(job, found, index, wanted, frame)
@@ -207,16 +209,49 @@ def _glasses(job: Job, shown: Any) -> float:
     return job.keep("glasses", ask, inputs=["plate"], params=parameters.chosen())
 
 
-def _lent(job: Job, rig: Rig, taken: Taken) -> Sequence[Reference]:
+def _lenders(job: Job, rig: Rig, found: dict[str, Any], index: int) -> lending.Lenders:
+    """The references as they are; without any, those frames of a clip's shot that are most typical of it."""
+    if _lends(job):
+        return _kept(job, "references", lambda: lending.lenders(_references(job)))
+    most, source = int(job.params["references_most"]), job.source("plate")  # type: ignore[arg-type]
+    if source.is_still or most == 0:
+        return lending.lenders([])
+
+    def own() -> lending.Lenders:
+        seen = np.flatnonzero(found["found"] & faces.same_shot(found, index))
+        chosen, lens = seen[choose_typical(found["points"][seen], most)], faces.lens_of(found, index)
+        pictures = ((rgb(source.read(int(found["frames"][i]))), faces.fit_of(found, i)) for i in chosen)
+        return lending.lenders([lending.refer(rig, picture, fit, lens) for picture, fit in pictures])
+
+    params, shot = [*parameters.chosen(), "references_most"], faces.shot_number(found, index)
+    return job.keep("own references", own, inputs=["plate"], params=params, frame=shot)
+
+
+def _lends(job: Job) -> bool:
+    """Whether there are references, and they may lend."""
+    return job.kind("references") is not None and job.params["references_most"] != 0
+
+
+def _lent(job: Job, rig: Rig, taken: Taken, lenders: lending.Lenders) -> Sequence[Reference]:
     """What the references lend to this frame of the plate, in its colors."""
-    if job.kind("references") is None:
-        return ()
-    raw = _kept(job, "references", lambda: _references(job))
     if not job.source("plate").is_still:
-        return [lending.matched(reference, rig, taken) for reference in raw]
+        return [lending.matched(one, rig, taken) for one in lenders.references]
+    if not lenders.references:
+        return ()
     return _kept(
-        job, "lent", lambda: [lending.matched(lending.laid(one, rig, taken), rig, taken) for one in raw]
+        job,
+        "lent",
+        lambda: [lending.matched(lending.laid(one, rig, taken), rig, taken) for one in lenders.references],
     )
+
+
+def _with_eyes(job: Job, rig: Rig, taken: Taken, lens: Lens, lenders: lending.Lenders) -> Taken:
+    """The plate's frame with eyes that have what references show of them."""
+    if not lenders.references:
+        return taken
+    if not job.source("plate").is_still:
+        return lending.with_eyes(taken, rig, lens, lenders.eyeballs)
+    return _kept(job, "eyes", lambda: lending.with_eyes(taken, rig, lens, lenders.eyeballs))
 
 
 def _kept(job: Job, name: str, make: Callable[[], Made]) -> Made:
@@ -546,7 +581,7 @@ REANIMATE = Effect(
             ("picture",),
             "References",
             "Other pictures or a clip of the plate's person: teeth, lids, wrinkles, the face's far side "
-            "and a still's hair are taken from the ones that look most alike.",
+            "and a still's hair are taken from the ones that look most alike. A clip has its own frames.",
             required=False,
         ),
         Input(
@@ -657,8 +692,9 @@ REANIMATE = Effect(
             "int",
             5,
             "Most references",
-            "So many of the references' most typical frames are used.",
-            1,
+            "So many of the references' most typical frames are used, or without references of a clip's own; "
+            "0: none.",
+            0,
             24,
             group="References",
         ),
