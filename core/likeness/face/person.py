@@ -34,7 +34,7 @@ LIP_REACH_CM = 0.7  # of them goes along, from the line on
 SEALED = 0.18  # an opening below this share of its rest height is closed
 OVERBITE, PARTED = 0.1, 0.4  # of jawOpen: upper teeth stand before lower ones, until the jaw is so far open
 HINGE, GLIDE = 0.2, 0.8  # of jawOpen: from here on jaws glide forward, at last so much of jawForward
-GLIDE_RISE = 0.3  # of the way forward they rise: cameras, which see faces from a little above, hardly tell
+GLIDE_RISE = 0.3, 0.1  # of that way rise skin, and what lies behind the lips: cameras see faces from above
 MOST_MEETING = 0.25  # of jawOpen, found on closed lips, that can be a face's own shape: more is a low jaw
 MEETING_FRAMES = 12  # of a shot, that tell it
 
@@ -272,7 +272,8 @@ def _moving(head: Head) -> tuple[Shapes, Float, Float]:
     behind = _behind_lips(head)
     jaw[behind] = basis[JAW, behind]
     glide = basis[FORWARD].copy()
-    glide[:, 1] = GLIDE_RISE * glide[:, 2]
+    glide[:, 1] = GLIDE_RISE[0] * glide[:, 2]
+    glide[behind, 1] = GLIDE_RISE[1] * glide[behind, 2]
     return Shapes.of(basis), jaw, glide
 
 
