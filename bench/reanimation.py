@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import AffineTransform, warp
 
-from bench import faces
+from bench import faces, later
 from bench.pictures import Bytes, Clip, mediapipe
 from bench.runs import read_srgb, reanimate
 from bench.table import Row
@@ -40,7 +40,7 @@ def rows(clips: list[Clip], stills: list[Clip], python: Path, work: Path) -> lis
     """Self-driven quality of every clip, then the gains from person to person."""
     out = []
     for clip in clips:
-        out += self_driven(clip, python, work)
+        out += [*self_driven(clip, python, work), *later.rows(clip, python, work)]
     return [*out, *person_to_person(stills, clips, python, work)]
 
 

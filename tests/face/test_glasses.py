@@ -35,7 +35,7 @@ def worn(
     """A plate with glasses, the same without, and the glasses."""
     picture = np.where(frame[..., None], np.float32(FRAME), shown).astype(np.float32)
     plate, points = (picture**2.2).astype(np.float32), found["points"][0]
-    sure = glasses.worn([(picture, points)])
+    sure = glasses.worn(lambda: [(picture, points)])
     assert sure == 1
     bare, taken = glasses.take_off(plate, picture, sure, points)
     assert taken is not None
@@ -44,7 +44,7 @@ def worn(
 
 def test_a_face_without_them_stays_as_it_is(shown: np.ndarray, found: dict[str, np.ndarray]) -> None:
     points = found["points"][0]
-    assert glasses.worn([(shown, points)]) == 0
+    assert glasses.worn(lambda: [(shown, points)]) == 0
     plate, taken = glasses.take_off(shown, shown, 0.0, points)
     assert plate is shown and taken is None
 

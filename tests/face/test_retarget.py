@@ -15,6 +15,7 @@ from likeness.face.fit import HEAD_TO_CAMERA, SKIN, Fit, rotation_vector
 from likeness.face.person import body_travel
 from likeness.face.report import load_report
 from likeness.head.model import Head, load_head
+from likeness.head.points import SKIN_COUNT
 from likeness.performance import ARKIT, make
 from tests.face.conftest import expression
 
@@ -130,6 +131,25 @@ class TestAbsolute:
         after = retarget.target(plate(mouthSmile=0.4), REST, driver(), 1, None, params())
         assert after.expression[SMILE] == 0
         assert after.expression[JAW] == pytest.approx(0.6, abs=1e-6)
+
+    def test_how_each_eye_lies_in_the_fit_stays(self) -> None:
+        found = np.radians([[3.0, -2.0], [-5.0, 1.0]])  # of two eyes that look at one place
+        after = retarget.target(replace(plate(), gaze=found), REST, driver(), 1, None, params())
+        assert np.degrees(after.gaze.mean(axis=0)) == pytest.approx([10, 0], abs=0.1)
+        same = retarget.target(
+            replace(plate(), gaze=found), REST, driver(), 1, None, params(strength_gaze=0.0)
+        )
+        assert same.gaze == pytest.approx(found)
+        assert after.gaze[0] - after.gaze[1] == pytest.approx(found[0] - found[1], abs=np.radians(4))
+
+    def test_what_lies_beside_the_shapes_is_the_drivers_alone(self) -> None:
+        beside = np.full((4, SKIN_COUNT, 3), 0.2, np.float16)
+        own = replace(plate(), corrective=np.full((SKIN_COUNT, 3), 0.3, np.float32))
+        taken = retarget.target(own, REST, replace(driver(), corrective=beside), 1, None, params())
+        size, _ = retarget.build(REST)
+        assert taken.corrective == pytest.approx(0.2 * size, abs=2e-3)
+        kept = retarget.target(own, REST, replace(driver(), corrective=beside), 1, None, params(strength=0.0))
+        assert kept.corrective == pytest.approx(0.3)
 
 
 class TestStrength:

@@ -23,6 +23,7 @@ SMOOTH = 3.0  # of them, what was seen has no edges
 REACH = (3.2, 2.0)  # of the eyeball, in iris radii across and up
 SKIN_CM = (1.8, 4.0)  # so far from an eyeball's middle lies the skin whose color tells the light on it
 SHOWN = (0.2, 0.45)  # of an iris: below the first, that of another picture is drawn; above the last, its own
+BETTER = (0.05, 0.2)  # shown by another picture: below the first, the plate's own is drawn
 FEATHER_PX = 0.7  # of what the plate shows of an eyeball
 SURELY, LEAST_PX = 0.9, 20  # seen by others; so many pixels that both show tell how bright theirs is here
 FLAT = (0.8, 0.95)  # as wide as high, from where and to where an iris that looks aside is believed
@@ -111,8 +112,9 @@ def completed(eye: Eye, other: Eyeball, rest: Float, skin: Float) -> Eye:
     local = eyes._disk_coordinates(frame, *eye.origin, *eye.ball.shape[1::-1])
     x, y = (_in_ball(local)[..., k] for k in (0, 1))
     whole = replace(eye, ball=_whole_ball(eye.ball, _sampled(other.ball, x, y), skin))
-    more = 1 - _step(well_shown(eye), SHOWN)
-    if more <= 0 or other.shown <= well_shown(eye):
+    own = well_shown(eye)
+    more = (1 - _step(own, SHOWN)) * _step(other.shown - own, BETTER)
+    if more <= 0:
         return whole
     disk = eye.disk.copy()
     disk[..., :3] += more * (other.disk[..., :3] * skin - disk[..., :3])

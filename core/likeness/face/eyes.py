@@ -25,7 +25,7 @@ RINGS = 24  # of the iris, from its center to DISK_REACH
 GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
 GLINT_REACH, GLINT_SHARE = 0.75, 0.15  # reflections lie within this radius and take at most this area
 LIMBUS = 0.85
-IRIS_TONES = (0.4, 1.5)  # times as bright as its ring is iris
+IRIS_BRIGHT = 1.5  # times as bright as its ring and as most of its rings: no more is iris
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
 RIM = (0.8, 1.1)  # iris radii from and to which the eyeball goes on as dark as beside
 MIDDLE = (0.6, 1.05)  # iris radii from which and to which the eyeball, white in its middle, is as beside
@@ -125,7 +125,7 @@ def _take_disk(crop: Float, inner: NDArray[np.bool_], frame: Float, x0: int, y0:
 def _complete_disk(disk: Float, radius: Float) -> Float:
     """Fill what a lid hid by the mirror image, left-right, then up-down, and what is no iris by its ring.
 
-    Of every ring the median tells what is lid, eyeball or a reflection: too bright or dark to be iris.
+    Of every ring the median tells what is lid, eyeball or a reflection: too bright to be iris.
     """
     known = disk[..., 3] > 0.95
     ring = np.minimum((radius / DISK_REACH * RINGS).astype(int), RINGS - 1)
@@ -137,8 +137,9 @@ def _complete_disk(disk: Float, radius: Float) -> Float:
         take = ~known & (mirrored[..., 3] > 0.95)
         disk[take] = mirrored[take]
         known = known | take
-    share = disk[..., :3].mean(axis=2) / np.maximum(usual.mean(axis=2), 1e-6)
-    like = known & (share > IRIS_TONES[0]) & (share < IRIS_TONES[1])
+    luma, tone = disk[..., :3].mean(axis=2), rings[:limbus].mean(axis=1)
+    brightest = IRIS_BRIGHT * np.maximum(usual.mean(axis=2), np.median(tone))
+    like = known & (luma < brightest)
     disk[..., :3] = np.where(like[..., None], disk[..., :3], usual)
     disk[..., 3] = np.clip((1.1 - radius) / 0.16, 0, 1)
     return disk.astype(np.float32)

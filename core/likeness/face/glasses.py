@@ -6,7 +6,7 @@ regions say where glasses may be; what there stands out of the picture as a thin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numba
@@ -46,15 +46,16 @@ class Glasses:
     origin: tuple[int, int]
 
 
-def worn(looks: Sequence[tuple[Float, Float]], device: str = "auto") -> float:
+def worn(looks: Callable[[], Iterable[tuple[Float, Float]]], device: str = "auto") -> float:
     """How sure it is, from 0 to 1, that a person wears glasses.
 
-    `looks` are display views (H, W, 3) of one shot, and the points (POINTS, 2) of the face in each.
+    `looks` gives display views (H, W, 3) of one shot, one after the other, and the points (POINTS, 2) of the
+    face in each; it is asked twice where glasses are likely.
     """
-    whole = [_seen(regions_of(shown, points, device), points) for shown, points in looks]
+    whole = [_seen(regions_of(shown, points, device), points) for shown, points in looks()]
     if np.mean(whole) < SUSPECTED:
         return 0.0
-    close = [_seen(segment(shown, crop_from_points(points), device), points) for shown, points in looks]
+    close = [_seen(segment(shown, crop_from_points(points), device), points) for shown, points in looks()]
     return float(np.clip((np.mean(close) - BELIEVED) / (SURE - BELIEVED), 0, 1))
 
 

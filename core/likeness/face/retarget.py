@@ -249,7 +249,8 @@ def target(
     gaze_gain = params["strength"] * params["strength_gaze"]
     if neutral is None:
         expression = weights[0] * gains + plate.expression * (1 - np.clip(gains, 0, 1))
-        gaze = eyes[0] * gaze_gain + plate.gaze * (1 - np.clip(gaze_gain, 0, 1))
+        look = conjugate(plate.gaze)  # what eyes are found beside it stays: it is how they lie in the fit
+        gaze = plate.gaze - look + eyes[0] * gaze_gain + look * (1 - np.clip(gaze_gain, 0, 1))
         turn = rotations(head[0] * params["strength_head"])
         rotation = HEAD_TO_CAMERA @ turn if params["strength_head"] > 0 else plate.rotation
         least, most = np.zeros(len(ARKIT)), 1.0
@@ -267,7 +268,11 @@ def target(
     way = params["head_position"] * size * (driver.position[frame] - driver.position[still])
     body = params["head_position"] * size * (driver.body[frame] - driver.body[still])
     beside = driver.corrective[frame] - (0 if neutral is None else driver.corrective[still])
-    beside = size * strengths(load_head(), gains) * beside
+    share = strengths(load_head(), gains)
+    beside = size * share * beside
+    own = 0 if plate.corrective is None else plate.corrective
+    if neutral is None:
+        own = own * (1 - np.clip(share, 0, 1))  # it is replaced
     # the face is to swing as far as the driver's does
     about = PIVOT + params["head_position"] * (arm - size * driver.arm)
     return replace(
@@ -277,5 +282,5 @@ def target(
         expression=np.clip(expression + extra, least, most),
         gaze=np.clip(gaze, -EYE_LIMIT_RAD, EYE_LIMIT_RAD),
         body=body if np.isfinite(body).all() else None,
-        corrective=beside.astype(np.float32) + (0 if plate.corrective is None else plate.corrective),
+        corrective=(beside + own).astype(np.float32),
     )

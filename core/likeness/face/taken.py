@@ -127,7 +127,7 @@ def take(
         cutout = whole(plate)
     else:
         regions = regions_of(shown, points, device)
-        sure = glasses.worn([(shown, points)], device) if glasses_sure is None else glasses_sure
+        sure = glasses.worn(lambda: [(shown, points)], device) if glasses_sure is None else glasses_sure
         plate, worn = glasses.take_off(plate, shown, sure, points, device)
         cutout = cut(plate, shown, points, regions, behind)
         held[rig.forehead] = hair_at(regions, pixels[rig.forehead, :2])

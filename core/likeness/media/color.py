@@ -29,6 +29,7 @@ BUILT_IN = "ocio://studio-config-v4.0.0_aces-v2.0_ocio-v2.5"
 SRGB = ("srgb_encoded_rec709_srgb", "srgb_texture", "srgb_tx", "sRGB")
 LINEAR_REC709 = ("lin_rec709_srgb", "lin_rec709", "lin_srgb", "Linear", "linear")
 ACESCG = ("ACEScg", "acescg", "scene_linear")
+LOOKED_UP_ROWS = 64
 
 # What OpenImageIO calls a color space, and what a clip's header calls a transfer function (ITU-T H.273).
 _OIIO_SPACES: dict[str, tuple[str, ...]] = {
@@ -284,9 +285,23 @@ def codes_to_linear(codes: NDArray[np.unsignedinteger[Any]], space: str) -> Pixe
     if nothing or crosstalk:
         return to_linear(codes.astype(np.float32) / np.float32(top), space)
     table = _table(os.environ.get("OCIO", "") or BUILT_IN, resolve(space), int(top) + 1)
+    out = np.empty(codes.shape, np.float32)
     if (table[0] == table[1]).all() and (table[0] == table[2]).all():
-        return np.take(table[0], codes)
-    return np.stack([np.take(table[c], codes[..., c]) for c in range(3)], axis=-1)
+        _look_up(table[0], codes, out)
+    else:
+        for channel, curve in enumerate(table):
+            _look_up(curve, codes[..., channel], out[..., channel])
+    return out
+
+
+def _look_up(curve: Pixels, codes: NDArray[np.unsignedinteger[Any]], out: Pixels) -> None:
+    """Take the values of `codes` into `out`, some rows at a time: numpy makes indices of 64 bits of them."""
+    if codes.ndim < 2:
+        out[...] = curve[codes]
+        return
+    for first in range(0, len(codes), LOOKED_UP_ROWS):
+        rows = slice(first, first + LOOKED_UP_ROWS)
+        out[rows] = curve[codes[rows]]
 
 
 @lru_cache(maxsize=8)

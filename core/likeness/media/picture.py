@@ -219,8 +219,10 @@ def _linear(
     chosen = list(color_channels(channels))
     alpha = alpha_channel(channels)
     linear = color.is_linear(space)
+    if integers and not linear and chosen == list(range(pixels.shape[2])) == [0, 1, 2]:
+        return color.codes_to_linear(pixels, space)
     top = np.float32(np.iinfo(pixels.dtype).max) if integers else np.float32(1)
-    out = pixels.astype(np.float32) / top if integers else pixels
+    out = np.divide(pixels, top, dtype=np.float32) if integers else pixels
     if not linear:
         stored = pixels[..., chosen if len(chosen) == 3 else chosen * 3]
         if integers:

@@ -197,14 +197,14 @@ def _glasses(job: Job, shown: Any) -> float:
 
     def ask() -> float:
         if source.is_still:
-            return glasses.worn([(shown, found["points"][0])], job.device)
+            return glasses.worn(lambda: [(shown, found["points"][0])], job.device)
         seen = np.flatnonzero(found["found"])
         few = seen[np.linspace(0, len(seen) - 1, min(GLASSES_FRAMES, len(seen))).astype(int)]
-        views = (
-            display_view(rgb(source.read(int(found["frames"][i]))), source.linear_colorspace) for i in few
-        )
-        looks = [(view, found["points"][i]) for view, i in zip(views, few, strict=True)]
-        return glasses.worn(looks, job.device)
+        return glasses.worn(lambda: (look(i) for i in few), job.device)
+
+    def look(i: int) -> tuple[Any, Any]:
+        plate = rgb(source.read(int(found["frames"][i])))
+        return display_view(plate, source.linear_colorspace), found["points"][i]
 
     return job.keep("glasses", ask, inputs=["plate"], params=parameters.chosen())
 
