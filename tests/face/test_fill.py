@@ -81,3 +81,28 @@ def test_a_hole_takes_the_tone_of_what_borders_on_it_not_of_what_is_beyond() -> 
     known[:60] = True
     near, mean = (textured(picture, known, 3.0, nearest=nearest)[62:72, 60:100] for nearest in (True, False))
     assert np.abs(near - 0.2).max() < 0.1 < np.abs(mean - 0.2).max()
+
+
+def _wall() -> tuple[np.ndarray, np.ndarray]:
+    """A dark wall above a bright one, and all but a head that stands mostly before the latter."""
+    picture = np.full((160, 200, 3), 0.4, np.float32)
+    picture[:50] = (0.08, 0.04, 0.03)
+    y, x = np.mgrid[:160, :200]
+    return picture, np.hypot(y - 90, x - 100) > 55
+
+
+def test_an_edge_goes_on_straight_through_a_hole() -> None:
+    picture, known = _wall()
+    made = [
+        textured(picture, known, 6.0, lines=True, through=through)
+        for through in (np.ones(known.shape, np.float32), None)
+    ]
+    straight, bent = (float(np.abs(each - picture)[~known].mean()) for each in made)
+    assert straight < 0.012 and straight < bent / 2
+
+
+def test_straight_lines_tell_nothing_where_they_may_not() -> None:
+    picture, known = _wall()
+    none = np.zeros(known.shape, np.float32)
+    filled = textured(picture, known, 6.0, lines=True, through=none)
+    assert np.array_equal(filled, textured(picture, known, 6.0, lines=True))

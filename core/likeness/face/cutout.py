@@ -56,6 +56,7 @@ BODY = 1.2  # of that way: from here on down are clothes
 GAP = 9  # cells: what is no wider lies between strands or folds, and may be one itself
 UNLIKELY = 0.5  # how surely body: less is background
 SHARPLY = 3.0  # body behind the head ends so sharply in its likelihood
+BLEND = 9  # cells: over so many, straight lines through the hole stop to tell where a body may begin
 SCRAP = 9  # of the network's cells: of clothes, what is no wider is a fold, not neck or hair
 BUMP, RAGGED = 7, 12  # of them: of bare skin's outline what is no wider, so far from hair, is background
 BESIDE_FACE = 0.02  # of that way, and once more until there is none: so far beside the face skin can lie
@@ -188,7 +189,8 @@ def cut(
     seen = ~hole & _finite(own)
     if behind is None:
         parts, part_px = _parts(own, alpha, regions, points_px, box)
-        filled = fill.textured(own, seen, grain_px, parts, part_px, lines=True)
+        through = parts[0][1] * _above(points_px, box, part_px, parts[0][1].shape)
+        filled = fill.textured(own, seen, grain_px, parts, part_px, lines=True, through=through)
     else:
         filled = behind[spot]
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
@@ -398,6 +400,13 @@ def _parts(
     none = ndimage.grey_opening(none.astype(np.float32), GAP, mode="nearest")
     share = np.clip(SHARPLY * (body - 0.5) + 0.5, 0, 1)
     return [(none, 1 - share), (body, share)], 2**halved
+
+
+def _above(points_px: Float, box: Box, cell_px: int, shape: tuple[int, ...]) -> Float:
+    """1 in cells (h, w) of the `box` that lie too high for a body, softly 0 below, where its colors go up."""
+    points = (points_px - np.array(box[:2], np.float32)) * np.float32(1 / cell_px)
+    out: Float = ndimage.uniform_filter(torso.above(points, shape).astype(np.float32), BLEND)
+    return out
 
 
 def _person(regions: Regions, shape: tuple[int, ...], box: Box, cell_px: int) -> Float:

@@ -23,6 +23,10 @@ SHARP = 12.0  # how much less those count that lie across a line
 SOFTER = 1.2  # of the way into a hole: over so much what lies nearest is made even
 SOFTEST = 6  # doublings of it, at most
 LINES = 4.0  # cells: the directions of lines are the mean over so many
+SPARSE = 2.0  # places a grain, for which straight lines through a hole are drawn
+WAYS = np.array([(np.sin(a), np.cos(a)) for a in np.arange(16) * (np.pi / 16)], np.float32)
+ENDS = 0.08  # difference of colors (cube roots) over which a line's ends are hardly alike
+FEW = 0.25  # lines whose ends are alike count as much as all else
 
 
 def smooth(picture: Float, known: Mask) -> Float:
@@ -117,6 +121,7 @@ def textured(
     part_px: int = 1,
     lines: bool = False,
     nearest: bool = False,
+    through: Float | None = None,
 ) -> Float:
     """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
 
@@ -124,7 +129,9 @@ def textured(
     may go on (see `lined`); what is finer than `grain_px` is mirrored into the hole across its border, so
     that brushwork, weave and noise go on. To each of its `parts`, if there are any, tone comes from itself
     alone: where (h, w) it is seen for sure, above a half, and how much (h, w) every place belongs to it, in
-    cells of `part_px` pixels. Tone is worked out in cells, too, as large as it is soft.
+    cells of `part_px` pixels. `through` (h, w), in such cells: how much of a place straight lines through the
+    hole tell, which end in the first part, see `across`. Tone is worked out in cells, too, as large as it is
+    soft.
     """
     if known.all() or not known.any():
         return picture
@@ -143,6 +150,10 @@ def textured(
         )
     if lines:
         lined(base, seen, grain_px / cell, tone)
+    if through is not None:
+        first = [_fitted(there, cell / part_px, seen.shape) > 0.5 for there, _ in parts[:1]]
+        share = _fitted(through, cell / part_px, seen.shape)
+        across(base, seen & first[0] if first else seen, share, grain_px / cell, tone)
     off = _details(picture, known, base, cell)
     limit = COARSE * 1.4826 * np.median(off, axis=0, overwrite_input=True)
     border = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
@@ -314,6 +325,73 @@ def _transport(out: Float, known: Mask, across: Float, clear: Float, order: NDAr
             known[y, x] = True
             for k in range(channels):
                 out[y, x, k] /= total
+
+
+def across(picture: Float, known: Mask, share: Float, grain_px: float, tone: Float) -> None:
+    """Let what is alike at both ends of straight lines through a hole go on between them in `tone`, in place.
+
+    A soft `picture` (H, W, C) shows it where `known` (H, W), elsewhere as much as its `share` (H, W) is tone.
+    Every place takes the mean over lines through it, most of near ends (mean value coordinates, Floater
+    2003).
+    """
+    cell = max(1, round(grain_px / SPARSE))
+    small, seen = np.ascontiguousarray(picture[::cell, ::cell]), known[::cell, ::cell]
+    if not seen.any():
+        return
+    depth = ndimage.distance_transform_edt(~seen).astype(np.float32)
+    wanted = (depth > 0) & (share[::cell, ::cell] > 0)
+    found = _between(small, np.cbrt(small), depth, wanted)
+    off = share[::cell, ::cell, None] * found[..., -1:] * (found[..., :-1] - tone[::cell, ::cell])
+    tone += _enlarged(off, cell, known.shape)
+
+
+@numba.njit(cache=True, fastmath=FAST)
+def _between(picture: Float, shown: Float, depth: Float, wanted: Mask) -> Float:
+    """The mean (H, W, C + 1) over straight lines of what is at their ends, and how much it is to be believed.
+
+    `shown` (H, W, C) tells what is alike; `depth` (H, W) how far into the hole a place is, 0 is beyond it.
+    """
+    height, width, channels = picture.shape
+    out = np.zeros((height, width, channels + 1), np.float32)
+    for y in range(height):
+        for x in range(width):
+            if not wanted[y, x]:
+                continue
+            total = agreed = np.float32(0)
+            for n in range(len(WAYS)):
+                r, c, far = _end(depth, y, x, WAYS[n, 0], WAYS[n, 1])
+                if r < 0:
+                    continue
+                v, u, long = _end(depth, y, x, -WAYS[n, 0], -WAYS[n, 1])
+                if v < 0:
+                    continue
+                squared = np.float32(0)
+                for k in range(channels):
+                    squared += (shown[r, c, k] - shown[v, u, k]) ** 2
+                alike = np.exp(np.float32(-0.5 / ENDS**2) * squared)
+                agreed += alike
+                one, other = alike / far, alike / long
+                total += one + other
+                for k in range(channels):
+                    out[y, x, k] += one * picture[r, c, k] + other * picture[v, u, k]
+            if total > np.float32(1e-6):
+                for k in range(channels):
+                    out[y, x, k] /= total
+                out[y, x, channels] = agreed / (agreed + np.float32(FEW))
+    return out
+
+
+@numba.njit(cache=True, fastmath=FAST)
+def _end(depth: Float, y: int, x: int, down: float, across: float) -> tuple[int, int, np.float32]:
+    """Where a line from a place ends, row and column, and how far that is; -1 where the picture does."""
+    height, width = depth.shape
+    r, c, far = y, x, np.float32(0)
+    while depth[r, c] > 0:
+        far += max(depth[r, c] - np.float32(1), np.float32(1))
+        r, c = int(np.floor(y + far * down + 0.5)), int(np.floor(x + far * across + 0.5))
+        if r < 0 or c < 0 or r >= height or c >= width:
+            return -1, -1, far
+    return r, c, far
 
 
 @numba.njit(cache=True)

@@ -89,6 +89,12 @@ def _place(points: Float, shape: tuple[int, ...]) -> tuple[Float, Float]:
     return (x * way[0] + y * way[1]) / tall**2, np.abs(x * way[1] - y * way[0]) / tall / wide
 
 
+def above(points: Float, shape: tuple[int, ...]) -> Mask:
+    """Which cells (h, w) are so far above the chin of a face's `points` (450, 2) that no body is there."""
+    out: Mask = _place(points, shape)[0] < ABOVE
+    return out
+
+
 def _told(guess: Float, back: Float, body: Float) -> Float:
     """How surely a place is body: by a guess, and by how usual its color is in background and body."""
     one, other = guess * (body + SEEN), (1 - guess) * (back + SEEN)
