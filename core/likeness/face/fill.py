@@ -122,16 +122,17 @@ def textured(
     lines: bool = False,
     nearest: bool = False,
     through: Float | None = None,
+    coarse: float = COARSE,
 ) -> Float:
     """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
 
     The tone is that of the surroundings, or of what lies `nearest` alone (see `_nearest`), into which `lines`
     may go on (see `lined`); what is finer than `grain_px` is mirrored into the hole across its border, so
-    that brushwork, weave and noise go on. To each of its `parts`, if there are any, tone comes from itself
-    alone: where (h, w) it is seen for sure, above a half, and how much (h, w) every place belongs to it, in
-    cells of `part_px` pixels. `through` (h, w), in such cells: how much of a place straight lines through the
-    hole tell, which end in the first part, see `across`. Tone is worked out in cells, too, as large as it is
-    soft.
+    that brushwork, weave and noise go on, as far as it stands out by no more than `coarse` of its standard
+    deviations. To each of its `parts`, if there are any, tone comes from itself alone: where (h, w) it is
+    seen for sure, above a half, and how much (h, w) every place belongs to it, in cells of `part_px` pixels.
+    `through` (h, w), in such cells: how much of a place straight lines through the hole tell, which end in
+    the first part, see `across`. Tone is worked out in cells, too, as large as it is soft.
     """
     if known.all() or not known.any():
         return picture
@@ -155,7 +156,7 @@ def textured(
         share = _fitted(through, cell / part_px, seen.shape)
         across(base, seen & first[0] if first else seen, share, grain_px / cell, tone)
     off = _details(picture, known, base, cell)
-    limit = COARSE * 1.4826 * np.median(off, axis=0, overwrite_input=True)
+    limit = coarse * 1.4826 * np.median(off, axis=0, overwrite_input=True)
     border = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     out = picture.copy()
     _mirror(base, tone, cell, limit.astype(np.float32), known, border, out)

@@ -29,6 +29,7 @@ SKIN_LIGHT, HAIR_CM = (
     0.5,
     0.06,
 )  # of the light about an eye: what is darker is brow or lash, so far about it
+COARSE = 1.0  # standard deviations of skin's texture: what stands out by more are lashes and folds
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
 WHITE_CM, WHITER = 0.35, 0.05  # so far beyond an eye as found its white may lie, so much whiter it is
@@ -70,7 +71,7 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     soft = ndimage.gaussian_filter(_with_white(eye, crop, wide), FEATHER_CM * wide, truncate=2.5)
     plain = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
     known = plain & np.isfinite(crop).all(axis=2)
-    skin = fill.textured(crop, _bare(crop, known, wide), TONE_CM * wide)
+    skin = fill.textured(crop, _bare(crop, known, wide), TONE_CM * wide, coarse=COARSE)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
 
