@@ -231,7 +231,7 @@ def test_beside_skin_the_background_is_trusted_sooner_than_beside_hair() -> None
     hole, bare = _hole(alpha, skin, 1000.0)
     assert bare[60, 140] and not bare[60, 60]
     left, right = np.flatnonzero(hole[60])[[0, -1]]
-    assert left == 60 - 10 and right == 139 + 4
+    assert left == 60 - 20 and right == 139 + 4
 
 
 def test_a_lock_is_whole_and_a_strand_is_thin() -> None:
