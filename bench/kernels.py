@@ -46,6 +46,8 @@ def _requests(work: Path) -> Iterator[Request]:
     inputs = {"plate": str(demo.PORTRAIT), "driver": str(demo.PERFORMANCE)}
     yield Request("reanimate", inputs, output=movie, frames="60-67")
     yield Request("capture", {"plate": movie}, output=str(work / "captured"))
+    moved = {"plate": movie, "driver": str(demo.PERFORMANCE)}
+    yield Request("reanimate", moved, {"weights": {"jawOpen": 0.5}}, "1-2", str(work / "lent.####.exr"))
 
 
 def called() -> list[kernels.Kernel]:
