@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
+from skimage.metrics import peak_signal_noise_ratio
 from skimage.transform import AffineTransform, warp
 
 from bench import faces
 from bench.pictures import Bytes, Clip, mediapipe
-from bench.runs import read_srgb, reanimate
+from bench.runs import read_srgb, reanimate, write_srgb
 from bench.table import Row
 
 Array = NDArray[np.float64]
@@ -30,35 +30,31 @@ WIDER = 0.15  # of the longer side
 def rows(clip: Clip, python: Path, work: Path) -> list[Row]:
     """How near mouth and eyes come, and how near the plate is as it is, in dB."""
     real = clip.frames[:FRAMES:STEP]
-    later = np.roll(real, -(LATER // STEP), axis=0)
-    plate, driver = (_kept(frames, work / f"{clip.name}_{name}") for name, frames in
-                     {"now": real, "later": later}.items())  # fmt: skip
-    out = work / f"{clip.name}_performed" / "f.####.exr"
-    reanimate(plate, driver, out, params=REPLACED)
     mesh = mediapipe(python, work, {"real": (real, False)})["real"]
     points = mesh["points"][:, faces.MEDIAPIPE_68].astype(float)
-    known = mesh["found"] & np.roll(mesh["found"], -(LATER // STEP))
+    later, points_later, found_later = (
+        np.roll(each, -(LATER // STEP), axis=0) for each in (real, points, mesh["found"])
+    )
+    plate = write_srgb(work / f"{clip.name}_now", real)
+    driver = write_srgb(work / f"{clip.name}_later", later)
+    out = work / f"{clip.name}_performed" / "f.####.exr"
+    reanimate(plate, driver, out, params=REPLACED)
     made = read_srgb(out)
-    told = []
-    for part, slices in PARTS.items():
-        near, still = [], []
-        for i in np.flatnonzero(known):
-            wanted, there = _laid(later[i], np.roll(points, -(LATER // STEP), axis=0)[i], points[i])
-            for one in slices:
-                spot = _box(there[one], wanted.shape)
-                near.append(_psnr(made[i][spot], wanted[spot]))
-                still.append(_psnr(real[i][spot], wanted[spot]))
-        name = f"performs itself later, {clip.name}, {part}"
-        beside = float(np.mean(still))
-        told.append(Row("reanimate", name, float(np.mean(near)), "dB", beside, "the plate", at_least=beside))
-    return told
+    near: dict[str, list[float]] = {part: [] for part in PARTS}
+    still: dict[str, list[float]] = {part: [] for part in PARTS}
+    for i in np.flatnonzero(mesh["found"] & found_later):
+        wanted, there = _laid(later[i], points_later[i], points[i])
+        for part, slices in PARTS.items():
+            for spot in (_box(there[one], wanted.shape) for one in slices):
+                near[part].append(peak_signal_noise_ratio(wanted[spot], made[i][spot], data_range=255))
+                still[part].append(peak_signal_noise_ratio(wanted[spot], real[i][spot], data_range=255))
+    return [_row(f"{clip.name}, {part}", near[part], still[part]) for part in PARTS]
 
 
-def _kept(frames: Bytes, folder: Path) -> Path:
-    folder.mkdir()
-    for i, frame in enumerate(frames, 1):
-        Pillow.fromarray(frame).save(folder / f"f.{i:04d}.png", compress_level=1)
-    return folder / "f.####.png"
+def _row(name: str, near: list[float], still: list[float]) -> Row:
+    beside = float(np.mean(still))
+    name = f"performs itself later, {name}"
+    return Row("reanimate", name, float(np.mean(near)), "dB", beside, "the plate", at_least=beside)
 
 
 def _laid(picture: Bytes, own: Array, there: Array) -> tuple[Bytes, Array]:
@@ -74,8 +70,3 @@ def _box(points: Array, shape: tuple[int, ...]) -> tuple[slice, slice]:
     more = WIDER * float((high - low).max())
     (x0, y0), (x1, y1) = np.maximum(low - more, 0).astype(int), np.ceil(high + more).astype(int)
     return slice(y0, min(y1, shape[0])), slice(x0, min(x1, shape[1]))
-
-
-def _psnr(a: Bytes, b: Bytes) -> float:
-    error = float(((a.astype(float) - b) ** 2).mean())
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))

@@ -13,7 +13,7 @@ from skimage.transform import AffineTransform, warp
 
 from bench import faces, later
 from bench.pictures import Bytes, Clip, mediapipe
-from bench.runs import read_srgb, reanimate
+from bench.runs import read_srgb, reanimate, write_srgb
 from bench.table import Row
 
 Array = NDArray[np.float64]
@@ -75,14 +75,10 @@ def self_driven(clip: Clip, python: Path, work: Path) -> list[Row]:
 
 def _referred(clip: Clip, plate: Path, real: Bytes, truth: dict[str, NDArray[Any]], plain_db: float) -> Row:
     """What five references, chosen by the effect from the clip's first frames, add."""
-    known = plate.with_name(f"{clip.name}_known")
-    known.mkdir()
-    for i, frame in enumerate(real, 1):
-        Pillow.fromarray(frame).save(known / f"f.{i:04d}.png", compress_level=1)
+    known = write_srgb(plate.with_name(f"{clip.name}_known"), real)
     out = plate.with_name(f"{clip.name}_referred") / "own.####.exr"
     params = {**SELF, "references_most": REFERENCES}
-    more = {"references": known / "f.####.png"}
-    reanimate(plate, clip.path, out, frames=f"1-{len(real)}", params=params, inputs=more)
+    reanimate(plate, clip.path, out, frames=f"1-{len(real)}", params=params, inputs={"references": known})
     gained = _quality(read_srgb(out), real, truth)[0]
     return Row("reanimate", f"self-driven, {clip.name}, five references", gained, "dB", plain_db,
                "without", at_least=plain_db + 2)  # fmt: skip

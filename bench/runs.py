@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from bench.pictures import srgb_bytes
 from likeness.media import open_source
@@ -77,6 +78,14 @@ def reanimate(
     for name, value in params.items():
         words += ["--set", f"{name}={value}"]
     return likeness(*words)
+
+
+def write_srgb(folder: Path, frames: NDArray[np.uint8]) -> Path:
+    """Keep sRGB bytes (F, H, W, 3) as a sequence in a new folder; returns its pattern."""
+    folder.mkdir()
+    for i, frame in enumerate(frames, 1):
+        Pillow.fromarray(frame).save(folder / f"f.{i:04d}.png", compress_level=1)
+    return folder / "f.####.png"
 
 
 def read_srgb(pattern: Path, last: int | None = None) -> NDArray[np.uint8]:

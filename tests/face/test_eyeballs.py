@@ -97,7 +97,7 @@ def test_of_several_pictures_the_iris_is_the_one_seen_best_and_the_ball_all_that
     def view(left: int, shown: float) -> Eyeball:
         ball, flat = np.zeros((4, 8, 4), np.float32), np.zeros((4, 8, 3), np.float32)
         ball[:, left : left + 4] = 1
-        return Eyeball(ball, np.full((64, 64, 4), np.float32(shown)), flat, np.zeros(2, np.float32), shown)
+        return Eyeball(ball, np.full((64, 64, 3), np.float32(shown)), flat, np.zeros(2, np.float32), shown)
 
     assert joined([None, None]) is None
     both = joined([view(0, 0.3), None, view(4, 0.6)])

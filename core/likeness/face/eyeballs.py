@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face import eyes
-from likeness.face.eyes import Eye
+from likeness.face.eyes import Eye, smoothly
 from likeness.face.fit import Fit, Lens
 from likeness.face.person import Person
 from likeness.face.rig import EYES, iris_axes, outlines_of
@@ -34,7 +34,7 @@ class Eyeball:
     """One eyeball, its colors relative to those of the skin beside it.
 
     `ball` (h, w, 4) lies as the iris looks straight on, `DENSITY` samples a radius; its fourth channel is how
-    much of it was seen, by which the others are multiplied. `disk` (64, 64, 4) is the iris and `glint`
+    much of it was seen, by which the others are multiplied. `disk` (64, 64, 3) is the iris and `glint`
     (h, w, 3) the light reflected in it, when it was at `center` (2,) of the ball. `shown`: how well the iris
     was seen, from 0 to 1.
     """
@@ -57,22 +57,20 @@ def seen_in(
     skin = skin_color(picture, person, pixels, side)
     if skin is None:
         return None
-    at_rest = replace(fit, gaze=np.zeros_like(fit.gaze))
-    axes, rest = (iris_axes(person, side, each, lens)[:, :2] - origin for each in (fit, at_rest))
+    axes = iris_axes(person, side, fit, lens)[:, :2] - origin
+    frame = eyes.disk_frame(straight_axes(person, side, fit, lens)[:, :2] - origin)
     outline = outlines_of(person, np.ascontiguousarray(pixels))[EYES[side]]
     eye = eyes.take_eye(picture, outline, axes.astype(np.float32), skin)
     if eye is None or not (eye.ball[..., 3] > 0).any():
         return None
-    x, y = _from_rest(eyes.disk_frame(rest))
+    x, y = _from_rest(frame)
     seen = _sampled(eye.ball, x - eye.origin[0], y - eye.origin[1])
     glint = _sampled(eye.glint, x - eye.origin[0], y - eye.origin[1])
     smooth = ndimage.gaussian_filter(seen[..., 3] * _bright(seen), SMOOTH)
     there = np.clip(2 * smooth - 1, 0, 1)[..., None]
     ball = np.concatenate([there * seen[..., :3] / skin, there], axis=2)
-    disk = np.dstack([eye.disk[..., :3] / skin, eye.disk[..., 3]])
-    frame = eyes.disk_frame(rest)
-    center = _in_ball(np.linalg.inv(frame[:, :2]) @ (eye.frame[:, 2] - frame[:, 2]))
-    return Eyeball(ball, disk, (glint / skin).astype(np.float32), center, well_shown(eye))
+    disk, glint = ((each / skin).astype(np.float32) for each in (eye.disk[..., :3], glint))
+    return Eyeball(ball, disk, glint, _center(eye, frame), well_shown(eye))
 
 
 def _bright(ball: Float) -> NDArray[np.bool_]:
@@ -88,7 +86,7 @@ def well_shown(eye: Eye) -> float:
     """How well an iris can be drawn elsewhere, from 0 to 1: how much is seen of it, and from before."""
     across, up = np.linalg.norm(eye.frame[:, :2], axis=0)
     flat = abs(float(np.linalg.det(eye.frame[:, :2]))) / max(across, up) ** 2
-    return eye.shown * _step(flat, FLAT)
+    return eye.shown * smoothly(flat, FLAT)
 
 
 def joined(views: Sequence[Eyeball | None]) -> Eyeball | None:
@@ -113,13 +111,12 @@ def completed(eye: Eye, other: Eyeball, rest: Float, skin: Float) -> Eye:
     x, y = (_in_ball(local)[..., k] for k in (0, 1))
     whole = replace(eye, ball=_whole_ball(eye.ball, _sampled(other.ball, x, y), skin))
     own = well_shown(eye)
-    more = (1 - _step(own, SHOWN)) * _step(other.shown - own, BETTER)
+    more = (1 - smoothly(own, SHOWN)) * smoothly(other.shown - own, BETTER)
     if more <= 0:
         return whole
     disk = eye.disk.copy()
-    disk[..., :3] += more * (other.disk[..., :3] * skin - disk[..., :3])
-    center = _in_ball(np.linalg.inv(frame[:, :2]) @ (eye.frame[:, 2] - frame[:, 2]))
-    went = (center - other.center) * eyes.GLINT_FOLLOWS
+    disk[..., :3] += more * (other.disk * skin - disk[..., :3])
+    went = (_center(eye, frame) - other.center) * eyes.GLINT_FOLLOWS
     glint = eye.glint + more * (_sampled(other.glint, x - went[0], y - went[1]) * skin - eye.glint)
     return replace(whole, disk=disk, glint=glint.astype(np.float32))
 
@@ -154,6 +151,16 @@ def skin_color(picture: Float, person: Person, pixels: Float, side: int) -> Floa
     return np.maximum(np.median(colors, axis=0), 1e-4).astype(np.float32)
 
 
+def straight_axes(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
+    """As `iris_axes`, of an eye that looks straight on."""
+    return iris_axes(person, side, replace(fit, gaze=np.zeros_like(fit.gaze)), lens)
+
+
+def _center(eye: Eye, frame: Float) -> Float:
+    """Where in its ball (2,) an eye's iris is, by the frame of the iris that looks straight on."""
+    return _in_ball(np.linalg.inv(frame[:, :2]) @ (eye.frame[:, 2] - frame[:, 2]))
+
+
 def _in_ball(local: Float) -> Float:
     """Samples (..., 2) of a ball at places (..., 2) in iris radii, y up."""
     out: Float = np.stack([REACH[0] + local[..., 0], REACH[1] - local[..., 1]], axis=-1) * DENSITY
@@ -173,8 +180,3 @@ def _sampled(picture: Float, x: Float, y: Float) -> Float:
     spot = [y - 0.5, x - 0.5]
     layers = [ndimage.map_coordinates(picture[..., c], spot, order=1) for c in range(picture.shape[2])]
     return np.stack(layers, axis=-1)
-
-
-def _step(value: float, ends: tuple[float, float]) -> float:
-    share = float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
-    return share * share * (3 - 2 * share)

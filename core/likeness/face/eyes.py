@@ -24,7 +24,7 @@ SMALL_PX = 8  # irises smaller than this leave no pixel to be careful with
 RINGS = 24  # of the iris, from its center to DISK_REACH
 GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
 GLINT_REACH, GLINT_SHARE = 0.75, 0.15  # reflections lie within this radius and take at most this area
-LIMBUS = 0.85
+LIMBUS = 0.85  # iris radii: from its dark rim outward an iris is no lighter than there
 IRIS_BRIGHT = 1.5  # times as bright as its ring and as most of its rings: no more is iris
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
 RIM = (0.8, 1.1)  # iris radii from and to which the eyeball goes on as dark as beside
@@ -50,6 +50,12 @@ class Eye:
     disk: Float
     frame: Float
     shown: float
+
+
+def smoothly(value: float, ends: tuple[float, float]) -> float:
+    """From 0 at the first of the `ends` to 1 at the last, without a bend at either."""
+    share = float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
+    return share * share * (3 - 2 * share)
 
 
 def disk_frame(axes_px: Float) -> Float:

@@ -15,7 +15,7 @@ from likeness.face.eyeballs import Eyeball
 from likeness.face.fit import Fit, Lens
 from likeness.face.person import shown_in, to_pixels
 from likeness.face.references import Reference
-from likeness.face.rig import GRAZING, Rig, iris_axes, normals_of, open_facing, trust_of, visible
+from likeness.face.rig import GRAZING, Rig, normals_of, open_facing, trust_of, visible
 from likeness.face.taken import Taken
 from likeness.head import points as dense
 from likeness.render.raster import rasterize
@@ -60,12 +60,12 @@ def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
 
 def with_eyes(taken: Taken, rig: Rig, lens: Lens, others: Sequence[Eyeball | None]) -> Taken:
     """The plate with eyes that have what its lids and gaze hide, where the two `others` show it."""
-    straight = replace(taken.fit, gaze=np.zeros_like(taken.fit.gaze))
     out = list(taken.eyes)
     for side, (eye, other) in enumerate(zip(taken.eyes, others, strict=True)):
         skin = eyeballs.skin_color(taken.plate, rig.person, taken.pixels, side)
         if eye is not None and other is not None and skin is not None:
-            out[side] = eyeballs.completed(eye, other, iris_axes(rig.person, side, straight, lens), skin)
+            straight = eyeballs.straight_axes(rig.person, side, taken.fit, lens)
+            out[side] = eyeballs.completed(eye, other, straight, skin)
     return replace(taken, eyes=(out[0], out[1]))
 
 

@@ -116,8 +116,7 @@ def _to_plate(rig: Rig, taken: Taken, target: Fit, side: int, lens: Lens) -> Flo
 def _closing(taken: Taken, target: Fit, side: int) -> float:
     """How much of a lid that comes down is made anew, from 0 to 1: what the plate's own cannot cover."""
     more = float(lid_lowering(taken.fit, target)[side])
-    share = float(np.clip((more - MADE_LID[0]) / (MADE_LID[1] - MADE_LID[0]), 0, 1))
-    return share * share * (3 - 2 * share)
+    return eyes.smoothly(more, MADE_LID)
 
 
 def draw_mouth(

@@ -257,8 +257,8 @@ def target(
     else:
         calm = weights[1]
         calm[BLINKS] = np.minimum(calm[BLINKS], RESTING_LIDS)
-        change = (weights[0] - calm) * gains
-        expression = plate.expression + change * np.where(change > 0, _left(plate.expression, calm), 1)
+        rise = (weights[0] - calm) * gains
+        expression = plate.expression + rise * np.where(rise > 0, _left(plate.expression, calm), 1)
         gaze = plate.gaze + (eyes[0] - eyes[1]) * gaze_gain
         change = rotations(head[1]).T @ rotations(head[0])
         turn = rotations(angles(change) * params["strength_head"])

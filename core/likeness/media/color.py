@@ -29,7 +29,7 @@ BUILT_IN = "ocio://studio-config-v4.0.0_aces-v2.0_ocio-v2.5"
 SRGB = ("srgb_encoded_rec709_srgb", "srgb_texture", "srgb_tx", "sRGB")
 LINEAR_REC709 = ("lin_rec709_srgb", "lin_rec709", "lin_srgb", "Linear", "linear")
 ACESCG = ("ACEScg", "acescg", "scene_linear")
-LOOKED_UP_ROWS = 64
+LOOKED_UP_ROWS = 64  # of code values, together
 
 # What OpenImageIO calls a color space, and what a clip's header calls a transfer function (ITU-T H.273).
 _OIIO_SPACES: dict[str, tuple[str, ...]] = {

@@ -219,7 +219,7 @@ def _linear(
     chosen = list(color_channels(channels))
     alpha = alpha_channel(channels)
     linear = color.is_linear(space)
-    if integers and not linear and chosen == list(range(pixels.shape[2])) == [0, 1, 2]:
+    if integers and not linear and pixels.shape[2] == 3 and chosen == [0, 1, 2]:
         return color.codes_to_linear(pixels, space)
     top = np.float32(np.iinfo(pixels.dtype).max) if integers else np.float32(1)
     out = np.divide(pixels, top, dtype=np.float32) if integers else pixels

@@ -234,24 +234,26 @@ def _lends(job: Job) -> bool:
 
 def _lent(job: Job, rig: Rig, taken: Taken, lenders: lending.Lenders) -> Sequence[Reference]:
     """What the references lend to this frame of the plate, in its colors."""
-    if not job.source("plate").is_still:
-        return [lending.matched(one, rig, taken) for one in lenders.references]
     if not lenders.references:
         return ()
-    return _kept(
-        job,
-        "lent",
-        lambda: [lending.matched(lending.laid(one, rig, taken), rig, taken) for one in lenders.references],
-    )
+    still = job.source("plate").is_still
+
+    def lent() -> list[Reference]:
+        there = (lending.laid(one, rig, taken) if still else one for one in lenders.references)
+        return [lending.matched(one, rig, taken) for one in there]
+
+    return _kept(job, "lent", lent) if still else lent()
 
 
 def _with_eyes(job: Job, rig: Rig, taken: Taken, lens: Lens, lenders: lending.Lenders) -> Taken:
     """The plate's frame with eyes that have what references show of them."""
     if not lenders.references:
         return taken
-    if not job.source("plate").is_still:
+
+    def whole() -> Taken:
         return lending.with_eyes(taken, rig, lens, lenders.eyeballs)
-    return _kept(job, "eyes", lambda: lending.with_eyes(taken, rig, lens, lenders.eyeballs))
+
+    return _kept(job, "eyes", whole) if job.source("plate").is_still else whole()
 
 
 def _kept(job: Job, name: str, make: Callable[[], Made]) -> Made:
