@@ -268,13 +268,18 @@ def _toward(own: Float, filled: Float, thin: Mask, usually: Float) -> Float:
     return out
 
 
+@numba.njit(cache=True, nogil=True)
 def _take_along(own: Float, filled: Float, share: Float, part: Float, layer: Float, clean: Float) -> None:
     """Let stray strands, which would stay behind, go with the head: `layer` and `clean`, in place."""
-    there = part > 0
-    behind = clean[there] + part[there][:, None] * (filled[there] - clean[there])
-    cover = np.maximum(layer[there, 3], share[there])
-    layer[there] = np.c_[own[there] - (1 - cover)[:, None] * behind, cover]
-    clean[there] = behind
+    for y in range(own.shape[0]):
+        for x in range(own.shape[1]):
+            if not part[y, x] > 0:
+                continue
+            cover = max(layer[y, x, 3], share[y, x])
+            for k in range(3):
+                behind = clean[y, x, k] + part[y, x] * (filled[y, x, k] - clean[y, x, k])
+                layer[y, x, k], clean[y, x, k] = own[y, x, k] - (1 - cover) * behind, behind
+            layer[y, x, 3] = cover
 
 
 @numba.njit(cache=True, nogil=True)
@@ -321,23 +326,38 @@ def _wider(spot: Spot, shape: tuple[int, ...]) -> Spot:
     return rows, columns
 
 
-def _apart(
-    own: Float, alpha: Float, clean: Float, hole: NDArray[np.bool_], thin: NDArray[np.bool_]
-) -> tuple[Float, Float]:
+@numba.njit(cache=True, nogil=True)
+def _clipped(value: float, low: float, high: float) -> float:
+    """As `min(max(value, low), high)`, but what is no number stays none."""
+    return low if value < low else high if value > high else value
+
+
+@numba.njit(cache=True, nogil=True)
+def _apart(own: Float, alpha: Float, clean: Float, hole: Mask, thin: Mask) -> tuple[Float, Float]:
     """The head's premultiplied color (h, w, 3), and the background that it lies over to be the plate `own`.
 
     `hole` is where the background was filled. Where it is `thin`, with hardly any head, what differs much
-    from the fill is the background itself.
+    from the fill is the background itself. An infinite pixel is neither head nor background.
     """
-    color = np.where(hole, own - (1 - alpha) * clean, 0)
-    most = TRACE_MOST * np.clip(alpha / THIN, TRACE_LEAST, 1) * np.maximum(np.abs(own), np.abs(clean))
-    near = np.clip(color, -most, alpha * np.abs(own) + (1 + SHINING * alpha / THIN) * most)
-    color = np.where(thin, near, color)
-    with np.errstate(invalid="ignore"):  # an infinite pixel is neither head nor background
-        clean = np.where(thin, (own - color) / np.maximum(1 - alpha, 1 - THIN), clean)
-    return color.astype(np.float32), clean.astype(np.float32)
+    color, behind = np.zeros_like(own), clean.copy()
+    for y in range(own.shape[0]):
+        for x in range(own.shape[1]):
+            if not hole[y, x, 0] and not thin[y, x, 0]:
+                continue
+            cover, mine = alpha[y, x, 0], np.float32(1 if hole[y, x, 0] else 0)
+            trace = np.float32(TRACE_MOST) * _clipped(cover / THIN, np.float32(TRACE_LEAST), np.float32(1))
+            bright = 1 + np.float32(SHINING) * cover / np.float32(THIN)
+            for k in range(3):
+                drawn = mine * (own[y, x, k] - (1 - cover) * clean[y, x, k])
+                if thin[y, x, 0]:
+                    most = trace * max(abs(own[y, x, k]), abs(clean[y, x, k]))
+                    drawn = _clipped(drawn, -most, cover * abs(own[y, x, k]) + bright * most)
+                    behind[y, x, k] = (own[y, x, k] - drawn) / max(1 - cover, np.float32(1 - THIN))
+                color[y, x, k] = drawn
+    return color, behind
 
 
+@numba.njit(cache=True, nogil=True)
 def _mend(own: Float, color: Float, clean: Float, alpha: Float, thin: Mask, usually: Float) -> None:
     """Mend the head's premultiplied `color` and the background (h, w, 3), which mix to be `own`, in place.
 
@@ -345,14 +365,24 @@ def _mend(own: Float, color: Float, clean: Float, alpha: Float, thin: Mask, usua
     fill shines wrongly would go along as its opposite color. Where it is `thin` (h, w, 1), that is only sure
     of one that is not darker than the background.
     """
-    dark = thin[..., 0] & (usually <= clean).all(axis=2)
-    there = (alpha[..., 0] > 0) & (alpha[..., 0] < WHOLE) & ~dark & _finite(own)
-    share, own, usually, drawn = alpha[there], own[there], usually[there], color[there]
-    least = np.minimum(DIM * share * usually, np.maximum(drawn, share * own))
-    off = np.clip(drawn, least, BRIGHT * share * usually) - drawn
-    off *= np.clip((WHOLE - share) / (WHOLE - MIXED), 0, 1)
-    color[there] += off
-    clean[there] -= off / (1 - share)
+    for y in range(own.shape[0]):
+        for x in range(own.shape[1]):
+            share = alpha[y, x, 0]
+            if not 0 < share < WHOLE:
+                continue
+            dark, finite = thin[y, x, 0], True
+            for k in range(3):
+                dark &= usually[y, x, k] <= clean[y, x, k]
+                finite &= np.isfinite(own[y, x, k])
+            if dark or not finite:
+                continue
+            trust = _clipped((WHOLE - share) / np.float32(WHOLE - MIXED), np.float32(0), np.float32(1))
+            for k in range(3):
+                drawn, usual = color[y, x, k], share * usually[y, x, k]
+                least = min(np.float32(DIM) * usual, max(drawn, share * own[y, x, k]))
+                off = trust * (_clipped(drawn, least, np.float32(BRIGHT) * usual) - drawn)
+                color[y, x, k] += off
+                clean[y, x, k] -= off / (1 - share)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from likeness.render.bands import in_bands
+from likeness.render.blur import gaussian
 from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+SHORT = 2.5  # standard deviations of a bell that makes tone: beyond them it ends
 COARSE = 2.5  # standard deviations: what stands out by more is a thing, not texture
 FINER = 3.0  # lines that go on into a hole are told apart so many times as finely as its tone
 SOFT = 2.0  # of its cells: what a tone is made soft by
@@ -34,16 +37,30 @@ def smooth(picture: Float, known: Mask) -> Float:
 
     Gortler et al., "The Lumigraph", 1996: means of ever larger cells, then back down where nothing was known.
     """
-    weight = known.astype(np.float32)
-    tone = np.where(known[..., None], picture, 0).astype(np.float32, copy=False)
-    return _pull_push(tone, weight)
+    return _pull_push(_masked(picture, known), known.astype(np.float32))
 
 
 def smooth_cells(picture: Float, known: Mask, cell: int) -> Float:
     """As `smooth`, in cells of so many pixels (h, w, C); see `at_pixel`."""
-    mean, share = _cells(picture, known, cell)
-    mean /= np.maximum(share, 1e-4)[..., None]
-    return smooth(mean, share > 0)
+    cells = _cells(picture, known, cell)
+    return smooth(_means(cells), cells[..., -1] > 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _masked(picture: Float, known: Mask) -> Float:
+    """A copy of a picture (H, W, C), which is 0 where it is not `known`."""
+    out = np.zeros(picture.shape, np.float32)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            if known[y, x]:
+                out[y, x] = picture[y, x]
+    return out
+
+
+def _means(cells: Float) -> Float:
+    """The colors (h, w, C) of `cells` (h, w, C + 1) in which they are summed, and how much of each is seen."""
+    out: Float = cells[..., :-1] / np.maximum(cells[..., -1:], 1e-4)
+    return out
 
 
 def _pull_push(tone: Float, weight: Float) -> Float:
@@ -107,10 +124,7 @@ def _push(tone: Float, weight: Float, coarse: Float) -> None:
 
 def toned(picture: Float, known: Mask, tone_px: float) -> Float:
     """`picture` (H, W, C) without what is finer than `tone_px`, continued smoothly where it is not known."""
-    clean = np.where(known[..., None], picture, 0).astype(np.float32)
-    share = ndimage.gaussian_filter(known.astype(np.float32), tone_px, truncate=2.5)
-    tone = ndimage.gaussian_filter(clean, (tone_px, tone_px, 0), truncate=2.5)
-    return smooth(tone / np.maximum(share, 1e-4)[..., None], known)
+    return smooth(_means(gaussian(_cells(picture, known, 1), tone_px, SHORT)), known)
 
 
 def textured(
@@ -138,17 +152,12 @@ def textured(
         return picture
     fine_px = grain_px / FINER if lines else grain_px
     cell = max(1, int(fine_px / SOFT))
-    base, share = _cells(picture, known, cell)
-    seen = share > 0
-    share = ndimage.gaussian_filter(share, fine_px / cell, truncate=2.5)
-    base = ndimage.gaussian_filter(base, (fine_px / cell, fine_px / cell, 0), truncate=2.5)
-    base /= np.maximum(share, 1e-4)[..., None]
+    cells = _cells(picture, known, cell)
+    seen, base = cells[..., -1] > 0, _means(gaussian(cells, fine_px / cell, SHORT))
     if nearest:
         tone = _nearest(base, seen, grain_px / cell)
     else:
-        tone = _toned(
-            base, seen, [tuple(_fitted(p, cell / part_px, seen.shape) for p in two) for two in parts]
-        )
+        tone = _toned(base, seen, [[_fitted(p, cell / part_px, seen.shape) for p in two] for two in parts])
     if lines:
         lined(base, seen, grain_px / cell, tone)
     if through is not None:
@@ -167,10 +176,9 @@ def _fitted(part: Float, scale: float, shape: tuple[int, ...]) -> Float:
     """A `part` (h, w) in cells of that `shape` (H, W), each of which is `scale` of its own wide."""
     if scale == 1:
         return part
-    out: Float = ndimage.affine_transform(
-        part, [scale] * 2, 0.5 * scale - 0.5, shape, np.float32, order=1, mode="nearest"
-    )
-    return out
+    out = np.zeros((*shape, 1), np.float32)
+    _add_enlarged(part[..., None], scale, 0.5 * scale - 0.5, out)
+    return out[..., 0]
 
 
 def _toned(base: Float, known: Mask, parts: Sequence[Sequence[Float]]) -> Float:
@@ -188,12 +196,11 @@ def _toned(base: Float, known: Mask, parts: Sequence[Sequence[Float]]) -> Float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _cells(picture: Float, known: Mask, cell: int) -> tuple[Float, Float]:
-    """Means (h, w, C) of `cell` x `cell` pixels, of which unknown ones are 0, and how many are not (h, w)."""
+def _cells(picture: Float, known: Mask, cell: int) -> Float:
+    """Means (h, w, C + 1) of `cell` x `cell` pixels, of which unknown ones are 0, and how many are not."""
     height, width, channels = picture.shape
     rows, columns = -(-height // cell), -(-width // cell)
-    out = np.zeros((rows, columns, channels), np.float32)
-    share = np.zeros((rows, columns), np.float32)
+    out = np.zeros((rows, columns, channels + 1), np.float32)
     for r in range(rows):
         for c in range(columns):
             bottom, right = min((r + 1) * cell, height), min((c + 1) * cell, width)
@@ -201,11 +208,11 @@ def _cells(picture: Float, known: Mask, cell: int) -> tuple[Float, Float]:
             for y in range(r * cell, bottom):
                 for x in range(c * cell, right):
                     if known[y, x]:
-                        share[r, c] += each
+                        out[r, c, channels] += each
                         for k in range(channels):
                             if np.isfinite(picture[y, x, k]):
                                 out[r, c, k] += each * picture[y, x, k]
-    return out, share
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
@@ -222,7 +229,7 @@ def at_pixel(small: Float, cell: int, y: int, x: int, out: Float) -> None:
         out[k] = (1 - v) * upper + v * lower
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _details(picture: Float, known: Mask, base: Float, cell: int) -> Float:
     """By how much (N, C) a pixel of every known cell is off its soft `base` (h, w, C)."""
     height, width, channels = picture.shape
@@ -251,7 +258,7 @@ def _nearest(picture: Float, known: Mask, grain_px: float) -> Float:
     depth, (rows, columns) = ndimage.distance_transform_edt(~seen, return_indices=True)
     tone = even = small[rows, columns]
     for level in range(1, SOFTEST + 1):
-        even = ndimage.gaussian_filter(even, (1, 1, 0))[::2, ::2]
+        even = gaussian(even, 1.0)[::2, ::2]
         share = np.clip(np.log2(np.maximum(SOFTER * depth, 1e-3)) - level + 1, 0, 1)[..., None]
         tone = tone + share.astype(np.float32) * (_enlarged(even, 2**level, seen.shape) - tone)
     return np.where(known[..., None], picture, _enlarged(tone, cell, known.shape))
@@ -259,12 +266,36 @@ def _nearest(picture: Float, known: Mask, grain_px: float) -> Float:
 
 def _enlarged(picture: Float, times: int, shape: tuple[int, ...]) -> Float:
     """A picture (h, w, C) of which every pixel was one of `times` in a row, in that `shape` (H, W)."""
-    out = np.empty((*shape, picture.shape[2]), np.float32)
-    for k in range(picture.shape[2]):
-        ndimage.affine_transform(
-            picture[..., k], [1 / times] * 2, output=out[..., k], order=1, mode="nearest"
-        )
+    out = np.zeros((*shape, picture.shape[2]), np.float32)
+    _add_enlarged(picture, 1 / times, 0.0, out)
     return out
+
+
+def _add_enlarged(small: Float, step: float, first: float, out: Float) -> None:
+    """Add to `out` (H, W, C), in place, a `small` picture (h, w, C) that goes on so many of its pixels a pixel,
+    from row and column `first` on: bilinear, its borders held.
+    """
+    in_bands(_add_rows, len(out), np.ascontiguousarray(small, np.float32), step, first, out)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _add_rows(begin: int, end: int, small: Float, step: float, first: float, out: Float) -> None:
+    rows, columns, channels = small.shape
+    near, far = np.empty((2, out.shape[1]), np.int64)
+    share, line = np.empty(out.shape[1], np.float32), np.empty((columns, channels), np.float32)
+    for x in range(out.shape[1]):
+        at = min(max(x * step + first, 0.0), columns - 1.0)
+        near[x], far[x], share[x] = int(at), min(int(at) + 1, columns - 1), at - int(at)
+    for y in range(begin, end):
+        at = min(max(y * step + first, 0.0), rows - 1.0)
+        above, below, v = small[int(at)], small[min(int(at) + 1, rows - 1)], np.float32(at - int(at))
+        for c in range(columns):
+            for k in range(channels):
+                line[c, k] = above[c, k] + v * (below[c, k] - above[c, k])
+        for x in range(out.shape[1]):
+            one, other, u = near[x], far[x], share[x]
+            for k in range(channels):
+                out[y, x, k] += line[one, k] + u * (line[other, k] - line[one, k])
 
 
 def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> None:
@@ -282,7 +313,7 @@ def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> None:
     _transport(flown, seen.copy(), *_lines(small, seen), order.astype(np.int64))
     flown -= tone[::cell, ::cell]
     flown *= np.exp(-((depth * cell / (DEEP * grain_px)) ** 4))[..., None]
-    tone += _enlarged(flown, cell, known.shape)
+    _add_enlarged(flown, 1 / cell, 0.0, tone)
 
 
 def _lines(picture: Float, known: Mask) -> tuple[Float, Float]:
@@ -292,18 +323,18 @@ def _lines(picture: Float, known: Mask) -> tuple[Float, Float]:
     """
     gray = np.cbrt(np.where(known, picture.mean(axis=2), 0)).astype(np.float32)
     whole = ndimage.binary_erosion(known, iterations=2, border_value=1)
-    down, across = np.gradient(ndimage.gaussian_filter(gray, 1.0, truncate=1.5))
-    products = np.stack([across * across, across * down, down * down], axis=2) * whole[..., None]
-    share = ndimage.gaussian_filter(whole.astype(np.float32), LINES)
-    tensor = ndimage.gaussian_filter(products, (LINES, LINES, 0)) / np.maximum(share, 1e-3)[..., None]
-    xx, xy, yy = np.moveaxis(smooth(tensor, share > 0.3), 2, 0)
+    down, across = np.gradient(gaussian(gray[..., None], 1.0, 1.5)[..., 0])
+    products = np.stack([across * across, across * down, down * down, np.ones_like(gray)], axis=2)
+    tensor = gaussian(products * whole[..., None], LINES)
+    share = tensor[..., 3:]
+    xx, xy, yy = np.moveaxis(smooth(tensor[..., :3] / np.maximum(share, 1e-3), share[..., 0] > 0.3), 2, 0)
     usual = float(np.median((xx + yy)[known])) + 1e-12
     clear = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + usual)
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     return np.stack([np.cos(angle), np.sin(angle)], axis=2).astype(np.float32), clear.astype(np.float32)
 
 
-@numba.njit(cache=True, fastmath=FAST)
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _transport(out: Float, known: Mask, across: Float, clear: Float, order: NDArray[np.int64]) -> None:
     """Fill `out` (H, W, C) in that `order` of places, in place."""
     height, width, channels = out.shape
@@ -343,10 +374,10 @@ def across(picture: Float, known: Mask, share: Float, grain_px: float, tone: Flo
     wanted = (depth > 0) & (share[::cell, ::cell] > 0)
     found = _between(small, np.cbrt(small), depth, wanted)
     off = share[::cell, ::cell, None] * found[..., -1:] * (found[..., :-1] - tone[::cell, ::cell])
-    tone += _enlarged(off, cell, known.shape)
+    _add_enlarged(off, 1 / cell, 0.0, tone)
 
 
-@numba.njit(cache=True, fastmath=FAST)
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _between(picture: Float, shown: Float, depth: Float, wanted: Mask) -> Float:
     """The mean (H, W, C + 1) over straight lines of what is at their ends, and how much it is to be believed.
 
@@ -382,7 +413,7 @@ def _between(picture: Float, shown: Float, depth: Float, wanted: Mask) -> Float:
     return out
 
 
-@numba.njit(cache=True, fastmath=FAST)
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _end(depth: Float, y: int, x: int, down: float, across: float) -> tuple[int, int, np.float32]:
     """Where a line from a place ends, row and column, and how far that is; -1 where the picture does."""
     height, width = depth.shape
@@ -395,7 +426,7 @@ def _end(depth: Float, y: int, x: int, down: float, across: float) -> tuple[int,
     return r, c, far
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _mirror(
     base: Float,
     tone: Float,

@@ -20,6 +20,7 @@ from likeness.face.light import LUMA
 from likeness.face.rig import mean_gap
 from likeness.face.warp import polygon
 from likeness.render.bands import in_bands
+from likeness.render.blur import gaussian
 from likeness.render.raster import rasterize
 from likeness.render.simd import FAST
 
@@ -300,59 +301,23 @@ def soften(color: Float, cover: Float, kept: Float, blur_px: float) -> Float:
     """Blur `color` (h, w, 3) where it is covered, nothing beyond taking part; what is `kept` (h, w) stays."""
     if blur_px < 0.3:
         return color
-    reach = int(3 * blur_px + 0.5)
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / blur_px) ** 2)
-    bell = (bell / bell.sum()).astype(np.float32)
-    between, out = np.empty((*cover.shape, 4), np.float32), np.empty_like(color)
-    in_bands(_blur_across, len(cover), color, cover, bell, between)
-    in_bands(_blur_down, len(cover), color, cover, kept, bell, between.reshape(len(cover), -1), out)
+    there = (cover > 0)[..., None]
+    soft = gaussian(np.concatenate([np.where(there, color, 0), there], axis=2, dtype=np.float32), blur_px)
+    out = np.empty_like(color)
+    in_bands(_soften, len(out), color, cover, kept, soft, out)
     return out
 
 
-@numba.njit(cache=True, nogil=True)
-def _mirrored(n: int, count: int) -> int:
-    """The place of `n` in so many, which go on mirrored beyond their ends."""
-    n %= 2 * count
-    return min(n, 2 * count - 1 - n)
-
-
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _blur_across(first: int, end: int, color: Float, cover: Float, bell: Float, out: Float) -> None:
-    """Blur the rows of the covered color and of the cover itself, (h, w, 4)."""
-    width, reach = cover.shape[1], len(bell) // 2
-    line, wide = np.empty(4 * (width + 2 * reach), np.float32), 4 * width
-    for y in range(first, end):
-        for n in range(width + 2 * reach):
-            x = _mirrored(n - reach, width)
-            there = np.float32(1) if cover[y, x] > 0 else np.float32(0)
-            for k in range(3):
-                line[4 * n + k] = color[y, x, k] * there
-            line[4 * n + 3] = there
-        row = out[y].reshape(-1)
-        row[:] = 0
-        for i in range(len(bell)):
-            weight, shifted = bell[i], line[4 * i : 4 * i + wide]
-            for n in range(wide):
-                row[n] += weight * shifted[n]
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _blur_down(
-    first: int, end: int, color: Float, cover: Float, kept: Float, bell: Float, between: Float, out: Float
+def _soften(
+    first: int, end: int, color: Float, cover: Float, kept: Float, soft: Float, out: Float
 ) -> None:
-    """Blur the columns, and take the share of what is not covered out again."""
-    height, width = cover.shape
-    reach, row = len(bell) // 2, np.empty(4 * width, np.float32)
+    """Take the share of what is not covered, in the last channel of `soft` (h, w, 4), out again."""
     for y in range(first, end):
-        row[:] = 0
-        for i in range(len(bell)):
-            weight, other = bell[i], between[_mirrored(y + i - reach, height)]
-            for n in range(4 * width):
-                row[n] += weight * other[n]
-        for x in range(width):
+        for x in range(cover.shape[1]):
             share = kept[y, x] if cover[y, x] > 0 else np.float32(1)
             for k in range(3):
-                blurred = row[4 * x + k] / max(row[4 * x + 3], np.float32(1e-4))
+                blurred = soft[y, x, k] / max(soft[y, x, 3], np.float32(1e-4))
                 out[y, x, k] = blurred + share * (color[y, x, k] - blurred)
 
 
