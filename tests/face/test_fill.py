@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
-from likeness.face.fill import smooth, textured
+from likeness.face.fill import _enlarged, _fitted, smooth, textured
 
 
 def _noisy() -> tuple[np.ndarray, np.ndarray]:
@@ -106,3 +107,18 @@ def test_straight_lines_tell_nothing_where_they_may_not() -> None:
     none = np.zeros(known.shape, np.float32)
     filled = textured(picture, known, 6.0, lines=True, through=none)
     assert np.array_equal(filled, textured(picture, known, 6.0, lines=True))
+
+
+def test_what_is_enlarged_is_bilinear_and_ends_in_its_last_pixels() -> None:
+    small = np.random.default_rng(6).random((9, 14, 3), np.float32)
+    large = _enlarged(small, 4, (35, 54))
+    for k in range(3):
+        usual = ndimage.affine_transform(small[..., k], [0.25] * 2, 0, (35, 54), order=1, mode="nearest")
+        np.testing.assert_allclose(large[..., k], usual, atol=1e-6)
+    assert (large[::4, ::4] == small).all()
+
+
+def test_cells_are_fitted_by_their_middles() -> None:
+    part = np.tile(np.arange(8, dtype=np.float32), (8, 1))
+    fitted = _fitted(part, 0.5, (16, 16))
+    np.testing.assert_allclose(fitted[3, 1:-1], np.arange(1, 15) / 2 - 0.25, atol=1e-6)

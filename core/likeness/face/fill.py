@@ -20,7 +20,7 @@ SHORT = 2.5  # standard deviations of a bell that makes tone: beyond them it end
 COARSE = 2.5  # standard deviations: what stands out by more is a thing, not texture
 FINER = 3.0  # lines that go on into a hole are told apart so many times as finely as its tone
 SOFT = 2.0  # of its cells: what a tone is made soft by
-DEEP = 10.0  # grains into a hole, lines have mostly faded into its tone
+DEEP, GONE = 10.0, 1e-3  # grains into a hole, lines have mostly faded into its tone; by this, wholly
 REACH = 5  # cells about a place that say what comes to it
 SHARP = 12.0  # how much less those count that lie across a line
 SOFTER = 1.2  # of the way into a hole: over so much what lies nearest is made even
@@ -49,17 +49,25 @@ def smooth_cells(picture: Float, known: Mask, cell: int) -> Float:
 @numba.njit(cache=True, nogil=True)
 def _masked(picture: Float, known: Mask) -> Float:
     """A copy of a picture (H, W, C), which is 0 where it is not `known`."""
-    out = np.zeros(picture.shape, np.float32)
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
+    height, width, channels = picture.shape
+    out = np.zeros((height, width, channels), np.float32)
+    for y in range(height):
+        for x in range(width):
             if known[y, x]:
                 out[y, x] = picture[y, x]
     return out
 
 
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _means(cells: Float) -> Float:
-    """The colors (h, w, C) of `cells` (h, w, C + 1) in which they are summed, and how much of each is seen."""
-    out: Float = cells[..., :-1] / np.maximum(cells[..., -1:], 1e-4)
+    """The colors (h, w, C) of `cells` (h, w, C + 1), which hold their sums and how much of each is seen."""
+    height, width, channels = cells.shape
+    out = np.empty((height, width, channels - 1), np.float32)
+    for y in range(height):
+        for x in range(width):
+            each = 1 / max(cells[y, x, channels - 1], np.float32(1e-4))
+            for k in range(channels - 1):
+                out[y, x, k] = each * cells[y, x, k]
     return out
 
 
@@ -272,8 +280,9 @@ def _enlarged(picture: Float, times: int, shape: tuple[int, ...]) -> Float:
 
 
 def _add_enlarged(small: Float, step: float, first: float, out: Float) -> None:
-    """Add to `out` (H, W, C), in place, a `small` picture (h, w, C) that goes on so many of its pixels a pixel,
-    from row and column `first` on: bilinear, its borders held.
+    """Add a `small` picture (h, w, C) to `out` (H, W, C), in place, from its row and column `first` on.
+
+    It goes on by `step` of its own pixels a pixel: bilinear, its borders held.
     """
     in_bands(_add_rows, len(out), np.ascontiguousarray(small, np.float32), step, first, out)
 
@@ -308,11 +317,14 @@ def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> None:
     cell = max(1, round(grain_px / FINER))
     small, seen = picture[::cell, ::cell], known[::cell, ::cell]
     depth = ndimage.distance_transform_edt(~seen).astype(np.float32)
-    order = np.argsort(depth, axis=None, kind="stable")[np.count_nonzero(seen) :]
-    flown = np.where(seen[..., None], small, 0).astype(np.float32)
-    _transport(flown, seen.copy(), *_lines(small, seen), order.astype(np.int64))
+    share = np.exp(-((depth * cell / (DEEP * grain_px)) ** 4))
+    order = np.argsort(depth, axis=None, kind="stable")[
+        np.count_nonzero(seen) : np.count_nonzero(share > GONE)
+    ]
+    flown = _masked(small, seen)
+    _transport(flown, seen.copy(), *_lines(small, seen), order)
     flown -= tone[::cell, ::cell]
-    flown *= np.exp(-((depth * cell / (DEEP * grain_px)) ** 4))[..., None]
+    flown *= share[..., None]
     _add_enlarged(flown, 1 / cell, 0.0, tone)
 
 
@@ -326,8 +338,7 @@ def _lines(picture: Float, known: Mask) -> tuple[Float, Float]:
     down, across = np.gradient(gaussian(gray[..., None], 1.0, 1.5)[..., 0])
     products = np.stack([across * across, across * down, down * down, np.ones_like(gray)], axis=2)
     tensor = gaussian(products * whole[..., None], LINES)
-    share = tensor[..., 3:]
-    xx, xy, yy = np.moveaxis(smooth(tensor[..., :3] / np.maximum(share, 1e-3), share[..., 0] > 0.3), 2, 0)
+    xx, xy, yy = np.moveaxis(smooth(_means(tensor), tensor[..., 3] > 0.3), 2, 0)
     usual = float(np.median((xx + yy)[known])) + 1e-12
     clear = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + usual)
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)

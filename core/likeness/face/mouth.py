@@ -309,9 +309,7 @@ def soften(color: Float, cover: Float, kept: Float, blur_px: float) -> Float:
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _soften(
-    first: int, end: int, color: Float, cover: Float, kept: Float, soft: Float, out: Float
-) -> None:
+def _soften(first: int, end: int, color: Float, cover: Float, kept: Float, soft: Float, out: Float) -> None:
     """Take the share of what is not covered, in the last channel of `soft` (h, w, 4), out again."""
     for y in range(first, end):
         for x in range(cover.shape[1]):
