@@ -60,6 +60,17 @@ def test_as_many_are_read_ahead_as_are_drawn_abreast(monkeypatch: pytest.MonkeyP
     assert source.asked == list(range(11, 11 + len(source.asked))) and len(source.asked) <= 4
 
 
+def test_large_pictures_are_not_read_ahead_but_looked_at() -> None:
+    source = Source()
+    source.width, source.height = 3840, 2160
+    with ahead(source) as reading:
+        assert [reading.read(frame) for frame in (11, 12)] == [-11, -12]
+    assert source.asked == [11, 12]
+    with ahead(source) as reading:
+        assert [reading.look(frame) for frame in (13, 14)] == [987, 986]
+    assert source.asked[:4] == [11, 12, 13, 14]
+
+
 def test_frames_left_out_and_ways_back_give_the_right_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bands, "default_threads", lambda: 2)
     source, order = Source(), [11, 13, 19, 20, 12, 12, 14, 15, 11, 20]

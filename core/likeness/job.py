@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from likeness import frames
+from likeness import frames, memory
 from likeness.declare import Effect, Input, InputKind, Value
 from likeness.errors import BadInput, BadRequest, Cancelled
 from likeness.files import output_errors
@@ -241,7 +241,14 @@ class Job:
                     del last[next(iter(last))]
                 last[key] = _Once()
             once = last[key]
-        thing: Thing = once.get(make)
+
+        def made() -> Thing:
+            thing = make()
+            if self.at_once == 1:  # a large picture, of which much was held on the way
+                memory.give_back()
+            return thing
+
+        thing: Thing = once.get(made)
         return thing
 
     def _identity(self, inputs: Iterable[str], params: Mapping[str, Value], of: str) -> str:
@@ -263,15 +270,24 @@ class Job:
             return
         self._analyzing = True
         try:
-            make = functools.partial(self.effect.analyze, self)
             name = f"effect {self.effect.name}"
-            findings = self.cached(name, make, inputs=[*self._kinds], params=[*self.params])
+            findings = self.cached(name, self._analyzed, inputs=[*self._kinds], params=[*self.params])
             self.findings = MappingProxyType(findings)
         finally:
             self._analyzing = False
         for name, source in self._sources.items():
             if name != self.plate:  # whether others are read again is not known
                 source.forget()
+
+    def _analyzed(self) -> dict[str, Any]:
+        assert self.effect.analyze is not None
+        found = self.effect.analyze(self)
+        if self.at_once == 1:  # large pictures leave no room for what the networks hold
+            from likeness import runtime
+
+            runtime.close_all()
+            memory.give_back()
+        return dict(found)
 
     def check(self) -> None:
         """Raise `Cancelled` if the user stopped the job; call it in every loop that takes long."""

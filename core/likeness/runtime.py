@@ -144,6 +144,15 @@ def session(model: str | Path, device: str = "auto", threads: int | None = None)
         return _sessions[key]
 
 
+def close(model: Model) -> None:
+    """Let go of an open model and its memory; whoever asks for it again opens it anew."""
+    with _lock:
+        for key in [key for key, one in _sessions.items() if one is model]:
+            del _sessions[key]
+        for asked in [asked for asked, one in _asked.items() if one is model]:
+            del _asked[asked]
+
+
 def close_all() -> None:
     """Let go of every open model and its memory."""
     with _lock:

@@ -49,6 +49,27 @@ def test_exposure_and_white_balance_are_taken_out(stage: Stage) -> None:
     assert np.exp(middle) == pytest.approx([1 / 0.5, 1 / 0.7, 1 / 0.9], rel=0.05)
 
 
+def test_a_large_reference_is_kept_in_halves_and_lends_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = replace(stage.fit, expression=expression(jawOpen=0.5))
+    bright = stage.redraw(target).picture * np.float32(3)
+    full = reference(stage, bright, jawOpen=0.5)
+    monkeypatch.setattr(references, "LARGE", 0)
+    small = reference(stage, bright, jawOpen=0.5)
+    assert small.picture.nbytes == full.picture.nbytes // 2
+    drawn = [stage.redraw(target, lent=[one]).picture for one in (full, small)]
+    assert (drawn[0] != stage.redraw(target).picture).any()
+    np.testing.assert_allclose(*drawn, rtol=2e-3, atol=1e-4)
+
+
+def test_what_halves_cannot_hold_is_held_at_their_ends() -> None:
+    part = np.full((2, 2, 4), [1e6, -1e6, 0.25, 1], np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(references, "LARGE", 0)
+        assert references.held(part)[0, 0].tolist() == [65504, -65504, 0.25, 1]
+
+
 def test_the_mouth_shows_what_the_reference_has(stage: Stage) -> None:
     target = replace(stage.fit, expression=expression(jawOpen=0.5))
     green = stage.redraw(target).picture

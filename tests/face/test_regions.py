@@ -69,6 +69,12 @@ def test_a_region_of_interest_is_a_part_of_the_whole(sargent: np.ndarray, found:
     assert part == pytest.approx(whole[60:80, 60:100], abs=1e-4)
 
 
+def test_some_regions_are_those_of_all(sargent: np.ndarray, found: Regions) -> None:
+    box = (260, 60, 490, 280)
+    some = found.in_picture(box, sargent, ["hair", "skin"])
+    assert (some == found.in_picture(box, sargent)[..., [NAME["hair"], NAME["skin"]]]).all()
+
+
 def test_the_frame_before_steadies_what_did_not_change(sargent: np.ndarray, found: Regions) -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, sargent.shape).astype(np.float32)
     noisy = np.clip(sargent + noise, 0, 1)

@@ -23,7 +23,7 @@ from likeness.face.part import Spot, window
 from likeness.face.regions import REGIONS, Regions, segment
 from likeness.face.warp import border_ramp, polygon
 from likeness.head import points as dense
-from likeness.render.bands import aside, in_bands
+from likeness.render.bands import aside, in_bands, in_turn
 from likeness.render.distance import depth
 
 Float = NDArray[np.float32]
@@ -76,7 +76,6 @@ HALO = 0.02  # of it: so far about the matte the background is not trusted to be
 STRAND = 0.01  # of it: what is no wider than twice that may be a strand of hair
 SHOWING = 0.04  # of hair's difference from the background: a strand that shows less may be noise
 BESIDE = 3  # so many empty pixels about a cutout, where its box has them
-BAND_ROWS = 128  # of a picture, taken apart at once
 NOWHERE = 2**30  # a column that no picture has
 SIDE = 0.06  # of the crop's side: so far from the box's sides nothing is cut off hard
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
@@ -225,8 +224,7 @@ def _lift(
     `layer` (h, w, 4) becomes the head, `clean` (h, w, 3) what it lies over, which is `filled` where it was a
     `hole`. `thin`: see `_apart`; `usually`: see `_mend`; `stray`: see `_stray`.
     """
-    for top in range(first, end, BAND_ROWS):  # a large picture leaves no room for copies of all of it
-        rows = slice(top, min(top + BAND_ROWS, end))
+    for rows in in_turn(first, end):
         made, vague = (each[rows][..., None] for each in (hole, thin))
         behind = np.where(made, filled[rows], own[rows])
         cover = _covering(own[rows], alpha[rows, :, None], behind, made & ~vague, usually[rows])
@@ -465,7 +463,7 @@ def _front(regions: Regions, shown: Float, points_px: Float, box: Box) -> Float 
     if regions.alpha[..., OCCLUDER].max() < SURE:
         return None
     x0, y0, width, height = box
-    found = regions.in_picture((x0, y0, x0 + width, y0 + height), shown)[..., OCCLUDER]
+    found = regions.in_picture((x0, y0, x0 + width, y0 + height), shown, ["occluder"])[..., 0]
     deep = _inside(points_px, DEEP, box) > 0.5
     labels, count = ndimage.label(found > LIKELY)
     sizes = np.bincount(labels[deep & (found > SURE)], minlength=count + 1)

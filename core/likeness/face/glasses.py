@@ -71,7 +71,7 @@ def take_off(
     close = segment(shown, crop_from_points(points_px), device)
     x0, y0, width, height = _zone(points_px, plate.shape)
     spot = (slice(y0, y0 + height), slice(x0, x0 + width))
-    likely = close.in_picture((x0, y0, x0 + width, y0 + height))[..., GLASSES] / LIKELY
+    likely = close.in_picture((x0, y0, x0 + width, y0 + height), names=["glasses"])[..., 0] / LIKELY
     apart = _apart(points_px)
     thin = _thin(np.ascontiguousarray(shown[spot], np.float32), max(2, round(FRAME * apart)))
     out = np.clip((thin - STANDS_OUT[0]) / (STANDS_OUT[1] - STANDS_OUT[0]), 0, 1)

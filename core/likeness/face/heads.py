@@ -25,6 +25,7 @@ from likeness.face.references import Look, Reference
 from likeness.face.rig import Rig
 from likeness.face.taken import Taken
 from likeness.head import points as dense
+from likeness.render.bands import ROWS_IN_TURN, in_turn
 from likeness.render.raster import carry, extents, room
 
 Float = NDArray[np.float32]
@@ -44,7 +45,6 @@ NECK_FROM = {True: 0.6, False: 0.9}  # from brows to chin is 1: here a neck that
 NECK_OVER = 0.2  # and over so much
 BODY_FROM = 1.4, 0.6  # here, below and beside the neck, the plate's own body begins, over as much
 BESIDE_NECK = 0.8, 1.2  # half faces from the face's middle: so far lies what is below, or beside
-BAND_ROWS = 128  # of a picture, mixed at once: a large one leaves no room for copies of all of it
 CELL_PX = 8.0  # of the plate: as finely is it told where in the reference a pixel lies
 
 
@@ -260,7 +260,7 @@ class _Mix:
         """Add the share of head `k` as it was `made`; `picture` has the plate's own."""
         inner = _spot(made.box, self.box)
         own, change, matte = picture[_spot(made.box)][..., :3], self.change[inner], self.matte[inner]
-        for rows in _bands(made.box[3]):
+        for rows in in_turn(0, made.box[3]):
             share, changed = self.share[inner][rows, :, k], made.changed[rows]
             with np.errstate(invalid="ignore"):  # pixels that are not finite stay the plate's
                 off = np.nan_to_num(made.color[rows] - own[rows], posinf=0, neginf=0)
@@ -278,7 +278,7 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[
     start = np.array([NECK_FROM[lent] for lent in necks])
     out = np.empty((height, width, len(necks)), np.float32)
     points = pixels[-dense.COUNT :, :2]
-    for band in _bands(height):
+    for band in in_turn(0, height):
         down = down_face(points, x, y[band])
         neck = np.clip((down[..., None] - start) / NECK_OVER, 0, 1).astype(np.float32)
         out[band] = share[HAIR] + neck * (share[NECK] - share[HAIR])
@@ -288,9 +288,9 @@ def _shares_at(box: Box, pixels: Float, rig: Rig, share: Float, necks: Sequence[
     left, top, columns, rows = data_layers.box_of(local, rig.used, (height, width))
     local -= np.array([left, top, 0], np.float32)
     values = np.concatenate([rig.masks.sum(axis=0)[:, None], rig.masks.T @ share[:HAIR]], 1, dtype=np.float32)
-    near, carried = room(BAND_ROWS, columns, values.shape[1])
+    near, carried = room(ROWS_IN_TURN, columns, values.shape[1])
     face, reach = out[top : top + rows, left : left + columns], extents(local, rig.skin)
-    for band in _bands(rows):
+    for band in in_turn(0, rows):
         carry(band.start, band.stop, local, rig.skin, reach, values, near, carried)
         count = band.stop - band.start
         there = (near[:count, :columns] > 0)[..., None]
@@ -310,11 +310,6 @@ def _body_at(points: Float, x: Float, y: Float, down: Float) -> Float:
     below, beside = BODY_FROM
     start = below + (beside - below) * np.clip((aside - near) / (far - near), 0, 1)
     return np.clip((down - start) / NECK_OVER, 0, 1).astype(np.float32)
-
-
-def _bands(rows: int) -> list[slice]:
-    """All rows of a picture, a band after another."""
-    return [slice(first, min(first + BAND_ROWS, rows)) for first in range(0, rows, BAND_ROWS)]
 
 
 def _box_at(spot: Spot, within: Box) -> Box:

@@ -51,11 +51,13 @@ def refer(own: Rig, picture: Float, fit: Fit, lens: Lens) -> Reference:
     camera = shown_in(person, fit)
     pixels = to_pixels(camera, lens)
     facing = open_facing(own, camera, normals_of(own, camera)) * visible(own, pixels)
-    part, inside = references.around(picture, pixels, pixels[own.used, :2])
+    part, inside = references.around(picture, pixels, pixels[own.lent, :2])
     none = np.zeros((len(pixels), 3), np.float32)
     points, low = pixels[person.vertex_count :, :2], pixels[0, :2] - inside[0]
     balls = tuple(eyeballs.seen_in(part, person, inside, fit, lens, low, side) for side in (0, 1))
-    return Reference(part, inside, facing, none, references.look_of(person, fit), points, fit, balls)
+    return Reference(
+        references.held(part), inside, facing, none, references.look_of(person, fit), points, fit, balls
+    )
 
 
 def with_eyes(taken: Taken, rig: Rig, lens: Lens, others: Sequence[Eyeball | None]) -> Taken:
@@ -119,7 +121,7 @@ def _textured(gray: Float, known: Float) -> Float:
 
 def _gray(picture: Float, places: Float, scale: float) -> Float:
     """Gray codes, as shown, of a linear picture at `places` (h, w, 2) that lie 1 / `scale` pixels apart."""
-    shown = 255 * np.clip(np.nan_to_num(picture[..., :3]).mean(axis=2), 0, 1) ** (1 / 2.2)
+    shown = 255 * np.clip(np.nan_to_num(picture[..., :3]).mean(axis=2, dtype=np.float32), 0, 1) ** (1 / 2.2)
     soft = ndimage.gaussian_filter(shown, 0.5 / scale)
     out: Float = ndimage.map_coordinates(soft, [places[..., 1] - 0.5, places[..., 0] - 0.5], order=1)
     return out
@@ -130,7 +132,7 @@ def _colors(picture: Float, places: Float) -> tuple[Float, NDArray[np.bool_]]:
     x, y = np.floor(places).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < picture.shape[1]) & (y < picture.shape[0])
     out = picture[np.clip(y, 0, picture.shape[0] - 1), np.clip(x, 0, picture.shape[1] - 1), :3]
-    return np.nan_to_num(out), inside & np.isfinite(out).all(axis=1)
+    return np.nan_to_num(out).astype(np.float32, copy=False), inside & np.isfinite(out).all(axis=1)
 
 
 def borrow(
@@ -140,13 +142,15 @@ def borrow(
     lent: Sequence[Reference],
     pixels: Float,
     facing: Float,
-    index: Int,
-    bary: Float,
     origin: tuple[int, int],
     color: Float,
 ) -> Float:
-    """Lay over `color` in place what references show better; returns how much (h, w) is theirs."""
+    """Lay over `color`, the region at `origin`, in place what references show better.
+
+    `pixels` (V, 3) are the target's vertices, `facing` (V,) how they face the camera. Returns how much (h, w)
+    is the references'.
+    """
     wanted, shown = (references.look_of(rig.person, fit) for fit in (target, taken.fit))
     share = references.shares(wanted, shown, lent)
     trust = [trust_of(reference.facing, facing) for reference in lent]
-    return references.lend(lent, share, rig.masks, pixels, trust, rig.skin, index, bary, origin, color)
+    return references.lend(lent, share, rig.masks, pixels, trust, rig.skin, origin, color)

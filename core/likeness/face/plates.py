@@ -30,6 +30,7 @@ from likeness.face.taken import Taken
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.media.look import Look, Shown
+from likeness.render.bands import in_turn
 from likeness.render.distance import depth
 
 Float = NDArray[np.float32]
@@ -47,7 +48,6 @@ SURE = 0.012  # of the distance of the eyes: so exactly points of a reference ar
 TELLING = 3  # so many pictures tell more of a person than the plate alone
 SHOWN = 0.02  # of alpha: less of a head is none
 NEAR = 0.08  # of a face's width: as near people, hair and shadows are taken for background
-BAND_ROWS = 128  # of a picture, compared with all others at once
 SPARSE = 8  # pixels: so far apart lie those that tell how one picture's light differs from another's
 STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points and texture
 
@@ -238,9 +238,9 @@ def _uncovered(taken: Taken, own: int, body: Mask, pictures: Sequence[Taken], ba
     others = [k for k in range(len(pictures)) if k != own]
     light = [_light(taken, pictures[k], bare[own] & bare[k]) for k in others]
     clean = cutout.clean.copy()
-    for first in range(0, len(clean), BAND_ROWS):
-        part, alpha = clean[first : first + BAND_ROWS], cutout.layer[first : first + BAND_ROWS, :, 3:]
-        there = slice(rows.start + first, rows.start + first + len(part)), columns
+    for some in in_turn(0, len(clean)):
+        part, alpha = clean[some], cutout.layer[some, :, 3:]
+        there = slice(rows.start + some.start, rows.start + some.stop), columns
         hidden = (alpha[..., 0] > 0) & ~body[there]
         seen = np.full((len(others), *part.shape), np.nan, np.float32)
         for n, k in enumerate(others):

@@ -38,7 +38,6 @@ from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
 from likeness.render.bands import aside
-from likeness.render.raster import rasterize
 from likeness.render.simd import copy_past
 
 Float = NDArray[np.float32]
@@ -243,12 +242,10 @@ def _lend(
     """Lay over the region at `origin` what references show better; the `openings` lose as much. In place."""
     rig, taken = retake.rig, retake.taken
     local = moved.pixels - np.array([*origin, 0], np.float32)
-    left, top, width, height = data_layers.box_of(local, rig.used, matte.shape)
-    index, bary, _ = rasterize(local - np.array([left, top, 0], np.float32), rig.skin, width, height)
+    left, top, width, height = data_layers.box_of(local, rig.lent, matte.shape)
     facing = open_facing(rig, moved.camera, moved.normals)
     spot, first = (slice(top, top + height), slice(left, left + width)), (origin[0] + left, origin[1] + top)
-    mesh = (moved.pixels, facing, index, bary, first)
-    theirs = borrow(rig, taken, moved.target, retake.lent, *mesh, color[spot])
+    theirs = borrow(rig, taken, moved.target, retake.lent, moved.pixels, facing, first, color[spot])
     np.maximum(matte[spot], theirs, out=matte[spot])
     for part in openings:
         part.keep(1 - theirs, spot)

@@ -25,7 +25,8 @@ from likeness.face.track import STILL_LOOKS, Pictures, follow
 from likeness.head import points as dense
 from likeness.head.model import Head
 from likeness.media import look as looks
-from likeness.render.bands import in_bands
+from likeness.render.bands import in_bands, in_turn
+from likeness.render.raster import extents, rasterize
 from likeness.render.simd import FAST
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ TURN_CM = 1.5  # a radian of turn counts as so much motion
 IRIS_CM = 1.2  # from an eyeball's middle to its iris
 SAME_GAZE_RAD, OTHER_GAZE_RAD = np.radians(2), np.radians(6)  # an eye looks elsewhere, and lends nothing
 EDGE_CM = 1.5  # beyond the face's points by this much, references have nothing to say
-MARGIN = 0.15  # of the face's size: what is kept around it of a reference
+LARGE, HALF = 3 << 21, 65504.0  # numbers of a reference from which on it is kept in halves, and their largest
+BEYOND_PX = 8  # so far beside its mesh it is looked at
+MARGIN = 0.05  # of the face's size: what is kept around it of a reference
 PLATE_FIRST = 0.85  # the plate counts as nearer by this factor: what it shows itself is not replaced
 
 
@@ -66,7 +69,7 @@ class Look:
 class Reference:
     """One picture that lends: `picture` (h, w, 4) scene-linear around the face, `pixels` (V, 2) in it.
 
-    The picture's fourth channel is 1, 0 where its color is not finite.
+    The picture's fourth channel is 1, 0 where its color is not finite. A large one is of half floats.
     `facing` (V,): cosine to the view of each vertex, 0 where it is hidden. `gain` (V, 3): logarithm of the
     factor that brings its color to the plate's. `points` (POINTS, 2) are the dense points in the whole
     picture, in which the head lies as `fit` says. `eyeballs` are what it shows of both eyes.
@@ -155,8 +158,13 @@ def around(picture: Float, pixels: Float, points: Float) -> tuple[Float, Float]:
     high = np.clip(np.ceil(points.max(axis=0) + margin), low + 4, size).astype(int)
     part = picture[low[1] : high[1], low[0] : high[0], :3]
     there = np.isfinite(part).all(axis=2, keepdims=True)
-    part = np.concatenate([np.where(there, part, 0), there], axis=2).astype(np.float32)
+    part = np.concatenate([np.where(there, part, 0), there], axis=2, dtype=np.float32)
     return part, (pixels[:, :2] - low).astype(np.float32)
+
+
+def held(part: Float) -> Float:
+    """A reference's picture (h, w, 4) as it is kept: a large one in half floats."""
+    return part if part.size < LARGE else np.clip(part, -HALF, HALF).astype(np.float16)
 
 
 def match(own: Float, wanted: Float, places: Float, vertices: Float) -> Float:
@@ -245,32 +253,66 @@ def lend(
     pixels: Float,
     trust: Sequence[Float],
     triangles: Int,
-    index: Int,
-    bary: Float,
     origin: tuple[int, int],
     color: Float,
 ) -> Float:
     """Mix the references into `color` (h, w, 3) in place; returns how much (h, w) of it is theirs now.
 
-    `index`, `bary`: the rasterized target of the region at `origin`; `pixels` (V, 2+) its vertices; `trust`
-    (V,) how well each reference shows them, from 0.5 well enough. `share` from `shares`, `mask` from `masks`.
+    `pixels` (V, 3) are the target's vertices in the picture, whose region at `origin` this is; `trust` (V,)
+    how well each reference shows them, from 0.5 well enough. `share` from `shares`, `mask` from `masks`.
     """
+    moved = [_moved(*each, mask, pixels) for each in zip(references, share.T, trust, strict=True)]
+    lenders = [(one.picture, way) for one, way in zip(references, moved, strict=True) if way is not None]
     total = np.zeros(color.shape[:2], np.float32)
-    mixed = np.zeros_like(color)
-    for k, reference in enumerate(references):
-        weight = share[:, k] @ mask
-        if weight.max() < 0.01:
-            continue
-        shown = np.clip(2 * trust[k] - 0.6, 0, 1)
-        moved = np.concatenate(
-            [reference.pixels - pixels[:, :2], reference.gain, (weight * shown)[:, None]], axis=1
-        )
-        in_bands(
-            _add, len(color), index, bary, triangles, moved.astype(np.float32), reference.picture, *origin,
-            mixed, total,
-        )  # fmt: skip
-    color += np.where(total[..., None] > 0, mixed - total[..., None] * color, 0)
+    x0, y0 = origin
+    for rows in in_turn(0, len(color)):
+        part, theirs, mixed = color[rows], total[rows], np.zeros_like(color[rows])
+        local = pixels - np.array([x0, y0 + rows.start, 0], np.float32)
+        index, bary, _ = rasterize(local, triangles, part.shape[1], len(part))
+        for picture, way in lenders:
+            seen, first = _rows_seen(picture, way, local, triangles, y0 + rows.start, len(part))
+            mesh = index, bary, triangles, way, seen, x0, y0 + rows.start - first
+            in_bands(_add, len(part), *mesh, mixed, theirs)
+        in_bands(_mix, len(part), mixed, theirs, part)
     return total
+
+
+def _moved(reference: Reference, share: Float, trust: Float, mask: Float, pixels: Float) -> Float | None:
+    """See `_add`; None for a reference that has next to no `share` (PARTS + 1,)."""
+    weight = share @ mask
+    if weight.max() < 0.01:
+        return None
+    shown = np.clip(2 * trust - 0.6, 0, 1)
+    way = [reference.pixels - pixels[:, :2], reference.gain, (weight * shown)[:, None]]
+    return np.concatenate(way, axis=1, dtype=np.float32)
+
+
+def _rows_seen(
+    picture: Float, way: Float, local: Float, triangles: Int, top: int, rows: int
+) -> tuple[Float, int]:
+    """What so many rows of the target, from `top` on, show of a reference, and the first row of that.
+
+    Of one in halves these rows alone, in full. `way` as for `_add`, `local` (V, 3) the target's vertices from
+    the first of its rows on.
+    """
+    if picture.dtype == np.float32:
+        return picture, 0
+    extent, lends = extents(local, triangles), (way[triangles, 5] > 0).any(axis=1)
+    there = np.unique(triangles[lends & (extent[:, 0] < rows) & (extent[:, 1] >= 0)])
+    y = top + local[there, 1] + way[there, 1]
+    low = int(np.clip(y.min(initial=np.inf) - BEYOND_PX, 0, len(picture) - 4))
+    high = int(np.clip(y.max(initial=0) + BEYOND_PX, low + 4, len(picture)))
+    return picture[low:high].astype(np.float32), low
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix(first: int, end: int, mixed: Float, total: Float, color: Float) -> None:
+    """Lay what references sum to, `mixed` (h, w, 3), over the color, in place; `total` (h, w) is theirs."""
+    for y in range(first, end):
+        for x in range(color.shape[1]):
+            if total[y, x] > 0:
+                for k in range(3):
+                    color[y, x, k] += mixed[y, x, k] - total[y, x] * color[y, x, k]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)

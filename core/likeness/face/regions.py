@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face.landmarks import Crop, sample_crop
+from likeness.render.bands import in_bands
 from likeness.runtime import session
 
 Float = NDArray[np.float32]
@@ -49,23 +51,27 @@ class Regions:
     offset: Float
     crop: Crop
 
-    def in_picture(self, box: tuple[int, int, int, int], picture: Float | None = None) -> Float:
+    def in_picture(
+        self, box: tuple[int, int, int, int], picture: Float | None = None, names: Sequence[str] = REGIONS
+    ) -> Float:
         """The regions of the pixels x0 <= x < x1, y0 <= y < y1 of the picture, `box` = (x0, y0, x1, y1).
 
         With `picture` (H, W, 3), sRGB-like, of which every pixel of `box` must be part, edges follow it.
-        Returns (y1 - y0, x1 - x0, 12), sums to one; outside of the crop all is background.
+        Returns (y1 - y0, x1 - x0, N) of those `names`; all of them sum to one. Outside of the crop all is
+        background.
         """
         x0, y0, x1, y1 = box
         matrix = self.crop.matrix
         inverse = np.linalg.inv(matrix[:, :2])
         back = np.concatenate([inverse, -(inverse @ matrix[:, 2])[:, None]], 1)
-        out = np.empty((max(y1 - y0, 0), max(x1 - x0, 0), len(REGIONS)), np.float32)
+        chosen = np.array([REGIONS.index(name) for name in names])
+        out = np.empty((max(y1 - y0, 0), max(x1 - x0, 0), len(chosen)), np.float32)
         if picture is None:
-            flat = np.zeros((0, 0), np.float32)
-            _enlarge(np.zeros_like(self.alpha), self.alpha, back, x0, y0, flat, out)
+            lines, guide = (np.zeros_like(self.alpha), self.alpha), np.zeros((0, 0), np.float32)
         else:
+            lines = self.slope, self.offset
             guide = luminance(np.asarray(picture[y0:y1, x0:x1], np.float32))
-            _enlarge(self.slope, self.offset, back, x0, y0, guide, out)
+        in_bands(_enlarge, len(out), *lines, back, x0, y0, guide, chosen, out)
         return out
 
 
@@ -113,34 +119,42 @@ def _guided(guide: Float, alpha: Float) -> tuple[Float, Float]:
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _enlarge(
-    slope: Float, offset: Float, back: NDArray[np.float64], x0: int, y0: int, guide: Float, out: Float
+    first: int,
+    end: int,
+    slope: Float,
+    offset: Float,
+    back: NDArray[np.float64],
+    x0: int,
+    y0: int,
+    guide: Float,
+    chosen: NDArray[np.int64],
+    out: Float,
 ) -> None:
     """Bilinear values of slope * guide + offset at every pixel, clipped and made to sum to one."""
     rows, columns, count = offset.shape
-    guided = guide.size > 0
-    for row in range(out.shape[0]):
+    guided, values = guide.size > 0, np.empty(count, np.float32)
+    for row in range(first, end):
         for column in range(out.shape[1]):
             px, py = x0 + column + 0.5, y0 + row + 0.5
             x = (back[0, 0] * px + back[0, 1] * py + back[0, 2]) * columns - 0.5
             y = (back[1, 0] * px + back[1, 1] * py + back[1, 2]) * rows - 0.5
             if x < -0.5 or y < -0.5 or x > columns - 0.5 or y > rows - 0.5:
-                out[row, column, :] = 0.0
-                out[row, column, 0] = 1.0
-                continue
-            x, y = min(max(x, 0.0), columns - 1.0), min(max(y, 0.0), rows - 1.0)
-            i, j = min(int(y), rows - 2), min(int(x), columns - 2)
-            v, u = y - i, x - j
-            gray = guide[row, column] if guided else 0.0
-            total = 1e-6
-            for k in range(count):
-                b = (1 - v) * ((1 - u) * offset[i, j, k] + u * offset[i, j + 1, k])
-                b += v * ((1 - u) * offset[i + 1, j, k] + u * offset[i + 1, j + 1, k])
-                if guided:
-                    a = (1 - v) * ((1 - u) * slope[i, j, k] + u * slope[i, j + 1, k])
-                    a += v * ((1 - u) * slope[i + 1, j, k] + u * slope[i + 1, j + 1, k])
-                    b += a * gray
-                value = min(max(b, 0.0), 1.0)
-                out[row, column, k] = value
-                total += value
-            for k in range(count):
-                out[row, column, k] /= total
+                values[:] = 0.0
+                values[0] = 1.0
+            else:
+                x, y = min(max(x, 0.0), columns - 1.0), min(max(y, 0.0), rows - 1.0)
+                i, j = min(int(y), rows - 2), min(int(x), columns - 2)
+                v, u = np.float32(y - i), np.float32(x - j)
+                total = np.float32(1e-6)
+                for k in range(count):
+                    b = (1 - v) * ((1 - u) * offset[i, j, k] + u * offset[i, j + 1, k])
+                    b += v * ((1 - u) * offset[i + 1, j, k] + u * offset[i + 1, j + 1, k])
+                    if guided:
+                        a = (1 - v) * ((1 - u) * slope[i, j, k] + u * slope[i, j + 1, k])
+                        a += v * ((1 - u) * slope[i + 1, j, k] + u * slope[i + 1, j + 1, k])
+                        b += a * guide[row, column]
+                    values[k] = min(max(b, np.float32(0)), np.float32(1))
+                    total += values[k]
+                values /= total
+            for n in range(len(chosen)):
+                out[row, column, n] = values[chosen[n]]

@@ -84,6 +84,12 @@ class Rig:
         """See `references.masks`; made when references first lend something."""
         return references.masks(self.person)
 
+    @cached_property
+    def lent(self) -> Int:
+        """The vertices between which references can lend something."""
+        some = np.asarray(self.masks.any(axis=0))
+        return np.unique(self.skin[some[self.skin].any(axis=1)])
+
 
 def build_rig(person: Person, px_per_cm: float = 0.0) -> Rig:
     """Collect the triangles that are drawn; `px_per_cm`: how large the face is seen."""

@@ -191,6 +191,7 @@ def decode_bases() -> tuple[Float, Float, Float]:
     identity[1 : 1 + modes] = np.eye(modes)
     expression[1 + modes :] = np.eye(len(ARKIT))
     vertices = decoder.run({"identity": identity, "expression": expression})["vertices"]
+    runtime.close(decoder)  # it has told all that it knows, and holds twice as much as that
     mean = vertices[0].copy()
     vertices -= mean
     return mean, vertices[1 : 1 + modes], vertices[1 + modes :]

@@ -361,10 +361,8 @@ def _iris(photo: Photo) -> Float | None:
 def _hair(photo: Photo, device: str) -> Float | None:
     """Linear color (3,) of the hair, None where too little shows."""
     height, width = photo.linear.shape[:2]
-    parts = segment(photo.view, crop_from_points(photo.points.xy), device).in_picture(
-        (0, 0, width, height), photo.view
-    )
-    hair = parts[..., REGIONS.index("hair")] > 0.7
+    parts = segment(photo.view, crop_from_points(photo.points.xy), device)
+    hair = parts.in_picture((0, 0, width, height), photo.view, ["hair"])[..., 0] > 0.7
     if hair.sum() < 0.01 * (interocular(photo.points.xy) * 3) ** 2:
         return None
     return np.median(photo.linear[hair], 0).astype(np.float32)

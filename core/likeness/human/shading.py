@@ -38,7 +38,7 @@ from likeness.face.fit import (
     with_person,
 )
 from likeness.face.landmarks import Points, crop_from_points
-from likeness.face.regions import REGIONS, segment
+from likeness.face.regions import segment
 from likeness.face.report import reported_head
 from likeness.head import points as dense
 from likeness.head.model import load_head
@@ -167,8 +167,8 @@ def shades(view: Float, linear: Float, points_px: Array, device: str = "auto") -
     edge = AROUND * (high - low)
     x0, y0 = np.clip(low - edge, 0, [width, height]).astype(int)
     x1, y1 = np.clip(high + edge, 0, [width, height]).astype(int)
-    parts = segment(view, crop_from_points(points_px), device).in_picture((x0, y0, x1, y1), view)
-    skin = parts[..., REGIONS.index("skin")]
+    parts = segment(view, crop_from_points(points_px), device)
+    skin = parts.in_picture((x0, y0, x1, y1), view, ["skin"])[..., 0]
     bare, color = skin > 0.6, linear[y0:y1, x0:x1]
     excess = color[..., 0] - color[..., 1]
     if bare.sum() < LEAST_PX or np.median(excess[bare]) < COLORLESS * np.median(color[..., 0][bare]):

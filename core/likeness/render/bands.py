@@ -21,6 +21,7 @@ Made = TypeVar("Made")
 
 LEAST_ROWS = 32  # fewer are not worth a thread's waking
 BANDS_EACH = 6  # for each thread, since rows differ in what they cost
+ROWS_IN_TURN = 128
 
 _own = threading.local()
 
@@ -58,6 +59,11 @@ def in_bands(kernel: Callable[..., None], rows: int, *args: Any) -> None:
     for helper in helpers:
         if not helper.cancel():
             helper.result()
+
+
+def in_turn(first: int, end: int) -> list[slice]:
+    """The rows from `first` to before `end`, some after others: a large picture leaves no room for copies."""
+    return [slice(row, min(row + ROWS_IN_TURN, end)) for row in range(first, end, ROWS_IN_TURN)]
 
 
 def aside(function: Callable[Given, Made], *args: Given.args, **more: Given.kwargs) -> Future[Made]:
