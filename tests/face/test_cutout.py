@@ -223,6 +223,21 @@ def test_a_highlight_on_skin_is_head_though_its_color_is_the_walls() -> None:
     assert alpha[80, 81:].max() < 0.1
 
 
+def test_a_line_that_meets_a_neck_is_no_part_of_it() -> None:
+    """A collar's outline before a light wall looked like a mixture of wall and skin, and turned with it."""
+    y, x = np.mgrid[:120, :120] + 0.5
+    neck, line = np.clip(60 - x + 0.2 * y, 0, 1), (np.abs(y - 60 - 0.3 * (x - 72)) < 1) & (x > 70)
+    picture = np.float32([0.8, 0.8, 0.85]) + neck[..., None] * np.float32([-0.3, -0.45, -0.6])
+    outlined = np.where(line[..., None], [0.6, 0.55, 0.6], picture).astype(np.float32)
+    guess, no_face = (neck > 0.5).astype(np.float32), np.zeros((120, 120), np.float32)
+    plain, collar = (
+        _refine(each.astype(np.float32), guess, no_face, 4.0, guess) for each in (picture, outlined)
+    )
+    assert plain[line & (neck <= 0)].max() < 0.05
+    assert collar[line & (neck <= 0)].max() < 0.1
+    np.testing.assert_allclose(collar[:50], plain[:50], atol=0.05)  # elsewhere the edge is as soft as it was
+
+
 def test_beside_skin_the_background_is_trusted_sooner_than_beside_hair() -> None:
     alpha = np.zeros((120, 200), np.float32)
     alpha[40:80, 60:140] = 1

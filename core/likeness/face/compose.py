@@ -23,6 +23,7 @@ Int = NDArray[np.int32]
 EVEN = np.ones(3, np.float32)
 STILL = np.empty((0, 0, 2), np.float32)
 FULL_MATTE_PX, FULL_MATTE_LIGHT = 0.35, 0.02  # displacement and change of light from which the matte is 1
+SQUEEZED, PARTS = 1.3, 4  # pixels of the plate in one, from which on its edge is squeezed; samples of it then
 RUN = 64  # pixels of a row that are looked at together
 SIEVE_ROWS = 64  # for so many, the triangles that can reach them are told from all others
 BAND_ROWS = 8  # so many are drawn at once: what is between the mesh and the picture stays in the cache
@@ -374,6 +375,50 @@ def _head(
         at_x[x] = np.float32(np.int32(c) + np.int32(x)) + dx[x]
         at_y[x] = np.float32(r) + dy[x]
     sample(layer, at_x, at_y, share, ends, out)
+    _spread_squeezed(layer, at_x, at_y, share, ends, out)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _spread_squeezed(
+    layer: Float, at_x: Float, at_y: Float, share: Float, ends: tuple[Any, Any, Any, Any], out: Float
+) -> None:
+    """Make pixels of a row (w, 4) the mean over their width where the head's edge is squeezed, in place.
+
+    A turned cheek's edge is narrower than a pixel, and one sample would hit it in one row and miss it in the
+    next: steps and dashes.
+    """
+    first, end = len(share), 0
+    for x in range(1, len(share) - 1):
+        if _squeezed(at_x, share, out, x):
+            first, end = min(first, x), x + 1
+    if first >= end:
+        return
+    again, mean = np.zeros(end - first, np.float32), np.zeros((end - first, 4), np.float32)
+    x_there, y_there, part = np.empty_like(again), np.empty_like(again), np.empty_like(mean)
+    for x in range(first, end):
+        again[x - first] = np.float32(1) if _squeezed(at_x, share, out, x) else np.float32(0)
+    for n in range(PARTS):
+        off = np.float32((n + 0.5) / PARTS - 0.5)
+        for x in range(first, end):
+            side = x + 1 if off > 0 else x - 1
+            x_there[x - first] = at_x[x] + abs(off) * (at_x[side] - at_x[x])
+            y_there[x - first] = at_y[x] + abs(off) * (at_y[side] - at_y[x])
+        sample(layer, x_there, y_there, again, ends, part)
+        for x in range(end - first):
+            for k in range(4):
+                mean[x, k] += part[x, k] * np.float32(1 / PARTS)
+    for x in range(end - first):
+        if again[x] > 0:
+            out[first + x] = mean[x]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
+def _squeezed(at_x: Float, share: Float, head: Float, x: int) -> bool:
+    """Whether a pixel of a row shows more than its own width of the plate, and the head's edge is near."""
+    if share[x] <= 0 or abs(at_x[x + 1] - at_x[x - 1]) < np.float32(2 * SQUEEZED):
+        return False
+    before, here, after = head[x - 1, 3], head[x, 3], head[x + 1, 3]
+    return min(before, here, after) < 1 and max(before, here, after) > 0
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)

@@ -46,6 +46,7 @@ BARE, JAW = 0.25, 0.4  # of alpha, and so near the jaw, from brows to chin: besi
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
 SHINE = 8.0  # times the squared difference that skin is brighter than both: highlights tell nothing
 ALIKE, OWN = 0.03, 0.02  # colors of skin and how much the network's guess counts, see `labels.spread`
+THORN = 3.0  # times narrower than half the band, and no edge
 CELLS = 4  # of the grid in which these labels spread first, half the band is as wide
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
 DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
@@ -671,6 +672,7 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     alpha = head.astype(np.float32)
     unsure = ~head & ~back
     in_bands(_mix, len(alpha), picture, front.result(), behind, cell, prior, beside_skin, unsure, alpha)
+    _without_thorns(alpha, beside_skin & unsure, edge_px)
     del prior, beside_skin, unsure
     alpha = _joined(alpha, head)
     sure, sharply, deep = SOLID
@@ -688,6 +690,18 @@ def _follow_edges(prior: Float, picture: Float, solid: Mask, skin: Mask, edge_px
     label = np.where(unsure > 0, guess, guess > 0.5).astype(np.float32)
     labels.spread(label, unsure > 0, views[-1], guess, OWN, ALIKE)
     np.copyto(prior[spot], labels.sharp(label, views, ALIKE), where=skin[spot])
+
+
+def _without_thorns(alpha: Float, skin: Mask, edge_px: float) -> None:
+    """Take from the `alpha` (h, w) beside bare `skin` what is too narrow to be its edge, in place.
+
+    Where a collar meets a neck, its outline has colors between those of skin and of the wall.
+    """
+    if not skin.any():
+        return
+    spot = _wider(window(skin.astype(np.float32)), skin.shape)
+    side = 2 * max(1, round(edge_px / THORN)) + 1
+    np.copyto(alpha[spot], np.minimum(alpha[spot], ndimage.grey_opening(alpha[spot], side)), where=skin[spot])
 
 
 @numba.njit(cache=True, nogil=True)

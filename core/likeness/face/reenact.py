@@ -171,7 +171,9 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
         behind = aside(data_layers.behind, rig, local, outlines, seen)
     head = (taken.plate, taken.cutout, field, (x0, y0), picture, body, taken.light.tint)
     matte, motion = compose(*head, retake.layers, bends, data)
-    silhouette.soften(rig.skin, rig.joints, field, picture[y0 : y0 + height, x0 : x0 + width], matte)
+    (left, top), drawn = taken.cutout.origin, picture[y0 : y0 + height, x0 : x0 + width]
+    first = (x0 - left, y0 - top)
+    silhouette.soften(rig.skin, rig.joints, field, taken.cutout.layer, first, drawn, matte)
     if behind is None:
         return matte, {}
     data_layers.look_in(rig, behind.result(), field.moved, data)

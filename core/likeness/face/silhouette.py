@@ -25,10 +25,13 @@ AWAY = 1.25  # samples of the field's mesh, from an outline to what lies on eith
 BEHIND_CM, BEFORE_CM = 0.2, 4.0  # so far behind is what lies beyond; within, skin comes forward by less
 
 
-def soften(skin: Int, joints: Int, field: Field, color: Float, matte: Float) -> None:
+def soften(
+    skin: Int, joints: Int, field: Field, layer: Float, first: tuple[int, int], color: Float, matte: Float
+) -> None:
     """Soften the outlines in a region's `color` (h, w, 3 or more) and `matte` (h, w), in place.
 
     `skin` (T, 3) are all triangles of which the field may have some, `joints` what `joints_of` says of them.
+    `layer` (H, W, 4) is the plate's head; the region's first pixel lies `first` right of and below its own.
     """
     of = (
         *field.seen,
@@ -38,7 +41,7 @@ def soften(skin: Int, joints: Int, field: Field, color: Float, matte: Float) -> 
         *field.ramp,
         np.float32(SAMPLES / field.cell),
     )
-    _blend(_breaks(joints, skin, field.points, of), color, matte)
+    _blend(_breaks(joints, skin, field.points, layer, *first, of), color, matte)
 
 
 def joints_of(triangles: Int) -> Int:
@@ -51,8 +54,11 @@ def joints_of(triangles: Int) -> Int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _breaks(joints: Int, skin: Int, points: Float, of: Known) -> Float:
-    """Outlines that are seen and where the field breaks: ends and how much it does (N, 5)."""
+def _breaks(joints: Int, skin: Int, points: Float, layer: Float, left: int, top: int, of: Known) -> Float:
+    """Outlines that are seen and where the field breaks: ends and how much it does (N, 5).
+
+    Not steep ones before the background: the head's own edge is drawn softly there, see `compose`.
+    """
     out, count = np.empty((len(joints), 5), np.float32), 0
     step, away = np.float32(AWAY) / of[-1], _facing_away(points, skin)
     for n in range(len(joints)):
@@ -72,6 +78,11 @@ def _breaks(joints: Int, skin: Int, points: Float, of: Known) -> Float:
         beyond, behind = _way(x + turn * dy, y - turn * dx, of)
         if not (z - BEFORE_CM < within < np.inf and behind > z + BEHIND_CM):
             continue
+        if abs(dy) > abs(dx):
+            c = left + int(np.floor(x + turn * dy + beyond[0]))
+            r = top + int(np.floor(y - turn * dx + beyond[1]))
+            if not (0 <= r < len(layer) and 0 <= c < layer.shape[1] and layer[r, c, 3] > 0.5):
+                continue
         apart = np.sqrt((inside[0] - beyond[0]) ** 2 + (inside[1] - beyond[1]) ** 2)
         share = (apart - max(BREAK_PX[0], 2 * STRETCH * step)) / BREAK_PX[1]
         if share > 0:

@@ -1,0 +1,37 @@
+"""The head is drawn with an edge as soft as a pixel, however narrow it has become."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likeness.face.compose import SQUEEZED, _head
+
+WIDE, EDGE = 96, 60.0
+
+
+def drawn(scale: float, shift: float) -> np.ndarray:
+    """The alpha of a row of which each pixel shows so many of a head's; its edge is one pixel wide there."""
+    x = np.arange(WIDE, dtype=np.float32)
+    alpha = np.clip(EDGE - x, 0, 1)
+    layer = np.repeat(np.repeat(alpha[None, :, None], 5, axis=0), 4, axis=2)
+    count = int(WIDE / scale) - 4
+    here = np.arange(count, dtype=np.float32)
+    dx = ((scale - 1) * here + shift).astype(np.float32)
+    out, room = np.empty((count, 4), np.float32), np.empty((2, count), np.float32)
+    share, still = np.ones(count, np.float32), np.zeros(count, np.float32)
+    _head(2, 0, dx, still, share, layer, (*layer.shape[:2], 3), 0, 0, *room, out)
+    return out[:, 3]
+
+
+@pytest.mark.parametrize("scale", [2.0, 4.0])
+def test_a_squeezed_edge_covers_as_much_as_it_reaches_into_a_pixel(scale: float) -> None:
+    for shift in np.arange(0, scale, scale / 8):
+        covered = float(drawn(scale, shift).sum())
+        assert covered == pytest.approx((EDGE - 0.5 - shift) / scale + 0.5, abs=0.15), shift
+
+
+def test_an_edge_that_is_not_squeezed_is_the_plates_own() -> None:
+    assert SQUEEZED > 1.1
+    alpha = drawn(1.0, 0.0)
+    np.testing.assert_allclose(alpha, np.clip(EDGE - np.arange(len(alpha)), 0, 1), atol=1e-6)
