@@ -262,6 +262,19 @@ def test_a_lock_is_whole_and_a_strand_is_thin() -> None:
     assert alpha[40, 20] == 0
 
 
+def test_a_faint_patch_beside_hair_stays_behind_and_a_strand_goes_along() -> None:
+    """A wall's edge in the color of hair hung on both sides of a head that had moved."""
+    y, x = np.mgrid[:160, :160] + 0.5
+    head = np.hypot(x - 60, y - 80) < 30
+    patch, strand = (np.abs(y - 70) < 8) & (x > 80) & (x < 112), (np.abs(y - 100) < 1) & (x > 60) & (x < 110)
+    picture = np.where(patch[..., None], [0.6, 0.5, 0.4], [0.4, 0.4, 0.4])
+    picture = np.where((head | strand)[..., None], [0.8, 0.6, 0.4], picture).astype(np.float32)
+    none = np.zeros(head.shape, np.float32)
+    alpha = _refine(picture, head.astype(np.float32), none, 4.0, none)
+    assert alpha[65:70, 104:108].max() < 0.08
+    assert alpha[100, 100:106].min() > 0.6
+
+
 def test_what_is_not_joined_to_the_head_is_none_of_it() -> None:
     alpha = np.zeros((40, 40), np.float32)
     alpha[:, :10], alpha[20, 10:30], alpha[5, 20:30] = 1, 0.6, 0.6  # a strand, and a patch of landscape

@@ -46,6 +46,7 @@ BARE, JAW = 0.25, 0.4  # of alpha, and so near the jaw, from brows to chin: besi
 PRIOR = 0.03  # squared difference of colors (display view) at which they tell as much as the network
 SHINE = 8.0  # times the squared difference that skin is brighter than both: highlights tell nothing
 ALIKE, OWN = 0.03, 0.02  # colors of skin and how much the network's guess counts, see `labels.spread`
+FAR = 2.5  # times half the band: so far from the head are strands alone
 THORN = 3.0  # times narrower than half the band, and no edge
 CELLS = 4  # of the grid in which these labels spread first, half the band is as wide
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
@@ -663,6 +664,7 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     back = outward > np.where(beside_skin, edge_px, STRANDS * edge_px)
     if not head.any() or not back.any():
         return np.where(back, 0, 1).astype(np.float32)
+    far = (outward > FAR * edge_px) & ~beside_skin & ~back
     # where nothing else tells, the edge is as wide as the band
     prior = np.clip(0.5 + 0.5 * (inward - outward) / edge_px, 0, 1)
     del inward, outward  # a large picture leaves no room for more
@@ -673,7 +675,8 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     unsure = ~head & ~back
     in_bands(_mix, len(alpha), picture, front.result(), behind, cell, prior, beside_skin, unsure, alpha)
     _without_thorns(alpha, beside_skin & unsure, edge_px)
-    del prior, beside_skin, unsure
+    _without_patches(alpha, far, edge_px)
+    del prior, beside_skin, unsure, far
     alpha = _joined(alpha, head)
     sure, sharply, deep = SOLID
     return np.maximum(alpha, np.clip(sharply * (depth(alpha > sure) / edge_px - deep), 0, 1))
@@ -702,6 +705,20 @@ def _without_thorns(alpha: Float, skin: Mask, edge_px: float) -> None:
     spot = _wider(window(skin.astype(np.float32)), skin.shape)
     side = 2 * max(1, round(edge_px / THORN)) + 1
     np.copyto(alpha[spot], np.minimum(alpha[spot], ndimage.grey_opening(alpha[spot], side)), where=skin[spot])
+
+
+def _without_patches(alpha: Float, far: Mask, edge_px: float) -> None:
+    """Take from the `alpha` (h, w) `far` (h, w) from the head what is faint but no strand, in place.
+
+    A wall's edge, somewhat in the color of hair, went along with it.
+    """
+    if not far.any():
+        return
+    spot = _wider(window(far.astype(np.float32)), far.shape)
+    side = 2 * max(1, round(STRAND / EDGE * edge_px)) + 1
+    wide = ndimage.grey_opening(alpha[spot], side)
+    wide *= np.clip((SURE - wide) / (SURE - LIKELY), 0, 1)
+    np.copyto(alpha[spot], alpha[spot] - wide, where=far[spot])
 
 
 @numba.njit(cache=True, nogil=True)
