@@ -417,7 +417,7 @@ def _spread_squeezed(
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _steepest(at_x: Float, begin: Any, end: Any) -> Any:
-    """The most by which places before and after a pixel of a row (w,) differ, of those from `begin` to `end`."""
+    """The most by which places before and after each pixel from `begin` to `end` of a row (w,) differ."""
     one, most = np.uint64(1), np.float32(0)
     for x in range(np.uint64(begin), np.uint64(end)):
         most = max(most, abs(at_x[x + one] - at_x[x - one]))
