@@ -24,7 +24,7 @@ import OpenImageIO as oiio
 import pytest
 
 import likeness
-from likeness import abreast
+from likeness import abreast, runtime
 from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.errors import BadInput, BadOutput, BadRequest, Cancelled, LikenessError
 from likeness.frames import CODEC, EFFECT, REQUEST, SOURCE_TYPE, SYNTHETIC, VERSION, exr_text
@@ -502,6 +502,22 @@ def test_analysis_sees_the_whole_shot_and_only_what_it_may_depend_on(plate: str,
         ("analyze", [1, 2, 3, 4, 5, 6], {"depth": 2}),
         ("render", [2], {"depth": 2, "look": 3}, {"size": [24, 16]}),
     ]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_large_pictures_leave_no_room_for_networks_that_have_told_what_they_know(
+    plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    monkeypatch.setattr(abreast, "MOST_PX", 24 * 16 if large else 2 * 24 * 16)
+    opened: list[weakref.ref[runtime.Model]] = []
+
+    def analyze(job: Job) -> dict[str, Any]:
+        opened.append(weakref.ref(runtime.session("face_eyes", "cpu")))
+        return {}
+
+    run(effect(analyze=analyze), plate, tmp_path / "f.####.exr")
+    gc.collect()
+    assert (opened[0]() is None) == large
 
 
 def test_findings_are_read_only(plate: str, tmp_path: Path) -> None:

@@ -25,6 +25,11 @@ def at_once(width: int, height: int) -> int:
     return max(1, min(bands.cores(), MOST_PX // (width * height)))
 
 
+def large(width: int, height: int) -> bool:
+    """Whether not even two frames of that size are drawn abreast, however many threads there are."""
+    return 2 * width * height > MOST_PX
+
+
 def in_order(make: Callable[[int], Made], frames: Iterable[int], at_once: int) -> Generator[tuple[int, Made]]:
     """Each frame with what `make` gives for it, `at_once` of them being made abreast.
 

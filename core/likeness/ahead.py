@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
-from likeness.abreast import MOST_PX, at_once
+from likeness.abreast import at_once, large
 
 if TYPE_CHECKING:
     from likeness.media import Source
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class ReadAhead:
     """A `Source` that reads the next frames while the last ones are in use, as many as are drawn abreast.
 
-    Pictures of which two are too large to be drawn abreast are not read ahead: one more of 100 MB would lie
-    beside all layers of a frame of 4K, which takes far longer than the reading.
+    Large pictures are not read ahead: one more of 100 MB would lie beside all layers of a frame of 4K, which
+    takes far longer than the reading.
     All reading happens on one thread, so a decoder is never entered twice; any thread may ask. `check` is
     called before each read and stops the job by raising.
     """
@@ -29,8 +29,8 @@ class ReadAhead:
         self._check = check
         self._frames: Sequence[int] = () if source.is_still else source.frames
         self._place = {frame: place for place, frame in enumerate(self._frames)}
-        self._most = {"look": at_once(source.width, source.height)}
-        self._most["read"] = self._most["look"] if 2 * source.width * source.height <= MOST_PX else 0
+        size, most = (source.width, source.height), at_once(source.width, source.height)
+        self._most = {"look": most, "read": 0 if large(*size) else most}
         self._reader = ThreadPoolExecutor(1, "read-ahead")
         self._asking = threading.Lock()
         self._ahead: dict[tuple[str, int], Future[Any]] = {}  # by what is read, and the place

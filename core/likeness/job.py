@@ -149,6 +149,16 @@ class Job:
         return abreast.at_once(source.width, source.height)
 
     @functools.cached_property
+    def _large(self) -> bool:
+        """Whether the plate's pictures leave little room for anything else."""
+        if self.plate is None:
+            return False
+        from likeness import abreast
+
+        source = self.source(self.plate)
+        return abreast.large(source.width, source.height)
+
+    @functools.cached_property
     def shot(self) -> list[int]:
         """All frames of the shot: what the effect says, else those of its first picture input."""
         if self.effect.frames is not None:
@@ -244,7 +254,7 @@ class Job:
 
         def made() -> Thing:
             thing = make()
-            if self.at_once == 1:  # a large picture, of which much was held on the way
+            if self._large:  # much was held on the way
                 memory.give_back()
             return thing
 
@@ -282,7 +292,7 @@ class Job:
     def _analyzed(self) -> dict[str, Any]:
         assert self.effect.analyze is not None
         found = self.effect.analyze(self)
-        if self.at_once == 1:  # large pictures leave no room for what the networks hold
+        if self._large:  # nor for what the networks hold
             from likeness import runtime
 
             runtime.close_all()
