@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from skimage import data
 
-from bench import capture, heldout, hosts, human, photos, reanimation, speed, transfer
+from bench import capture, heldout, hosts, human, known, photos, reanimation, speed, transfer
 from bench.pictures import CLIPS, PAINTINGS, ROOT, Clip, load, real_folder
 from bench.table import Row, show, write
 from likeness import memory, runtime
@@ -49,6 +49,7 @@ def main(words: list[str]) -> int:
                     rows += [row for pictures in heldout.renders(work) for row in heldout.rows(pictures)]
                 elif section == "reanimate" and clips:
                     rows += reanimation.rows(clips, [*stills, portrait], args.peer_python, work)
+                    rows += known.rows(args.peer_python, work)
                 elif section == "speed":
                     rows += speed.rows(portrait, stills[0] if stills else portrait, work)
                     rows += [speed.capture_whole(clip, work) for clip in clips[:1]]

@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from likeness.effects.human import looks, parameters
+from likeness.effects.human import human_portrait
 from likeness.effects.human.human_portrait import HUMAN_PORTRAIT
 from likeness.human import cycles
-from likeness.human.assemble import Dressing, make_character
-from likeness.human.hair import grow_hair
 from likeness.human.portrait import EXPRESSIONS, LIGHTS, Sitter, View, develop, picture, sheet
 from likeness.render.blender import VARIABLE, find_blender
 
@@ -83,12 +81,7 @@ def in_cycles(path: Path, size: int, samples: int) -> None:
 
 def sitter(values: dict[str, Any]) -> Sitter:
     """A person as `human_portrait` makes one."""
-    params = {**HUMAN_PORTRAIT.validate(values), "pose": "A"}
-    figure = parameters.figure(params)
-    parts, materials = looks.surface(params, figure, 1)
-    worn = Dressing(parts=[[part for part in parts[0] if part.name == "cornea"]], materials=materials)
-    hair = grow_hair(looks.look(params), figure.identity, figure.shapes / np.float32(figure.fit.scale))
-    return Sitter(make_character("Person", figure, worn, levels=1), hair, figure.fit)
+    return human_portrait.sitter(HUMAN_PORTRAIT.validate(values))
 
 
 def drawn(who: Sitter, view: View, size: int) -> Float:

@@ -56,7 +56,7 @@ def self_driven(clip: Clip, python: Path, work: Path) -> list[Row]:
     seen = truth["real"]["found"]
     frozen = np.repeat(real[:1], len(real), axis=0)
     moved = _moved(real[0], real, truth["real"]["points"], seen)
-    scores = {name: _quality(f, real, truth["real"]) for name, f in
+    scores = {name: quality(f, real, truth["real"]) for name, f in
               {"own": made, "frozen": frozen, "moved": moved}.items()}  # fmt: skip
     asked = ASKED.get(clip.name, (None, None))
     out = []
@@ -79,7 +79,7 @@ def _referred(clip: Clip, plate: Path, real: Bytes, truth: dict[str, NDArray[Any
     out = plate.with_name(f"{clip.name}_referred") / "own.####.exr"
     params = {**SELF, "references_most": REFERENCES}
     reanimate(plate, clip.path, out, frames=f"1-{len(real)}", params=params, inputs={"references": known})
-    gained = _quality(read_srgb(out), real, truth)[0]
+    gained = quality(read_srgb(out), real, truth)[0]
     return Row("reanimate", f"self-driven, {clip.name}, five references", gained, "dB", plain_db,
                "without", at_least=plain_db + 2)  # fmt: skip
 
@@ -102,7 +102,7 @@ def _moved(frame: Bytes, real: Bytes, mesh: Array, seen: NDArray[np.bool_]) -> B
     return out
 
 
-def _quality(made: Bytes, real: Bytes, truth: dict[str, NDArray[Any]]) -> tuple[float, float]:
+def quality(made: Bytes, real: Bytes, truth: dict[str, NDArray[Any]]) -> tuple[float, float]:
     """Mean PSNR and SSIM inside the face box (by MediaPipe, a little wider), after the first frame."""
     psnr, ssim = [], []
     for i in np.flatnonzero(truth["found"])[1:]:

@@ -79,7 +79,7 @@ def pose(
 ) -> list[tuple[Part, Float, Float]]:
     """The finest parts with their vertices and normals (V, 3) under shape `weights`.
 
-    `gaze` (2, 2) turns the eyes, left and right: yaw and pitch in radians.
+    `gaze` (2, 2) turns the eyes, left and right: yaw and pitch, up positive, in radians.
     """
     out = []
     for part in character.levels[0]:
@@ -117,7 +117,7 @@ class Sitter:
 
 @dataclass(frozen=True)
 class View:
-    """One picture: degrees around the person, shape weights, gaze (yaw, pitch in degrees), a light's name."""
+    """One picture: degrees around the person, shape weights, gaze (yaw, pitch up), a light's name."""
 
     yaw_deg: float = 20.0
     weights: Mapping[str, float] = field(default_factory=dict)

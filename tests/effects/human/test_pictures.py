@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from likeness.effects.human.human_portrait import view_of
 from likeness.errors import BadInput, BadRequest
 from likeness.face.detect import detect
+from likeness.head.model import eye_rotation
 from likeness.job import run_job
 from likeness.media import open_source
 from likeness.media.image import rgb
+from likeness.performance import make
 from likeness.request import Request
 from likeness.results import Result
 from tests.blender.conftest import python_of
@@ -144,3 +148,15 @@ class TestPhotos:
         write_image(both, Image(np.concatenate([one, one], 1)))
         with pytest.raises(BadInput, match="2 faces"):
             run("human_from_photos", {"photo": str(both)}, rights="public domain")
+
+
+def test_eyes_look_down_where_a_performance_does() -> None:
+    """A performance's pitch is positive looking down, a view's up: takes looked up where they should not."""
+    down = make({"eyeLookDownLeft": [0.0, 0.6], "eyeLookDownRight": [0.0, 0.6]})
+    eyes = np.zeros((2, 2, 3), np.float32)
+    eyes[1, :, :2] = np.radians([5, 20])
+    seen = view_of(replace(down, eyes=eyes), 1)
+    assert seen.gaze_deg == pytest.approx((5, -20), abs=1e-4)
+    assert seen.weights["eyeLookDownLeft"] == pytest.approx(0.6)
+    turned = eye_rotation(*np.radians(seen.gaze_deg)) @ [0, 0, 1]
+    assert turned[1] < -0.3  # y is up

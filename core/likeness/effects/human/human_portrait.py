@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from likeness.results import Result
 if TYPE_CHECKING:
     from likeness.human.portrait import Sitter, View
     from likeness.job import Job
+    from likeness.performance import Performance
 
 SHEETS = ("expressions", "turntable", "lights", "single")
 RENDERERS = ("auto", "rasterizer", "cycles")
 TAKE_FPS, TAKE_FROM_S = 24.0, 1.2
+TURN_DEG = 18.0  # so far around the person expressions are seen
 
 
 def write(job: Job) -> Sequence[Result]:
@@ -31,7 +33,7 @@ def write(job: Job) -> Sequence[Result]:
 
     kind, blender = str(job.params["sheet"]), _blender(str(job.params["renderer"]))
     job.progress(0, 1, "form")
-    who = _sitter(job)
+    who = sitter(job.params)
     job.folder.mkdir(parents=True, exist_ok=True)
     cells = list(_drawn(job, who, _views(job), blender, "draw"))
     path = job.folder / f"{kind}.png"
@@ -80,17 +82,12 @@ def _drawn(
 def _take(job: Job, who: Sitter, blender: list[str] | None) -> Result:
     """A movie of the demo performance: the end of a sentence, and a smile."""
     from likeness.demo import PERFORMANCE
-    from likeness.human.portrait import View
     from likeness.media import MovieWriter
     from likeness.performance import read_csv, resample
 
     played = resample(read_csv(PERFORMANCE), TAKE_FPS)
     first, count = int(TAKE_FROM_S * TAKE_FPS), round(float(job.params["take_s"]) * TAKE_FPS)  # type: ignore[arg-type]
-    views = []
-    for i in range(first, min(first + count, len(played))):
-        yaw, pitch, _ = np.degrees(played.eyes[i].mean(0)).tolist()
-        weights = dict(zip(ARKIT, played.weights[i].tolist(), strict=True))
-        views.append(View(18.0, weights=weights, gaze_deg=(yaw, pitch)))
+    views = [view_of(played, i) for i in range(first, min(first + count, len(played)))]
     path, size = job.folder / "expressions_take.mp4", int(job.params["picture_size"])  # type: ignore[arg-type]
     with MovieWriter(path, TAKE_FPS, size, size, codec="h264") as movie:
         for frame in _drawn(job, who, views, blender, "take"):
@@ -98,12 +95,22 @@ def _take(job: Job, who: Sitter, blender: list[str] | None) -> Result:
     return Result("take", "report", str(path))
 
 
-def _sitter(job: Job) -> Sitter:
+def view_of(performance: Performance, frame: int) -> View:
+    """The person in a frame of a performance, in which eyes that look down have a positive pitch."""
+    from likeness.human.portrait import View
+
+    yaw, pitch, _ = np.degrees(performance.eyes[frame].mean(0)).tolist()
+    weights = dict(zip(ARKIT, performance.weights[frame].tolist(), strict=True))
+    return View(TURN_DEG, weights=weights, gaze_deg=(yaw, -pitch))
+
+
+def sitter(values: Mapping[str, Any]) -> Sitter:
+    """Whom valid parameters describe."""
     from likeness.human.assemble import Dressing, make_character
     from likeness.human.hair import grow_hair
     from likeness.human.portrait import Sitter
 
-    params = {**job.params, "pose": "A"}
+    params = {**values, "pose": "A"}
     figure = parameters.figure(params)
     parts, materials = looks.surface(params, figure, 1)
     bare = tuple(tuple(p for p in level if p.name == "cornea") for level in parts)
@@ -129,7 +136,7 @@ def _views(job: Job) -> list[View]:
             View(yaw, light=light) for light in ("soft", "hard", "back") for yaw in (0.0, 35.0, 80.0, -35.0)
         ]
     if asked == "expressions":
-        return [View(18.0, weights=weights, gaze_deg=gaze) for weights, gaze in EXPRESSIONS.values()]
+        return [View(TURN_DEG, weights=weights, gaze_deg=gaze) for weights, gaze in EXPRESSIONS.values()]
     return [View(float(job.params["turn_deg"]), weights=dict(job.params["expression"]))]  # type: ignore[arg-type]
 
 
