@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from likeness import runtime
 from likeness.effects.face.reanimate import LAYERS
 from likeness.media import open_source, write_image
 from likeness.media.image import Image
+from likeness.performance import make, write_csv
 from tests.effects.face.conftest import Run
 
 
@@ -113,6 +115,28 @@ def test_sliders_alone_move_a_still(portrait: Path, tmp_path: Path, likeness: Ru
     words = ["run", "reanimate", "--input", f"plate={portrait}", "--set", 'weights={"mouthSmileLeft": 0.8}']
     assert likeness(*words, "--out", tmp_path / "smile.exr") == 0
     assert parts(tmp_path / "smile.exr")["matte.A"].max() == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "timing", "last"), [(2, "driver", 0.6), (5, "driver", 0.3), (5, "plate", 0.6)]
+)
+def test_a_clip_keeps_its_length_whatever_its_drivers_is(
+    portrait: Path, tmp_path: Path, likeness: Run, count: int, timing: str, last: float
+) -> None:
+    """A shorter driver holds its last pose, of a longer one the rest is left out, or it is stretched."""
+    (tmp_path / "plate").mkdir()
+    for frame in (1, 2, 3):
+        shutil.copy(portrait, tmp_path / "plate" / f"p.{frame:04d}.exr")
+    write_csv(tmp_path / "take.csv", make({"jawOpen": np.linspace(0, 0.6, count).tolist()}, fps=24))
+    words = ["run", "reanimate", "--input", f"plate={tmp_path / 'plate' / 'p.####.exr'}"]
+    words += ["--input", f"driver={tmp_path / 'take.csv'}", "--set", f"timing={timing}"]
+    out = tmp_path / "out"
+    assert likeness(*words, "--set", "neutral_frames=1", "--out", out / "f.####.exr") == 0
+    assert [path.name for path in sorted(out.glob("*.exr"))] == [f"f.{frame:04d}.exr" for frame in (1, 2, 3)]
+    words = ["run", "reanimate", "--input", f"plate={portrait}", "--set", f'weights={{"jawOpen": {last}}}']
+    assert likeness(*words, "--out", tmp_path / "pose.exr") == 0
+    ours, pose = (parts(path)["mouth.A"].sum() for path in (out / "f.0003.exr", tmp_path / "pose.exr"))
+    assert ours == pytest.approx(pose, rel=0.2)
 
 
 def test_references_change_the_picture_where_it_moves(
