@@ -27,9 +27,9 @@ STILL = {"neutral_frames": "1", "strength_head": 0, "head_position": 0, "layers"
 
 def rows(python: Path, work: Path) -> list[Row]:
     """How near the demo's performance comes inside the face, and expressions as large as can be."""
-    out = []
+    people, out = {seed: sitter({"seed": seed}) for seed in SEEDS}, []
     for name, take in {"a performance": _demo(), "large expressions": _large()}.items():
-        scores = [_near(sitter({"seed": seed}), take, python, work / f"{name} {seed}") for seed in SEEDS]
+        scores = [_near(who, take, python, work / f"{name} {seed}") for seed, who in people.items()]
         ours, plate = np.mean(scores, axis=0).tolist()
         what = f"rendered people, {name}, known truth"
         out.append(Row("reanimate", what, ours, "dB", plate, "the plate", at_least=ASKED_DB))

@@ -704,7 +704,7 @@ def _without_thorns(alpha: Float, skin: Mask, edge_px: float) -> None:
         return
     spot = _wider(window(skin.astype(np.float32)), skin.shape)
     side = 2 * max(1, round(edge_px / THORN)) + 1
-    np.copyto(alpha[spot], np.minimum(alpha[spot], ndimage.grey_opening(alpha[spot], side)), where=skin[spot])
+    np.copyto(alpha[spot], ndimage.grey_opening(alpha[spot], side), where=skin[spot])
 
 
 def _without_patches(alpha: Float, far: Mask, edge_px: float) -> None:
