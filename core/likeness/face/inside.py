@@ -21,7 +21,7 @@ Int = NDArray[np.int32]
 
 # Diffuse reflectance, scene-linear, as parts of a white wall.
 ALBEDO = {
-    "socket": (0.20, 0.065, 0.055),
+    "socket": (0.60, 0.22, 0.19),
     "gums": (0.66, 0.32, 0.28),
     "tongue": (0.74, 0.39, 0.42),
     "teeth_upper": (0.97, 0.96, 0.84),
@@ -31,10 +31,10 @@ GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
 # What comes to teeth so far behind the foremost, at most and at least; over lower ones stand lips and cheeks.
 ROW_LIGHT = {"teeth_upper": ((0.5, 2.0), (1.0, 0.75)), "teeth_lower": ((0.8, 3.0), (0.82, 0.4))}
-INWARD_LIGHT, ARCH_CM = 0.4, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
+INWARD_LIGHT, ARCH_CM = 0.8, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
 BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
 TILTED = 0.55, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
-REDDER = np.array([1.0, 1.5, 1.75], np.float32)  # what comes deep has met the mouth's red walls on its way
+REDDER = np.array([1.0, 1.4, 1.6], np.float32)  # what comes deep has met the mouth's red walls on its way
 REDDER_BEHIND = np.array([1.0, 1.2, 1.2], np.float32)  # and what the tongue gets, which is as blue as green
 GAPS = 0.25  # of the light is lost where teeth see nothing past their neighbors
 VIEWS, VIEW_PX, VIEW_CM, NEAR_CM = 48, 192, 9.0, 0.05  # of the maps by which that is found
