@@ -43,6 +43,17 @@ def test_white_follows_the_exposure() -> None:
     assert np.allclose(ten.white, one.white * 10, rtol=1e-4)
 
 
+def test_dark_skin_darkens_neither_white_nor_teeth() -> None:
+    normals, lamp = sphere(), np.array([0.7, 0.68, 0.66], np.float32)
+    fair, dark = (
+        estimate(np.tile(lamp * skin, (len(normals), 1)), normals, EYEBALL_ALBEDO * lamp)
+        for skin in (np.array([0.9, 0.58, 0.45]), np.array([0.2, 0.1, 0.065]))
+    )
+    assert np.allclose(dark.white, lamp, rtol=0.05)
+    assert np.allclose(dark.skin, fair.skin, rtol=0.15)
+    assert np.allclose(dark.white * dark.enamel, fair.white * fair.enamel, rtol=0.1)
+
+
 def test_shadows_of_skin_tell_how_its_channels_follow_light() -> None:
     normals = sphere()
     level = np.maximum(0.5 - 0.4 * normals[:, :1], 0.05)

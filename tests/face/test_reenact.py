@@ -200,6 +200,17 @@ def test_the_layers_look_into_an_open_mouth(stage: Stage) -> None:
     assert np.median(depth[cover > 0.99]) > np.median(lips) + 1
 
 
+def test_all_layers_show_a_tongue_before_the_lip(stage: Stage) -> None:
+    looks = {"jawOpen": 0.4}, {"jawOpen": 0.4, "tongueOut": 1.0}
+    kept, out = (stage.redraw(replace(stage.fit, expression=expression(**look))) for look in looks)
+    cover, depth, normal = (_in_region(out, name) for name in ("mouth", "depth", "normal"))
+    beyond = (cover[..., 3] > 0.999) & (_in_region(kept, "mouth")[..., 3] == 0)
+    assert beyond.sum() > 20
+    assert np.median(_in_region(kept, "depth")[beyond, 0] - depth[beyond, 0]) > 0.5  # cm
+    assert np.allclose(np.linalg.norm(normal[beyond], axis=1), 1, atol=1e-3)
+    assert out.matte[beyond].min() > 0.999
+
+
 def test_the_layers_show_round_eyeballs(stage: Stage) -> None:
     drawn = stage.redraw(replace(stage.fit, expression=expression(eyeWide=0.5)))
     normal = _in_region(drawn, "normal")[_in_region(drawn, "eyes")[..., 3] > 0.99]

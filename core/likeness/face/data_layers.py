@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from likeness.face import tongue
 from likeness.face.fit import Lens
 from likeness.face.part import Part
 from likeness.face.person import OPENINGS, outline_points
@@ -194,9 +196,10 @@ class Behind(NamedTuple):
     """What lies behind an opening, in the part of a region that begins at `left`, `top`: see `rasterize`.
 
     `closed` and `before` are index and depth of the triangles that close the opening, `shown`, `bary` and
-    `depth` are of `Rig.behind`.
+    `depth` are of `triangles` (T, 3).
     """
 
+    triangles: Int
     left: int
     top: int
     closed: Int
@@ -220,26 +223,33 @@ def behind(rig: Rig, points: Float, outlines: Sequence[Float], box: Box) -> list
         local, size = points - np.array([*low, 0], np.float32), (high - low).tolist()
         closed, _, before = rasterize(local, rig.skin[len(rig.surface) :], *size)
         left, top = low.tolist()
-        out.append(Behind(left, top, closed, before, *rasterize(local, rig.behind, *size)))
-    return out
+        out.append(Behind(rig.behind, left, top, closed, before, *rasterize(local, rig.behind, *size)))
+    tip = tongue.put_out(rig.person, rig.inside, points)
+    return out if tip is None else [*out, _put_out(tip, rig.person.head.part("tongue"), points, box)]
 
 
-def look_in(rig: Rig, openings: Sequence[Behind], carried: Float, data: Data) -> None:
+def _put_out(tip: tongue.Out, triangles: Int, points: Float, box: Box) -> Behind:
+    """A tongue before the lips: what there is of it in the `box` lies before all skin."""
+    index, bary, depth = tongue.seen(replace(tip, triangles=triangles), points, box)
+    return Behind(triangles, box[0], box[1], index, np.zeros_like(depth), index, bary, depth)
+
+
+def look_in(openings: Sequence[Behind], carried: Float, data: Data) -> None:
     """Put what lies behind the closed openings into the layers, in place.
 
     `carried` (V, 10): see `describe`.
     """
     for opening in openings:
-        _look(opening, rig.behind, carried, data)
+        _look(opening, carried, data)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _look(opening: Behind, triangles: Int, carried: Float, data: Data) -> None:
+def _look(opening: Behind, carried: Float, data: Data) -> None:
     """Describe what lies behind where the triangles that close openings are what is seen, or nothing is:
 
     between them and the lids and lips there is a thread's width.
     """
-    left, top, _, _, shown, bary, depth = opening
+    triangles, left, top, _, _, shown, bary, depth = opening
     rows, columns = shown.shape
     near, row = np.empty(columns, np.float32), np.empty((carried.shape[1], columns), np.float32)
     flat = np.empty((0, 4), np.float32)

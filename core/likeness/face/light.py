@@ -18,7 +18,9 @@ Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
-EYEBALL_LEVEL = (0.95, 1.8)  # times white as the skin tells it
+EYEBALL_LEVEL = (0.95, 6.0)  # times white as the skin tells it, if that is fair
+DARK = 1.2, 2.0  # of that level: so much brighter eyeballs are beside fair skin at most, and beside dark skin
+FAIR = np.array([0.9, 0.58, 0.45], np.float32)  # of white, skin that hides little of the light's color
 MIDDLE_LEVEL, MIDDLE_TO_SKIN = 1.48, 0.85  # times as bright as an eyeball, and as skin's lights, its middle
 SKIN_CEILING = 0.72  # no skin reflects more; a lower bound of what white would be
 ENAMEL = 0.55  # the power to which teeth are of the hue of skin, in clips of four people
@@ -39,7 +41,8 @@ class Light:
 
     `tint` (3,): the power with which skin's channels follow a change of light. Its shadows are redder than
     its lights: light scatters below it, comes back from other skin, and clips in a picture's lights.
-    `skin` is the luma of those lights. `enamel` (3,): what the channels of teeth are of the wall's.
+    `skin` is the luma of those lights, or that of fair skin's where it is dark. `enamel` (3,): what the
+    channels of teeth are of the wall's.
     """
 
     shape: Float
@@ -113,15 +116,18 @@ def estimate(colors: Float, normals: Float, eyeball: Float | None) -> Light:
     shape = np.linalg.solve(terms.T @ (terms * weight[:, None]) + ridge, terms.T @ (weight * target))
     bright = np.quantile(colors, 0.8, axis=0)
     gray = np.full(3, float(bright @ LUMA))
-    white = (0.75 * bright + 0.25 * gray) / SKIN_CEILING
+    white, dark = (0.75 * bright + 0.25 * gray) / SKIN_CEILING, 0.0
     if eyeball is not None:
         seen = np.maximum(eyeball / EYEBALL_ALBEDO, 1e-6)
         # a shaded eyeball tells the light's color, and little of how bright it is
         level = np.clip(seen.mean() / white.mean(), *EYEBALL_LEVEL)
-        white = (0.5 * seen / seen.mean() + 0.5 * white / white.mean()) * level * white.mean()
-    lights = float(np.quantile(luma, SKIN_LIGHTS))
+        dark = float(np.interp(level, DARK, (0, 1)))
+        hue = (0.5 + 0.5 * dark) * seen / seen.mean() + (0.5 - 0.5 * dark) * white / white.mean()
+        white = hue * level * white.mean()
     radiance = np.maximum(white, 1e-6).astype(np.float32)
-    enamel = _enamel(bright, radiance)
+    lights = max(float(np.quantile(luma, SKIN_LIGHTS)), SKIN_CEILING * dark * float(radiance @ LUMA))
+    # dark skin's color is its own, not the light's
+    enamel = _enamel(bright + dark * (FAIR * radiance - bright), radiance)
     return Light(shape.astype(np.float32), radiance, _tint(colors, luma), lights, enamel)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face import eyes, grain, mouth
+from likeness.face import eyes, grain, mouth, tongue
 from likeness.face.fit import Fit, Lens
 from likeness.face.inside import highlight, light_between, light_in
 from likeness.face.lids import lay_lashes, lay_lid
@@ -128,38 +128,52 @@ def draw_mouth(
     origin: tuple[int, int],
     shape: tuple[int, int],
 ) -> Ink | None:
-    """Draw the inside of the mouth for a region of that `shape` at `origin`; None if it is not in it."""
-    box = _local_box(outline, origin, shape)
+    """Draw the inside of the mouth for a region of that `shape` at `origin`; None if it is not in it.
+
+    With it the tongue, if it is put out.
+    """
+    inside = rig.inside
+    own, out = inside.at(pixels), tongue.put_out(rig.person, inside, pixels)
+    reach = outline if out is None else np.concatenate([outline, tongue.outline(out, own)])
+    box = _local_box(reach, origin, shape)
     if box is None:
         return None
     x, y, width, height = box
-    inside, behind = rig.inside, rig.inside.at(camera)
+    behind = inside.at(camera)
     normals = vertex_normals(behind, inside.triangles)
     loop = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]])
     lips = camera[loop + rig.person.vertex_count]
     first, between = (x + origin[0], y + origin[1]), light_between(inside, behind)
     lit = light_in(inside, behind, normals, lips, between, taken.mouth.red)
+    white, shine = taken.light.at(normals), highlight(taken.light, normals)
+    where = (*first, width, height)
     color, cover = mouth.draw_mouth(
-        taken.plate,
-        taken.mouth,
-        inside,
-        inside.at(pixels),
-        taken.light.at(normals),
-        highlight(taken.light, normals),
-        outline,
-        lit,
-        (*first, width, height),
-        taken.blur_px,
-        between,
+        taken.plate, taken.mouth, inside, own, white, shine, outline, lit, where, taken.blur_px, between
     )
+    if out is not None:
+        lit = tongue.light_on(out, lit, inside.glow)
+        gain = taken.mouth.gain[tongue.TONGUE]
+        put = tongue.draw_tongue(out, own, white * lit, shine * lit, gain, where, taken.blur_px)
+        color, cover = _over(*put, color, cover)
     return Ink(grain.add(color, cover, taken.grain, taken.seed, first), cover, x, y)
 
 
-def lay_mouth(ink: Ink | None, outline: Float, origin: tuple[int, int], color: Float, matte: Float) -> Part:
+def _over(color: Float, cover: Float, under: Float, covered: Float) -> tuple[Float, Float]:
+    """Color (h, w, 3) and coverage (h, w) of one ink over another."""
+    left = covered * (1 - cover)
+    both = cover + left
+    mixed: Float = color * cover[..., None] + under * left[..., None]
+    return mixed / np.maximum(both, 1e-6)[..., None], both
+
+
+def lay_mouth(ink: Ink | None, color: Float, matte: Float) -> Part:
     """Lay the inside of the mouth into `color` and `matte` in place; returns its layer of four channels."""
-    layer = _layer([outline], origin, matte.shape)
-    if ink is not None:
-        _lay(ink, color, matte, layer)
+    if ink is None:
+        return Part.empty(4)
+    height, width = ink.cover.shape
+    spot = slice(ink.y, ink.y + height), slice(ink.x, ink.x + width)
+    layer = Part(spot, np.zeros((height, width, 4), np.float32))
+    _lay(ink, color, matte, layer)
     return layer
 
 

@@ -99,7 +99,7 @@ def redraw(retake: Retake) -> Drawn | None:
     matte, shown = _lay_head(retake, moved, box, picture)
     eyes, mouth = inks.result()
     shown["eyes"] = lay_eyes(eyes, rig, taken, target, moved.outlines, lens, (x0, y0), color, matte)
-    shown["mouth"] = lay_mouth(mouth, moved.outlines["mouth"], (x0, y0), color, matte)
+    shown["mouth"] = lay_mouth(mouth, color, matte)
     if retake.lent:
         _lend(retake, moved, (x0, y0), color, matte, (shown["eyes"], shown["mouth"]))
         lay_balls(eyes, color, matte, shown["eyes"])
@@ -176,7 +176,7 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
     silhouette.soften(rig.skin, rig.joints, field, taken.cutout.layer, first, drawn, matte)
     if behind is None:
         return matte, {}
-    data_layers.look_in(rig, behind.result(), field.moved, data)
+    data_layers.look_in(behind.result(), field.moved, data)
     return matte, data_layers.parts(data) | {"motion": Part.whole(motion)}
 
 
