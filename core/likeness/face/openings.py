@@ -162,8 +162,9 @@ def _over(color: Float, cover: Float, under: Float, covered: Float) -> tuple[Flo
     """Color (h, w, 3) and coverage (h, w) of one ink over another."""
     left = covered * (1 - cover)
     both = cover + left
-    mixed: Float = color * cover[..., None] + under * left[..., None]
-    return mixed / np.maximum(both, 1e-6)[..., None], both
+    mixed = color * cover[..., None] + under * left[..., None]
+    mixed /= np.maximum(both, 1e-6)[..., None]
+    return mixed, both
 
 
 def lay_mouth(ink: Ink | None, color: Float, matte: Float) -> Part:
