@@ -12,7 +12,7 @@ from likeness.face.body import Body
 from likeness.face.cutout import NOWHERE, Cutout
 from likeness.face.data_layers import NO_DATA, Data, describe
 from likeness.face.folds import FOLDING, FULL_MATTE, NO_FOLDS, Folds, folding, folds_at
-from likeness.face.warp import EVERYWHERE, Field, displacements, sample
+from likeness.face.warp import EVERYWHERE, Around, Field, displacements, sample
 from likeness.render.bands import in_bands
 from likeness.render.raster import reaching, room
 from likeness.render.simd import FAST, stream
@@ -128,10 +128,7 @@ def _draw(
     triangles: Int,
     extent: Int,
     moved: Float,
-    per_px: Any,
-    grid: Float,
-    down: Float,
-    across: Float,
+    around: Around,
     folds: Folds,
     data: Data,
     canvas: Float,
@@ -155,8 +152,7 @@ def _draw(
             folded[left_fold:end_fold] = 0
             left_fold, end_fold = folding(start, stop, width, points, there, reach, moved)
         displacements(
-            start, stop, span, points, there, reach, moved, per_px, grid, down, across, near, carried,
-            few,
+            start, stop, span, points, there, reach, moved, around, near, carried, few,
         )  # fmt: skip
         for y in range(start, stop):
             low, high, row = int(span[y, 0]), int(span[y, 1]), y - start

@@ -1,36 +1,43 @@
 """The jaw of a plate is shown by the moved head alone.
 
 Below the ears a turn soon fades beyond the mesh, for the body holds what hangs there. Where it fades over
-less than the jaw went, places beyond the head would come from the jaw as if it had stayed: they are led out.
+less than the jaw went, places beyond the head would come from the jaw as if it had stayed. So far beyond the
+mesh as they are here, they come from at least as far beyond it in the plate: its edge and what lies beside.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from likeness.face.landmarks import down_face
-from likeness.face.warp import Stay, polygon
+from likeness.face.rig import Rig, bounds
+from likeness.face.warp import SAMPLES, Stay, polygon
 from likeness.head import points as dense
+from likeness.render.distance import depth
+from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
 
-BEYOND = 1.5  # cells outside of the jaw: so far places are led
-DEPTH = (0.25, 1.25)  # cells within it: from here on they are, and wholly
 BELOW = (0.45, 0.65)  # from brows to chin is 1: above, hair lies beside the face and goes with it
+MARGIN = 8  # cells about it
 
 
-def jaw_of(points: Float, cell: int) -> Stay:
-    """The jaw of a face whose points lie at `points` (POINTS, 2), pixels, told in cells of that size."""
-    corners = points[dense.FACE]
-    first = np.floor(corners.min(axis=0) / cell).astype(int) - 4
-    columns, rows = np.ceil(corners.max(axis=0) / cell).astype(int) + 4 - first
-    within = polygon((corners / cell - first).astype(np.float32), 0, 0, columns, rows) > 0.5
-    depth, nearest = ndimage.distance_transform_edt(within, return_indices=True)
-    way = np.moveaxis(nearest - np.indices(within.shape), 0, 2)[..., ::-1]
-    longer = 1 + BEYOND / np.maximum(depth, 1)
-    x, y = ((np.arange(n) + 0.5 + at) * cell for n, at in zip((columns, rows), first, strict=True))
-    below = down_face(points, x, y[:, None])
-    share = np.interp(depth, DEPTH, (0, 1)) * np.interp(below, BELOW, (0, 1)) * longer * cell
-    return Stay(first * float(cell), (share[..., None] * way).astype(np.float32))
+def jaw_of(rig: Rig, pixels: Float, cell: int) -> Stay:
+    """The jaw of a head whose vertices and points lie at `pixels` (V, 3), for a grid of such cells."""
+    face = rig.surface[rig.face[rig.surface].all(axis=1)]
+    points = pixels[rig.person.vertex_count :, :2]
+    low, high = bounds(pixels, np.unique(face))
+    begin = np.floor(low / cell).astype(int) - MARGIN
+    columns, rows = (np.ceil(high / cell).astype(int) + MARGIN - begin).tolist()
+    fine = SAMPLES / cell
+    rows, columns = SAMPLES * rows, SAMPLES * columns
+    local = (pixels - np.array([*(begin * cell), 0])) * np.array([fine, fine, 1])
+    local = np.ascontiguousarray(local, np.float32)
+    lips = polygon(local[dense.GROUPS["lip_outer"] + rig.person.vertex_count, :2], 0, 0, columns, rows) > 0
+    within = (rasterize(local, face, columns, rows)[0] >= 0) | lips
+    off = (np.where(within, 0.5 - depth(within), depth(~within) - 0.5) / fine).astype(np.float32)
+    x, y = ((np.arange(n) + 0.5) / fine + at * cell for n, at in zip((columns, rows), begin, strict=True))
+    share = np.interp(down_face(points, x, y[:, None]), BELOW, (0, 1)).astype(np.float32)
+    share[lips] = 0  # between lips that meet and what closes them there is a thread without mesh
+    return Stay(begin * float(cell), off, share)

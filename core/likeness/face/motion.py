@@ -211,8 +211,10 @@ def field_of(
     reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
     ramp = _ramp(box, taken.plate.shape)
     went = float(np.hypot(*moved[rig.person.vertex_count + 8, 3:])) / (face * FACE_REACH)
-    stay = None if went < JAW_WENT else (taken.jaw.by(2 * went - 1), box[:2], rig.face)
-    return warp.spread(points, outside(rig, points), moved, trust, cell, reach, ramp, more, rim, stay)
+    mesh = points, outside(rig, points), moved, trust, cell, reach, ramp, more, rim
+    if went < JAW_WENT:
+        return warp.spread(*mesh)
+    return warp.spread(*mesh, taken.jaw.by(2 * went - 1, box[:2]), rig.face)
 
 
 def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:

@@ -12,12 +12,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.warp import SAMPLES, SOFT_TRUST, Field
+from likeness.face.warp import SAMPLES, SOFT_TRUST, Around, Field, led_out
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
-# Of a field: what is `seen`, triangles, what vertices carry, grid and ramp; and its samples a pixel.
-Known = tuple[Int, Float, Float, Int, Float, Float, Float, Float, np.float32]
+Known = tuple[Int, Float, Float, Int, Float, Around]  # of a field: `seen`, triangles, what is carried, around
 
 BREAK_PX = (0.5, 1.0)  # a difference from here on is one, and wholly after so much more
 STRETCH = 0.15  # a pixel of difference by each between the two places is none yet: skin stretches
@@ -33,14 +32,7 @@ def soften(
     `skin` (T, 3) are all triangles of which the field may have some, `joints` what `joints_of` says of them.
     `layer` (H, W, 4) is the plate's head; the region's first pixel lies `first` right of and below its own.
     """
-    of = (
-        *field.seen,
-        field.triangles,
-        field.moved,
-        field.grid,
-        *field.ramp,
-        np.float32(SAMPLES / field.cell),
-    )
+    of = (*field.seen, field.triangles, field.moved, field.around)
     _blend(_breaks(joints, skin, field.points, layer, *first, of), color, matte)
 
 
@@ -60,7 +52,7 @@ def _breaks(joints: Int, skin: Int, points: Float, layer: Float, left: int, top:
     Not steep ones before the background: the head's own edge is drawn softly there, see `compose`.
     """
     out, count = np.empty((len(joints), 5), np.float32), 0
-    step, away = np.float32(AWAY) / of[-1], _facing_away(points, skin)
+    step, away = np.float32(AWAY / SAMPLES) / of[-1].per_px, _facing_away(points, skin)
     for n in range(len(joints)):
         p, q, one = joints[n, 0], joints[n, 1], joints[n, 2]
         if away[one] == away[joints[n, 3]]:
@@ -109,17 +101,17 @@ def _way(x: float, y: float, of: Known) -> tuple[tuple[float, float], float]:
 
     That is infinite where there is no mesh, below 0 beyond the region.
     """
-    index, bary, depth, triangles, moved, grid, down, across, scale = of
+    index, bary, depth, triangles, moved, around = of
+    per_px, grid, down, across = around.per_px, around.grid, around.down, around.across
     if x < 0 or y < 0 or x >= len(across) or y >= len(down):
         return (0.0, 0.0), -1.0
-    per_px = scale / SAMPLES
     fx, fy, left = x * per_px + 0.5, y * per_px + 0.5, min(down[int(y)], across[int(x)])
     c, r = int(fx), int(fy)
     dx = _between(grid[0], r, c, fx - c, fy - r) + left * _between(grid[3], r, c, fx - c, fy - r)
     dy = _between(grid[1], r, c, fx - c, fy - r) + left * _between(grid[4], r, c, fx - c, fy - r)
-    i, j = int(y * scale), int(x * scale)
+    i, j = int(y * SAMPLES * per_px), int(x * SAMPLES * per_px)
     if index[i, j] < 0:
-        return (dx, dy), np.inf
+        return led_out(np.float32(x), np.float32(y), np.float32(dx), np.float32(dy), around), np.inf
     u = v = trust = 0.0
     for k in range(3):
         corner, share = triangles[index[i, j], k], bary[i, j, k]

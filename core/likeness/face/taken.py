@@ -45,7 +45,7 @@ class Taken:
     `plate` is without what is before the face, which the cutout keeps, and without `glasses`.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
     takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex.
-    `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head.
+    `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head; `jaw`: see `jaw_of`.
     """
 
     plate: Float
@@ -59,6 +59,7 @@ class Taken:
     pixels: Float
     outlines: dict[str, Float]
     outline: rim.Outline
+    jaw: warp.Stay
     light: Light
     level: Float
     facing: Float
@@ -71,12 +72,6 @@ class Taken:
     def lids(self) -> tuple[Lid | None, Lid | None]:
         """Both eyes' lids as they are when closed; made when they are first needed."""
         return self._lid(0), self._lid(1)
-
-    @cached_property
-    def jaw(self) -> warp.Stay:
-        """What of the plate only the moved head shows; made when a head first turns."""
-        points = self.pixels[-dense.COUNT :, :2]
-        return jaw_of(points, warp.cell_px(face_width(points)))
 
     @cached_property
     def body(self) -> Body:
@@ -161,6 +156,7 @@ def take(
         pixels=pixels,
         outlines=outlines,
         outline=rim.outline(rig, pixels, fit, lens),
+        jaw=jaw_of(rig, pixels, warp.cell_px(face_width(points))),
         light=light,
         level=level,
         facing=facing,

@@ -9,13 +9,14 @@ displacement is zero, sampling returns the plate's own value, bit for bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.bands import aside
+from likeness.render.distance import depth as far_from
 from likeness.render.raster import carry, extents, rasterize
 from likeness.render.simd import FAST, RUN, patch
 
@@ -32,6 +33,7 @@ WHOLE = np.uint64(64)  # cells of a row are padded to such a number, which vecto
 INWARD = 16  # cells from a rim, within which the mesh is looked for
 EVEN = 2  # places of a rim: along it, all is even over so many
 SOFT_TRUST = np.float32(5)  # one over the span of trust, up to 0.5, in which mesh and surroundings meet
+EDGE = np.float32(3)  # cells beyond the mesh: so wide is what the picture shows of its edge
 EVERYWHERE = tuple(np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32))
 
 
@@ -53,17 +55,35 @@ class Rim:
 
 @dataclass(frozen=True)
 class Stay:
-    """What of a plate only the mesh shows: `way` (r, c, 2) leads out of it, pixels.
+    """What of a plate only the mesh shows.
 
-    By cells as large as those of the grid, from the place `first` (2,) of the picture; 0 is outside.
+    `off` (r, c): how far beyond that part of the mesh, pixels, below 0 within it; `share` (r, c): how much
+    that counts. By as many samples a cell as the mesh is looked at with, from the place `first` (2,) on.
     """
 
     first: NDArray[np.float64]
-    way: Float
+    off: Float
+    share: Float
 
-    def by(self, share: float) -> Stay:
-        """The same, but only so much of the way, all of it at most."""
-        return Stay(self.first, np.float32(min(share, 1)) * self.way)
+    def by(self, share: float, origin: tuple[int, int]) -> Stay:
+        """The same, counting so much, 1 at most, for a region of the picture at that `origin`."""
+        return Stay(self.first - origin, self.off, np.float32(min(share, 1)) * self.share)
+
+
+NOTHING_STAYS = Stay(np.zeros(2), *np.zeros((2, 0, 0), np.float32))
+
+
+class Around(NamedTuple):
+    """What surrounds the mesh of a `Field`: one over its `cell`, `grid`, ramps, `beyond`, and its `stay`."""
+
+    per_px: Any
+    grid: Float
+    down: Float
+    across: Float
+    beyond: Float
+    first: Float
+    off: Float
+    share: Float
 
 
 @dataclass(frozen=True)
@@ -76,8 +96,10 @@ class Field:
     were no mesh; what follows is for others to be carried along. Around it the field is that of `grid`
     (5, r + 2, c + 2), whose cells are `cell` pixels wide and of which the first lies beyond the region's
     corner: x, y and light, which end near the mesh, then x and y of what goes on beyond it. `ramp`, of the
-    rows (h,) and of the columns (w,): how much of the last two is left. `seen`: the mesh as `rasterize` draws
-    it, `SAMPLES` across and down a cell.
+    rows (h,) and of the columns (w,): how much of the last two is left. What lies so far `beyond` (r, c) the
+    mesh's part of which `stay` tells, pixels, comes from as far beyond it at least, or from beyond its edge;
+    both have `SAMPLES` across and down a cell, and `stay` begins at a place of the region. `seen`: the mesh
+    as `rasterize` draws it, as finely.
     """
 
     points: Float
@@ -86,18 +108,27 @@ class Field:
     cell: int
     grid: Float
     ramp: tuple[Float, Float]
+    beyond: Float
+    stay: Stay
     seen: tuple[Int, Float, Float]
 
     @property
-    def parts(self) -> tuple[Float, Int, Int, Float, np.float32, Float, Float, Float]:
+    def around(self) -> Around:
+        """What surrounds the mesh, as kernels take it."""
+        stay, first = self.stay, self.stay.first.astype(np.float32)
+        beyond = self.beyond, first, stay.off, stay.share
+        return Around(np.float32(1 / self.cell), self.grid, *self.ramp, *beyond)
+
+    @property
+    def parts(self) -> tuple[Float, Int, Int, Float, Around]:
         """All of it, as kernels take it."""
-        mesh = (self.points, self.triangles, extents(self.points, self.triangles), self.moved)
-        return (*mesh, np.float32(1 / self.cell), self.grid, *self.ramp)
+        return self.points, self.triangles, extents(self.points, self.triangles), self.moved, self.around
 
     @property
     def reach_px(self) -> tuple[float, float]:
         """No pixel comes from farther than this, in x and in y."""
-        x, y = _reach(self.moved, self.grid)
+        led = self.stay.share.any() * (EDGE * self.cell - self.stay.off.min(initial=0))
+        x, y = _reach(self.moved, self.grid) + np.float32(led)
         return x, y
 
 
@@ -116,14 +147,15 @@ def spread(
     ramp: tuple[Float, Float],
     more: Float | None = None,
     rim: Rim | None = None,
-    stay: tuple[Stay, tuple[int, int], NDArray[np.bool_]] | None = None,
+    stay: Stay = NOTHING_STAYS,
+    part: NDArray[np.bool_] | None = None,
 ) -> Field:
     """The field of a mesh and of what surrounds it, in a region as large as the `ramp`.
 
     `moved` (V, 5): displacement and light as in `Field.grid`. `reach_px`: within it the near and the far part
     fade; the far one's may differ from cell to cell. At the region's border the near part is nothing, the far
-    part goes on as it comes. `more` (V, 3 or 6): see `Field.moved`. `stay`: what only that part of the mesh
-    shows whose vertices (V,) are told, and where in the picture the region begins.
+    part goes on as it comes. `more` (V, 3 or 6) and `stay`: see `Field`. Of the mesh it is
+    the `part` whose vertices (V,) are told.
     """
     rows, columns = (-(-len(side) // cell) for side in ramp)
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
@@ -137,14 +169,13 @@ def spread(
     far = aside(_fade, grid[3:], told, cell, reach_px[1], False)
     _fade(grid[:3], known, cell, reach_px[0], True)
     far.result()
-    if stay is not None:
-        only, (x0, y0), face = stay
-        first = (np.array([x0, y0]) - only.first).astype(np.float32)
-        _lead_out(grid, known, index, triangles, face, only.way, first, np.float32(cell), *ramp)
     carried = _ramped(points, moved, trust, *ramp)
     if more is not None:
         carried = np.concatenate([carried, more], 1)
-    return Field(points, triangles, carried, cell, grid, ramp, (index, bary, depth))
+    beyond = np.zeros((0, 0), np.float32)
+    if part is not None:
+        beyond = np.maximum(far_from(~_shows(index, triangles, part)) - np.float32(0.5), 0) * (cell / SAMPLES)
+    return Field(points, triangles, carried, cell, grid, ramp, beyond, stay, (index, bary, depth))
 
 
 def border_ramp(first: int, size: int, whole_size: int, reach_px: float) -> Float:
@@ -298,56 +329,45 @@ def _at_places(
     return even, share
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _lead_out(
-    grid: Float,
-    known: Float,
-    index: Int,
-    triangles: Int,
-    face: NDArray[np.bool_],
-    way: Float,
-    first: Float,
-    cell: np.float32,
-    down: Float,
-    across: Float,
-) -> None:
-    """Add the `way` (R, C, 2) out of what a `Stay` tells to cells of a grid (5, r + 2, c + 2), in place.
-
-    Only where there is no mesh that is `known`, beside the `face`. `first` (2,): where the region begins.
-    """
-    (rows, columns), half, per = known.shape, np.float32(0.5), np.float32(1) / cell
-    wide, tall = np.float32(way.shape[1] - 1), np.float32(way.shape[0] - 1)
-    for r in range(rows):
-        y = (np.float32(r) + half) * cell
-        low, high = _across_face(index, triangles, face, r)
-        for c in range(columns):
-            if known[r, c] > 0 or low <= c <= high:
-                continue
-            x = (np.float32(c) + half) * cell
-            left = min(down[min(int(y), len(down) - 1)], across[min(int(x), len(across) - 1)])
-            u = (first[0] + x + grid[0, r + 1, c + 1] + left * grid[3, r + 1, c + 1]) * per - half
-            v = (first[1] + y + grid[1, r + 1, c + 1] + left * grid[4, r + 1, c + 1]) * per - half
-            if 0 <= u < wide and 0 <= v < tall:
-                i, j = int(u), int(v)
-                for k in range(2):
-                    above = way[j, i, k] + (u - i) * (way[j, i + 1, k] - way[j, i, k])
-                    below = way[j + 1, i, k] + (u - i) * (way[j + 1, i + 1, k] - way[j + 1, i, k])
-                    grid[k, r + 1, c + 1] += above + (v - j) * (below - above)
-
-
 @numba.njit(cache=True, nogil=True)
-def _across_face(index: Int, triangles: Int, part: NDArray[np.bool_], r: int) -> tuple[int, int]:
-    """The first and the last cell of a row in which that `part` (V,) of the mesh lies, by samples' `index`.
+def _shows(index: Int, triangles: Int, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which samples, of triangles `index` (r, c), show that `part` (V,) of the mesh."""
+    rows, columns = index.shape
+    out = np.zeros((rows, columns), np.bool_)
+    for r in range(rows):
+        for c in range(columns):
+            t = index[r, c]
+            out[r, c] = t >= 0 and part[triangles[t, 0]] and part[triangles[t, 1]] and part[triangles[t, 2]]
+    return out
 
-    What lies between them is the face, eyes and mouth too. None: the last is before the first.
-    """
-    low, high = index.shape[1], -1
-    for y in range(SAMPLES * r, SAMPLES * (r + 1)):
-        for x in range(index.shape[1]):
-            t = index[y, x]
-            if t >= 0 and part[triangles[t, 0]] and part[triangles[t, 1]] and part[triangles[t, 2]]:
-                low, high = min(low, x // SAMPLES), max(high, x // SAMPLES)
-    return low, high
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def led_out(x: Any, y: Any, dx: Any, dy: Any, around: Around) -> tuple[Any, Any]:
+    """How what is beside the mesh is displaced to come from beyond what stays, and its edge from its edge."""
+    half, one, fine = np.float32(0.5), np.float32(1), np.float32(SAMPLES) * around.per_px
+    u, v = (x + dx - around.first[0]) * fine - half, (y + dy - around.first[1]) * fine - half
+    share = _between(around.share, u, v)
+    if share <= 0:
+        return dx, dy
+    beyond = _between(around.beyond, x * fine - half, y * fine - half)
+    way = share * (min(beyond, EDGE / around.per_px) - _between(around.off, u, v))
+    if way <= 0:
+        return dx, dy
+    to_x = _between(around.off, u + one, v) - _between(around.off, u - one, v)
+    to_y = _between(around.off, u, v + one) - _between(around.off, u, v - one)
+    way /= max(np.sqrt(to_x * to_x + to_y * to_y), np.float32(1e-3))
+    return dx + way * to_x, dy + way * to_y
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _between(cells: Float, x: Any, y: Any) -> Any:
+    """Between the four cells (r, c) about a place; 0 beyond them all."""
+    if not (0 <= x < cells.shape[1] - 1 and 0 <= y < cells.shape[0] - 1):
+        return np.float32(0)
+    c, r = int(x), int(y)
+    above = cells[r, c] + (x - np.float32(c)) * (cells[r, c + 1] - cells[r, c])
+    below = cells[r + 1, c] + (x - np.float32(c)) * (cells[r + 1, c + 1] - cells[r + 1, c])
+    return above + (y - np.float32(r)) * (below - above)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
@@ -492,10 +512,7 @@ def displacements(
     triangles: Int,
     extent: Int,
     moved: Float,
-    per_px: Any,
-    grid: Float,
-    down: Float,
-    across: Float,
+    around: Around,
     near: Float,
     carried: Float,
     few: int = 0,
@@ -506,22 +523,31 @@ def displacements(
     are right everywhere between the first and the end column that `span` (h, 2) gives for each row.
     """
     carry(first, end, points, triangles, extent, moved, near, carried, few)
-    cells = np.empty((3, grid.shape[2]), np.float32)
+    cells = np.empty((3, around.grid.shape[2]), np.float32)
     for r in range(end - first):
         low, high = span[first + r, 0], span[first + r, 1]
         if low < high:
-            _around(first + r, low, high, per_px, grid, down, across, cells, near[r], carried[r])
+            _beside(first + r, low, high, around, cells, near[r], carried[r])
+            if around.share.size > 0:
+                _lead_out(first + r, low, high, around, near[r], carried[r])
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _around(
+def _lead_out(y: int, low: int, high: int, around: Around, near: Float, carried: Float) -> None:
+    """Lead places beside the mesh out of what stays, in a row from column `low` to before `high`."""
+    half = np.float32(0.5)
+    for x in range(low, high):
+        if near[x] <= 0:
+            at = np.float32(x) + half, np.float32(y) + half
+            carried[0, x], carried[1, x] = led_out(*at, carried[0, x], carried[1, x], around)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _beside(
     y: int,
     low: int,
     high: int,
-    per_px: Any,
-    grid: Float,
-    down: Float,
-    across: Float,
+    around: Around,
     cells: Float,
     near: Float,
     carried: Float,
@@ -531,7 +557,7 @@ def _around(
     Where that is to be trusted a little less than well enough, both meet. Only from column `low` to before
     `high`. `cells` (3, c + 2) is room to work in.
     """
-    half = np.float32(0.5)
+    half, per_px, grid, down, across = np.float32(0.5), around.per_px, around.grid, around.down, around.across
     fy = (np.float32(y) + half) * per_px + half
     r = int(fy)
     wy, last = fy - np.float32(r), len(across) - 1
@@ -554,8 +580,8 @@ def _around(
         before = np.int32(fx)
         wx, cell = fx - np.float32(before), np.uint64(before)
         for n in range(3):
-            around = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
-            carried[n, x] = around + own * (carried[n, x] - around) if own > 0 else around
+            value = cells[n, cell] + wx * (cells[n, cell + np.uint64(1)] - cells[n, cell])
+            carried[n, x] = value + own * (carried[n, x] - value) if own > 0 else value
 
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
