@@ -14,6 +14,7 @@ from likeness.face.landmarks import down_face
 from likeness.face.rig import Rig, bounds
 from likeness.face.warp import SAMPLES, Stay, polygon
 from likeness.head import points as dense
+from likeness.render.blur import gaussian
 from likeness.render.distance import depth
 from likeness.render.raster import rasterize
 
@@ -37,6 +38,7 @@ def jaw_of(rig: Rig, pixels: Float, cell: int) -> Stay:
     lips = polygon(local[dense.GROUPS["lip_outer"] + rig.person.vertex_count, :2], 0, 0, columns, rows) > 0
     within = (rasterize(local, face, columns, rows)[0] >= 0) | lips
     off = (np.where(within, 0.5 - depth(within), depth(~within) - 0.5) / fine).astype(np.float32)
+    off = gaussian(off[..., None], 1.0)[..., 0]
     x, y = ((np.arange(n) + 0.5) / fine + at * cell for n, at in zip((columns, rows), begin, strict=True))
     share = np.interp(down_face(points, x, y[:, None]), BELOW, (0, 1)).astype(np.float32)
     share[lips] = 0  # between lips that meet and what closes them there is a thread without mesh

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.render.bands import aside
+from likeness.render.blur import gaussian
 from likeness.render.distance import depth as far_from
 from likeness.render.raster import carry, extents, rasterize
 from likeness.render.simd import FAST, RUN, patch
@@ -175,6 +176,7 @@ def spread(
     beyond = np.zeros((0, 0), np.float32)
     if part is not None:
         beyond = np.maximum(far_from(~_shows(index, triangles, part)) - np.float32(0.5), 0) * (cell / SAMPLES)
+        beyond = gaussian(beyond[..., None], 1.0)[..., 0]
     return Field(points, triangles, carried, cell, grid, ramp, beyond, stay, (index, bary, depth))
 
 
