@@ -75,12 +75,13 @@ NOTHING_STAYS = Stay(np.zeros(2), *np.zeros((2, 0, 0), np.float32))
 
 
 class Around(NamedTuple):
-    """What surrounds the mesh of a `Field`: one over its `cell`, `grid`, ramps, `beyond`, and its `stay`."""
+    """What surrounds the mesh of a `Field`: one over `cell`, `grid`, ramps, `reach_px`, `beyond`, `stay`."""
 
     per_px: Any
     grid: Float
     down: Float
     across: Float
+    reach: Float
     beyond: Float
     first: Float
     off: Float
@@ -116,9 +117,9 @@ class Field:
     @property
     def around(self) -> Around:
         """What surrounds the mesh, as kernels take it."""
-        stay, first = self.stay, self.stay.first.astype(np.float32)
-        beyond = self.beyond, first, stay.off, stay.share
-        return Around(np.float32(1 / self.cell), self.grid, *self.ramp, *beyond)
+        stay, reach = self.stay, _reach(self.moved, self.grid)
+        beyond = self.beyond, stay.first.astype(np.float32), stay.off, stay.share
+        return Around(np.float32(1 / self.cell), self.grid, *self.ramp, reach, *beyond)
 
     @property
     def parts(self) -> tuple[Float, Int, Int, Float, Around]:
@@ -127,9 +128,8 @@ class Field:
 
     @property
     def reach_px(self) -> tuple[float, float]:
-        """No pixel comes from farther than this, in x and in y."""
-        led = self.stay.share.any() * (EDGE * self.cell - self.stay.off.min(initial=0))
-        x, y = _reach(self.moved, self.grid) + np.float32(led)
+        """No pixel comes from farther than this, in x and in y, but for what `stay` leads out of the head."""
+        x, y = _reach(self.moved, self.grid)
         return x, y
 
 
@@ -537,9 +537,21 @@ def displacements(
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _lead_out(y: int, low: int, high: int, around: Around, near: Float, carried: Float) -> None:
     """Lead places beside the mesh out of what stays, in a row from column `low` to before `high`."""
-    half = np.float32(0.5)
-    for x in range(low, high):
-        if near[x] <= 0:
+    half, fine = np.float32(0.5), np.float32(SAMPLES) * around.per_px
+    share, off, far = around.share, around.off, (EDGE + 1) / around.per_px
+    (rows, columns), (left, top), (wide, tall) = share.shape, around.first, around.reach
+    if not top - tall <= y <= top + rows / fine + tall:
+        return
+    begin, end = max(low, int(left - wide)), min(high, int(left + columns / fine + wide) + 1)
+    for x in range(begin, end):
+        if near[x] > 0:
+            continue
+        u = (np.float32(x) + half + carried[0, x] - left) * fine
+        v = (np.float32(y) + half + carried[1, x] - top) * fine
+        if not (0 <= u < columns and 0 <= v < rows):
+            continue
+        c, r = int(u), int(v)
+        if share[r, c] > 0 and off[r, c] < far:  # of nearly all, nothing else is asked
             at = np.float32(x) + half, np.float32(y) + half
             carried[0, x], carried[1, x] = led_out(*at, carried[0, x], carried[1, x], around)
 
