@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from likeness.face.eyes import disk_frame, draw_eye, take_eye
 from likeness.face.light import LUMA
@@ -62,16 +63,47 @@ def test_the_reflection_is_kept_apart(plate: np.ndarray) -> None:
 def test_drawn_where_it_was_it_is_what_it_was(plate: np.ndarray) -> None:
     eye = take_eye(plate, outline(), axes(), FALLBACK)
     assert eye is not None
-    color, cover = draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    color, cover = draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), (0, 0, 120, 80))
     inside = cover > 0.99
     assert np.median(np.abs(color - plate)[inside]) < 0.02
     assert np.abs(color - plate)[inside].mean() < 0.08
 
 
+def test_soft_edges_are_drawn_as_soft_as_they_were(plate: np.ndarray) -> None:
+    plate[34:37, 64:67] = IRIS
+    soft = ndimage.gaussian_filter(plate, (1.2, 1.2, 0))
+    eye = take_eye(soft, outline(), axes(), FALLBACK, blur_px=1.2)
+    assert eye is not None
+    color, _ = draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), (0, 0, 120, 80))
+    beside = slice(40, 44), slice(40, 80)
+    assert np.abs(color - soft)[beside].max() < 0.05
+
+
+def test_an_iris_that_lies_beside_its_place_leaves_no_ring(plate: np.ndarray) -> None:
+    plate[34:37, 64:67] = IRIS
+    eye = take_eye(plate, outline(), axes(x=CENTER[0] + 3), FALLBACK)
+    assert eye is not None
+    color, _ = draw_eye(eye, axes(x=CENTER[0] + 21), outline(), np.zeros(2, np.float32), (0, 0, 120, 80))
+    assert np.allclose(color[40, 40:60], BALL, atol=0.1)
+    assert np.allclose(color[40, 68:88], IRIS, atol=0.1)
+
+
+def test_an_eyes_edge_is_soft_within_its_opening() -> None:
+    eye = take_eye(np.full((80, 120, 3), 0.5, np.float32), outline(), axes(), FALLBACK)
+    assert eye is not None
+    hard, soft = (
+        draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), (0, 0, 120, 80), soft_px)[1]
+        for soft_px in (0.0, 1.5)
+    )
+    assert (soft <= hard + 1e-6).all()
+    assert 0.2 < soft[26, 60] < 0.9 and hard[26, 60] > 0.99
+    assert soft[40, 60] == pytest.approx(1)
+
+
 def test_looking_aside_uncovers_the_ball(plate: np.ndarray) -> None:
     eye = take_eye(plate, outline(), axes(), FALLBACK)
     assert eye is not None
-    color, _ = draw_eye(eye, axes(x=78), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    color, _ = draw_eye(eye, axes(x=78), outline(), np.zeros(2, np.float32), (0, 0, 120, 80))
     assert np.allclose(color[42, 52], BALL, atol=0.1)
     assert np.allclose(color[42, 78], IRIS, atol=0.1)
 
@@ -90,7 +122,7 @@ def test_no_reflection_lies_beside_the_iris(plate: np.ndarray) -> None:
     plate[34:37, 50:53] = 4.0
     eye = take_eye(plate, outline(), axes(), FALLBACK)
     assert eye is not None
-    color, cover = draw_eye(eye, axes(x=84), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    color, cover = draw_eye(eye, axes(x=84), outline(), np.zeros(2, np.float32), (0, 0, 120, 80))
     beside = (cover > 0.99) & (np.arange(120) < 84 - 1.2 * RADIUS)
     assert color[beside].max() < 1
 
@@ -101,7 +133,7 @@ def test_what_a_lid_hid_of_the_iris_is_its_mirror_image(plate: np.ndarray) -> No
     plate[:36] = SKIN
     eye = take_eye(plate, low, axes(), FALLBACK)
     assert eye is not None
-    color, _ = draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), 0, 0, 120, 80)
+    color, _ = draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), (0, 0, 120, 80))
     assert np.allclose(color[30, 60], IRIS, atol=0.1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,24 @@ def test_a_dark_brow_does_not_color_the_lid() -> None:
     picture[26:36, 40:120] = (0.05, 0.04, 0.04)
     above = closed(picture)[0][int(MIDDLE[1]) - 12 : int(MIDDLE[1]), 60:100]
     assert above == pytest.approx(np.broadcast_to(SKIN, above.shape), abs=0.03)
+
+
+def test_a_lid_takes_as_much_light_as_the_bright_skin_about_it() -> None:
+    picture, edge = plate(), plate()
+    y = np.arange(120)[:, None, None]
+    picture *= np.where(y < 78, 1.0, 1.25).astype(np.float32)
+    middle, rim = (closed(shown)[0][50:58, 70:90].mean() for shown in (picture, edge))
+    assert 1.1 * rim < middle < 1.3 * rim
+
+
+def test_a_line_finer_than_a_pixel_is_paler() -> None:
+    fine, coarse = (
+        lids.take_lid(plate(), outline(), UPPER, np.float32(factor) * CM_PX, inner_first=True)
+        for factor in (0.4, 1.0)
+    )
+    darkest = []
+    for lid in (fine, coarse):
+        color, matte = np.ones((120, 160, 3), np.float32), np.zeros((120, 160), np.float32)
+        lids.lay_lashes(replace(lid, line=coarse.line), 1.0, outline()[:UPPER], 0.0, (0, 0), color, matte)
+        darkest.append(np.median(color[:, 75:95].min(axis=0)))
+    assert darkest[0] > darkest[1] + 0.1

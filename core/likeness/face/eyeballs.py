@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from likeness.face import eyes
+from likeness.face import eyes, grain
 from likeness.face.eyes import Eye, smoothly
 from likeness.face.fit import Fit, Lens
+from likeness.face.limbus import disk_frame
 from likeness.face.person import Person
 from likeness.face.rig import EYES, iris_axes, outlines_of
 from likeness.head import points as dense
@@ -34,7 +35,7 @@ class Eyeball:
     """One eyeball, its colors relative to those of the skin beside it.
 
     `ball` (h, w, 4) lies as the iris looks straight on, `DENSITY` samples a radius; its fourth channel is how
-    much of it was seen, by which the others are multiplied. `disk` (64, 64, 3) is the iris and `glint`
+    much of it was seen, by which the others are multiplied. `disk` (n, n, 3) is the iris and `glint`
     (h, w, 3) the light reflected in it, when it was at `center` (2,) of the ball. `shown`: how well the iris
     was seen, from 0 to 1.
     """
@@ -58,9 +59,10 @@ def seen_in(
     if skin is None:
         return None
     axes = iris_axes(person, side, fit, lens)[:, :2] - origin
-    frame = eyes.disk_frame(straight_axes(person, side, fit, lens)[:, :2] - origin)
+    frame = disk_frame(straight_axes(person, side, fit, lens)[:, :2] - origin)
     outline = outlines_of(person, np.ascontiguousarray(pixels))[EYES[side]]
-    eye = eyes.take_eye(picture, outline, axes.astype(np.float32), skin)
+    blur_px = grain.blur(picture, pixels[person.vertex_count :, :2])
+    eye = eyes.take_eye(picture, outline, axes.astype(np.float32), skin, blur_px=blur_px)
     if eye is None or not (eye.ball[..., 3] > 0).any():
         return None
     x, y = _from_rest(frame)
@@ -106,7 +108,7 @@ def completed(eye: Eye, other: Eyeball, rest: Float, skin: Float) -> Eye:
     `rest` (3, 2+) are the axes in pixels of the plate's iris if it looked straight on, `skin` (3,) is the
     color of the plate's skin beside it.
     """
-    frame = eyes.disk_frame(rest)
+    frame = disk_frame(rest)
     local = eyes._disk_coordinates(frame, *eye.origin, *eye.ball.shape[1::-1])
     x, y = (_in_ball(local)[..., k] for k in (0, 1))
     whole = replace(eye, ball=_whole_ball(eye.ball, _sampled(other.ball, x, y), skin))
@@ -115,7 +117,7 @@ def completed(eye: Eye, other: Eyeball, rest: Float, skin: Float) -> Eye:
     if more <= 0:
         return whole
     disk = eye.disk.copy()
-    disk[..., :3] += more * (other.disk * skin - disk[..., :3])
+    disk[..., :3] += more * (_resized(other.disk, len(disk)) * skin - disk[..., :3])
     went = (_center(eye, frame) - other.center) * eyes.GLINT_FOLLOWS
     glint = eye.glint + more * (_sampled(other.glint, x - went[0], y - went[1]) * skin - eye.glint)
     return replace(whole, disk=disk, glint=glint.astype(np.float32))
@@ -173,6 +175,14 @@ def _from_rest(frame: Float) -> tuple[Float, Float]:
     u, v = u / DENSITY - REACH[0], (REACH[1] - v / DENSITY)[:, None]
     x, y = (frame[k, 0] * u + frame[k, 1] * v + frame[k, 2] for k in (0, 1))
     return x, y
+
+
+def _resized(disk: Float, count: int) -> Float:
+    """A disk (n, n, 3) of so many samples across."""
+    at = (np.arange(count, dtype=np.float32) + 0.5) / count * len(disk)
+    return np.clip(
+        _sampled(disk, *np.meshgrid(at.clip(0.5, len(disk) - 0.5), at.clip(0.5, len(disk) - 0.5))), 0, None
+    )
 
 
 def _sampled(picture: Float, x: Float, y: Float) -> Float:

@@ -12,23 +12,28 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from likeness.face.light import LUMA
+from likeness.face.limbus import disk_frame, place, radius_px
 from likeness.face.warp import polygon
 
 Float = NDArray[np.float32]
 
-DISK = 64  # samples across the iris texture's diameter
+SAMPLES, DISK = 1.5, (48, 256)  # of the iris's texture: to a pixel of the plate, the least and the most
 DISK_REACH = 1.25  # the texture reaches past the rim, to keep the plate's own soft edge
 SMALL_PX = 8  # irises smaller than this leave no pixel to be careful with
 RINGS = 24  # of the iris, from its center to DISK_REACH
 GLINT_LEVEL = 2.0  # brighter than its ring by this factor, and by this share of white, a spot is a reflection
+GLINT_WHITE = 0.3  # of the bright of what is seen: no darker is a reflection
 GLINT_REACH, GLINT_SHARE = 0.75, 0.15  # reflections lie within this radius and take at most this area
+LIMBUS_SOFT, BLURRED = 0.08, 1.5  # half an iris's edge: of its radius, and deviations of the plate's blur
+LEAST_COVER = 0.3  # of an iris, that tells its color
 LIMBUS = 0.85  # iris radii: from its dark rim outward an iris is no lighter than there
+IRIS_DARK = 0.5  # times as bright as its ring: no less is iris
 IRIS_BRIGHT = 1.5  # times as bright as its ring and as most of its rings: no more is iris
 GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cornea is a smaller ball
-RIM = (0.8, 1.1)  # iris radii from and to which the eyeball goes on as dark as beside
-MIDDLE = (0.6, 1.05)  # iris radii from which and to which the eyeball, white in its middle, is as beside
+MIDDLE = (0.3, 1.0)  # iris radii from which and to which the eyeball, white in its middle, is as beside
 WHITENED, GRAYER = 1.5, 0.25  # times as bright as the bright of what is seen at most; so much nearer to gray
 CLEAN_SHARE = 0.55  # eyeball darker than this share of its bright tone is lash or shadow, not to be spread
 SHADOW = 0.3  # how much darker the continued eyeball is at the upper lid
@@ -37,10 +42,11 @@ SHADOW_HEIGHT = 0.35  # of the opening
 
 @dataclass(frozen=True)
 class Eye:
-    """What was taken from the plate: `ball` (h, w, 4) with first pixel `origin`, `disk` (64, 64, 4).
+    """What was taken from the plate: `ball` (h, w, 4) with first pixel `origin`, `disk` (n, n, 4).
 
-    The ball's fourth channel is 1 where its color was seen, 0 where it was continued. `glint` (h, w, 3) is
-    the light reflected in the iris. `frame` (2, 3) maps disk coordinates (-1..1, y up) to plate pixels.
+    The ball's fourth channel is 1 where its color was seen, 0 where it was continued; the disk's how much it
+    covers. `glint` (h, w, 3) is the light reflected in the iris. `frame` (2, 3) maps disk coordinates (-1..1,
+    y up) to plate pixels; `beside` (2,): so far, in them, it lies beside where the model has the iris.
     `shown`: how much of the iris was seen, from 0 to 1.
     """
 
@@ -49,6 +55,7 @@ class Eye:
     origin: tuple[int, int]
     disk: Float
     frame: Float
+    beside: Float
     shown: float
 
 
@@ -58,23 +65,22 @@ def smoothly(value: float, ends: tuple[float, float]) -> float:
     return share * share * (3 - 2 * share)
 
 
-def disk_frame(axes_px: Float) -> Float:
-    """The affine map (2, 3) from disk coordinates to pixels, from projected center and radius ends."""
-    center, right, up = axes_px[:, :2]
-    return np.stack([right - center, up - center, center], axis=1).astype(np.float32)
-
-
 def take_eye(
-    plate: Float, outline: Float, axes_px: Float, fallback: Float, middle: float = 0.0
+    plate: Float,
+    outline: Float,
+    axes_px: Float,
+    fallback: Float,
+    middle: float = 0.0,
+    blur_px: float = 0.0,
 ) -> Eye | None:
     """Separate an eye from the plate (H, W, 3); None when the picture shows too little of it.
 
     `outline` (N, 2): the opening in pixels. `axes_px` (3, 2+): iris center, right and up radius ends.
     `fallback` (3,): the color of an eyeball under the plate's light, used where nothing is seen. `middle`
-    is the luma of its middle, which the iris hides.
+    is the luma of its middle, which the iris hides. `blur_px`: standard deviation of the plate's own blur.
     """
     frame = disk_frame(axes_px)
-    radius = float(np.hypot(*frame[:, 0]))
+    radius = radius_px(frame)
     margin = int(np.ceil(1.5 * radius)) + 4
     low = np.floor(outline.min(axis=0)).astype(int) - margin
     high = np.ceil(outline.max(axis=0)).astype(int) + margin
@@ -86,49 +92,85 @@ def take_eye(
     height, width = crop.shape[:2]
     open_ = polygon(outline.astype(np.float32), x0, y0, width, height)
     inner = _erode(open_ > 0.99, round(0.08 * radius)) if radius > SMALL_PX else open_ > 0.9
-    local = _disk_coordinates(frame, x0, y0, width, height)
-    reach = np.hypot(local[..., 0], local[..., 1])
-    seen_ball = inner & (reach > (1.18 if radius > SMALL_PX else 1.1))
+    local = np.c_[frame[:, :2], frame[:, 2] - low].astype(np.float32)
+    beside = place(crop.mean(axis=2), outline - low, local)
+    frame = disk_moved(frame, beside)
+    local = disk_moved(local, beside)
+    reach = np.hypot(*np.moveaxis(_disk_coordinates(frame, x0, y0, width, height), 2, 0))
+    soft = float(np.hypot(LIMBUS_SOFT, BLURRED * blur_px / radius))
+    seen_ball = inner & (reach > 1 + soft)
     ball = _continue_color(crop, seen_ball, reach, fallback, radius)
     if (reach < MIDDLE[0]).any():
         _whiten(ball, seen_ball, reach, middle)
-    ball = np.dstack([ball, seen_ball])
     glint = _take_glint(crop, inner, reach)
-    disk, shown = _take_disk(crop - glint, inner, frame, x0, y0)
-    return Eye(ball.astype(np.float32), glint, (x0, y0), disk, frame, shown)
+    own = _unmixed(crop - glint, ball, _cover(reach, soft))
+    disk, shown = _take_disk(own, inner, local, soft)
+    ball = np.dstack([ball, seen_ball]).astype(np.float32)
+    return Eye(ball, glint, (x0, y0), disk, frame, beside, shown)
+
+
+def disk_moved(frame: Float, beside: Float) -> Float:
+    """The frame (2, 3) of a disk that lies `beside` (2,), in its own coordinates."""
+    return np.c_[frame[:, :2], frame[:, 2] + frame[:, :2] @ beside].astype(np.float32)
+
+
+def _cover(reach: Float, soft: float) -> Float:
+    """How much an iris covers so many radii from its middle: half of its edge, which is twice `soft` wide."""
+    out = np.clip((1 + soft - reach) / (2 * soft), 0, 1)
+    return (out * out * (3 - 2 * out)).astype(np.float32)
+
+
+def _unmixed(crop: Float, ball: Float, cover: Float) -> Float:
+    """The colors (h, w, 3) of an iris that by its `cover` (h, w) over the `ball` gives the `crop`."""
+    share = np.maximum(cover, LEAST_COVER)[..., None]
+    return np.maximum((crop - (1 - share) * ball) / share, 0)
 
 
 def _take_glint(crop: Float, inner: NDArray[np.bool_], reach: Float) -> Float:
     """What in the iris is far brighter than its ring: (h, w, 3), 0 elsewhere."""
     luma = crop.mean(axis=2)
     white = float(np.quantile(luma[inner], 0.9)) if inner.any() else 0.0
+    within = inner & (reach < GLINT_REACH)
+    all_over = np.median(crop[within], axis=0) if within.any() else np.zeros(3, np.float32)
     ring = np.minimum((reach / DISK_REACH * RINGS).astype(int), RINGS - 1)
     out = np.zeros_like(crop)
     for r in range(int(RINGS * GLINT_REACH / DISK_REACH)):
         member = inner & (ring == r)
-        if member.sum() < 4:
+        if not member.any():
             continue
-        usual = np.median(crop[member], axis=0)
-        bright = member & (luma > GLINT_LEVEL * usual.mean()) & (luma > 0.15 * white)
+        usual = np.minimum(np.median(crop[member], axis=0), all_over)
+        bright = member & (luma > GLINT_LEVEL * usual.mean()) & (luma > GLINT_WHITE * white)
         out[bright] = np.maximum(crop[bright] - usual, 0)
     if (out > 0).any(axis=2).sum() > GLINT_SHARE * (inner & (reach < 1)).sum():
         return np.zeros_like(crop)  # so much is not a reflection: the disk lies beside the iris
     return out
 
 
-def _take_disk(crop: Float, inner: NDArray[np.bool_], frame: Float, x0: int, y0: int) -> tuple[Float, float]:
-    """The iris (64, 64, 4), and how much of it is seen, from 0 to 1."""
-    step = (np.arange(DISK, dtype=np.float32) + 0.5) / DISK * 2 - 1
+def _take_disk(crop: Float, inner: NDArray[np.bool_], frame: Float, soft: float) -> tuple[Float, float]:
+    """The iris (n, n, 4), whose edge is twice `soft` wide, and how much of it is seen, from 0 to 1."""
+    count = int(np.clip(np.ceil(SAMPLES * 2 * DISK_REACH * radius_px(frame)), *DISK))
+    step = (np.arange(count, dtype=np.float32) + 0.5) / count * 2 - 1
     u, v = np.meshgrid(step * DISK_REACH, -step * DISK_REACH)
-    x = frame[0, 0] * u + frame[0, 1] * v + frame[0, 2] - x0
-    y = frame[1, 0] * u + frame[1, 1] * v + frame[1, 2] - y0
-    color, valid = _bilinear(crop, inner.astype(np.float32), x.astype(np.float32), y.astype(np.float32))
-    disk, radius = np.dstack([color, valid]), np.hypot(u, v)
+    spot = np.tensordot(frame[:, :2], np.stack([u, v]), 1) + (frame[:, 2] - 0.5)[:, None, None]
+    color = _resampled(crop, spot[::-1])
+    valid = ndimage.map_coordinates(inner.astype(np.float32), spot[::-1], order=1)
+    radius = np.hypot(u, v)
+    disk = np.dstack([color, valid])
     shown = float((valid[radius < 1] > 0.95).mean())
-    return _complete_disk(disk, radius), shown
+    return _complete_disk(disk, radius, soft), shown
 
 
-def _complete_disk(disk: Float, radius: Float) -> Float:
+def _resampled(picture: Float, spot: Float) -> Float:
+    """Cubic samples of a picture (H, W, 3) at rows and columns (2, h, w), without overshoot."""
+    out = []
+    for channel in np.moveaxis(picture, 2, 0):
+        around = ndimage.minimum_filter(channel, 2), ndimage.maximum_filter(channel, 2)
+        low, high = (ndimage.map_coordinates(each, np.ceil(spot), order=0, mode="nearest") for each in around)
+        out.append(np.clip(ndimage.map_coordinates(channel, spot, order=3, mode="nearest"), low, high))
+    return np.stack(out, axis=-1)
+
+
+def _complete_disk(disk: Float, radius: Float, soft: float) -> Float:
     """Fill what a lid hid by the mirror image, left-right, then up-down, and what is no iris by its ring.
 
     Of every ring the median tells what is lid, eyeball or a reflection: too bright to be iris.
@@ -136,7 +178,7 @@ def _complete_disk(disk: Float, radius: Float) -> Float:
     known = disk[..., 3] > 0.95
     ring = np.minimum((radius / DISK_REACH * RINGS).astype(int), RINGS - 1)
     rings = _rings(disk[..., :3], known, ring)
-    limbus = int(LIMBUS / DISK_REACH * RINGS)
+    limbus = int(min(LIMBUS, 1 - soft) / DISK_REACH * RINGS)
     rings[limbus:] = np.minimum(rings[limbus:], rings[limbus])
     usual = rings[ring]
     for mirrored in (disk[:, ::-1], disk[::-1], disk[::-1, ::-1]):
@@ -144,10 +186,11 @@ def _complete_disk(disk: Float, radius: Float) -> Float:
         disk[take] = mirrored[take]
         known = known | take
     luma, tone = disk[..., :3].mean(axis=2), rings[:limbus].mean(axis=1)
-    brightest = IRIS_BRIGHT * np.maximum(usual.mean(axis=2), np.median(tone))
-    like = known & (luma < brightest)
+    level = usual.mean(axis=2)
+    brightest, darkest = IRIS_BRIGHT * np.maximum(level, np.median(tone)), IRIS_DARK * level
+    like = known & (luma < brightest) & ((luma > darkest) | (radius < 1 - soft)) & (radius < 1 + soft / 2)
     disk[..., :3] = np.where(like[..., None], disk[..., :3], usual)
-    disk[..., 3] = np.clip((1.1 - radius) / 0.16, 0, 1)
+    disk[..., 3] = _cover(radius, soft)
     return disk.astype(np.float32)
 
 
@@ -170,19 +213,23 @@ def _continue_color(
 ) -> Float:
     """The seen eyeball colors smoothly continued everywhere (normalized blurs, small to large).
 
-    Beneath the iris only bright eyeball goes on, not its dark rim; about it, where lashes or a lid's shadow
-    lie, and under the lids all that lies beside. `reach` (h, w) is the distance in iris radii.
+    Beneath the iris's middle only bright eyeball goes on; toward its edge, and under the lids, all that lies
+    beside, also a lid's shadow. `reach` (h, w) is the distance in iris radii.
     """
     if seen.sum() < 6:
         return np.broadcast_to(fallback.astype(np.float32), crop.shape).copy()
     luma = crop.mean(axis=2)
     clean = seen & (luma > CLEAN_SHARE * np.quantile(luma[seen], 0.85))
     beside = _spread(crop, seen, radius)
-    bright = _spread(crop, clean, radius)
-    rim = np.clip((reach - RIM[0]) / (RIM[1] - RIM[0]), 0, 1)[..., None]
-    out = bright + rim * (np.minimum(beside, bright) - bright)
-    out = np.where(reach[..., None] < 1.3, out, beside)
+    middle = _in_middle(reach)[..., None]
+    out = beside + middle * np.maximum(_spread(crop, clean, radius) - beside, 0)
     return np.where(seen[..., None], crop, out).astype(np.float32)
+
+
+def _in_middle(reach: Float) -> Float:
+    """1 in an eyeball's middle, 0 from the iris's edge on (h, w)."""
+    out = np.clip((MIDDLE[1] - reach) / (MIDDLE[1] - MIDDLE[0]), 0, 1)
+    return out * out * (3 - 2 * out)
 
 
 def _whiten(ball: Float, seen: NDArray[np.bool_], reach: Float, middle: float) -> None:
@@ -193,8 +240,7 @@ def _whiten(ball: Float, seen: NDArray[np.bool_], reach: Float, middle: float) -
     tone = ball[reach < MIDDLE[0]].mean(axis=0)
     luma = max(float(tone @ LUMA), 1e-6)
     color = (tone + GRAYER * (luma - tone)) * min(WHITENED, middle / luma)
-    share = np.clip((MIDDLE[1] - reach) / (MIDDLE[1] - MIDDLE[0]), 0, 1) * ~seen
-    share = (share * share * (3 - 2 * share))[..., None]
+    share = (_in_middle(reach) * ~seen)[..., None]
     ball += share * np.maximum(color - ball, 0)
 
 
@@ -217,20 +263,22 @@ def draw_eye(
     axes_px: Float,
     outline: Float,
     moved: Float,
-    x0: int,
-    y0: int,
-    width: int,
-    height: int,
+    where: tuple[int, int, int, int],
+    soft_px: float = 0.0,
 ) -> tuple[Float, Float]:
-    """Color (h, w, 3) and coverage (h, w) of the eye in a region whose first pixel is (x0, y0).
+    """Color (h, w, 3) and coverage (h, w) of the eye in the region `where`: first pixel, width and height.
 
     `axes_px`: the target iris. `outline`: the target opening. `moved` (2,): by how much the eyeball's
-    place in the plate differs from its place here (plate minus target), pixels.
+    place in the plate differs from its place here (plate minus target), pixels. `soft_px`: standard
+    deviation of the edge's blur, which lies within the opening.
     """
+    x0, y0, width, height = where
     cover = polygon(outline.astype(np.float32), x0, y0, width, height)
     if not cover.any():
         return np.zeros((height, width, 3), np.float32), cover
-    frame = disk_frame(axes_px)
+    if soft_px > 0:
+        cover = np.clip(2 * ndimage.gaussian_filter(cover, soft_px, truncate=2.0, mode="constant") - 1, 0, 1)
+    frame = disk_moved(disk_frame(axes_px), eye.beside)
     inverse = np.linalg.inv(frame[:, :2]).astype(np.float32)
     top, bottom = float(outline[:, 1].min()), float(outline[:, 1].max())
     color = np.zeros((height, width, 3), np.float32)
@@ -266,7 +314,7 @@ def _draw(
     color: Float,
     opening_px: float,
 ) -> None:
-    height, width = cover.shape
+    height, width, count = *cover.shape, len(disk)
     under, iris, shine = np.zeros(4, np.float32), np.zeros(4, np.float32), np.zeros(3, np.float32)
     for x in range(width):
         top = -1.0
@@ -282,7 +330,7 @@ def _draw(
             v = (inverse[1, 0] * dx + inverse[1, 1] * dy) / DISK_REACH
             alpha = 0.0
             if abs(u) < 1 and abs(v) < 1:
-                lerp(disk, (u + 1) * 0.5 * DISK - 0.5, (1 - v) * 0.5 * DISK - 0.5, iris)
+                lerp(disk, (u + 1) * 0.5 * count - 0.5, (1 - v) * 0.5 * count - 0.5, iris)
                 alpha = iris[3]
             near = max(1.0 - (y + 0.5 - top) / (SHADOW_HEIGHT * opening_px), 0.0)
             shade = 1.0 - SHADOW * near * (1.0 - under[3])
@@ -309,25 +357,6 @@ def _disk_coordinates(frame: Float, x0: int, y0: int, width: int, height: int) -
     x = np.arange(width, dtype=np.float32) + (x0 + 0.5) - frame[0, 2]
     y = np.arange(height, dtype=np.float32)[:, None] + (y0 + 0.5) - frame[1, 2]
     return np.stack([inverse[0, 0] * x + inverse[0, 1] * y, inverse[1, 0] * x + inverse[1, 1] * y], axis=-1)
-
-
-def _bilinear(picture: Float, valid: Float, x: Float, y: Float) -> tuple[Float, Float]:
-    """Sample at pixel coordinates (centers at .5); validity is bilinear too, 0 outside."""
-    height, width = valid.shape
-    fx, fy = x - 0.5, y - 0.5
-    ix, iy = np.floor(fx).astype(int), np.floor(fy).astype(int)
-    wx, wy = fx - ix, fy - iy
-    color = np.zeros((*x.shape, 3), np.float32)
-    sure = np.zeros(x.shape, np.float32)
-    for dy, share_y in ((0, 1 - wy), (1, wy)):
-        for dx, share_x in ((0, 1 - wx), (1, wx)):
-            cx, cy = ix + dx, iy + dy
-            there = (cx >= 0) & (cy >= 0) & (cx < width) & (cy < height)
-            cx, cy = np.clip(cx, 0, width - 1), np.clip(cy, 0, height - 1)
-            share = share_x * share_y
-            color += picture[cy, cx] * share[..., None]
-            sure += valid[cy, cx] * share * there
-    return color, sure
 
 
 def _erode(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:

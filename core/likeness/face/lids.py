@@ -21,14 +21,12 @@ from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 
-ABOVE_CM, BELOW_CM, BESIDE_CM = 0.2, 0.07, 0.16  # about an eye's outline, what is no plain skin
+ABOVE_CM, BELOW_CM, BESIDE_CM = 0.12, 0.07, 0.14  # about an eye's outline, what is no plain skin
 EDGE_PX = 0.8  # so soft is what a camera shows of it at least
 FEATHER_CM, TONE_CM = 0.07, 0.1
-PLAIN_CM = 0.1  # beyond the feathered edge skin is plain enough to be continued
-SKIN_LIGHT, HAIR_CM = (
-    0.5,
-    0.06,
-)  # of the light about an eye: what is darker is brow or lash, so far about it
+PLAIN_CM = 0.04  # beyond the feathered edge skin is plain enough to be continued
+SKIN_LIGHT, HAIR_CM = 0.75, 0.06  # of the light about an eye: what is darker is brow or lash, so far about it
+BULGE_SHARE, MOST_BULGE = 0.85, 1.35  # of skin about an eye, how bright a lid's middle is; times at most
 COARSE = 1.0  # standard deviations of skin's texture: what stands out by more are lashes and folds
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
@@ -36,6 +34,7 @@ WHITE_CM, WHITER = 0.35, 0.05  # so far beyond an eye as found its white may lie
 SAMPLES = 24  # along an upper lid
 LEAST_DARK, BARE = 0.5, 0.16  # of the skin's light, the line at most; none in this share at the inner corner
 LINE_CM, LINE_PX = 0.045, 0.6  # half the width of the margin's line, and its least
+LEAST_COVER = 0.8  # of a line that is finer than it is drawn, at least
 LASH_CM, LASH_DARK, LASHES = 0.4, 0.55, 46  # how far lashes hang, how much they cover, and how many
 
 
@@ -71,7 +70,8 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     soft = ndimage.gaussian_filter(_with_white(eye, crop, wide), FEATHER_CM * wide, truncate=2.5)
     plain = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
     known = plain & np.isfinite(crop).all(axis=2)
-    skin = fill.textured(crop, _bare(crop, known, wide), TONE_CM * wide, coarse=COARSE)
+    bare = _bare(crop, known, wide)
+    skin = fill.textured(crop, bare, TONE_CM * wide, coarse=COARSE) * _bulge(crop, bare, soft)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
 
@@ -115,6 +115,22 @@ def _bare(crop: Float, known: NDArray[np.bool_], wide: float) -> NDArray[np.bool
     dark = known & (luma < SKIN_LIGHT * np.median(luma[known]))
     bare: NDArray[np.bool_] = known & (ndimage.distance_transform_edt(~dark) > HAIR_CM * wide)
     return bare if bare.any() else known
+
+
+def _bulge(crop: Float, bare: NDArray[np.bool_], soft: Float) -> Float:
+    """How much more light (h, w, 1) a lid takes than what is about it: in its middle as much as bright skin.
+
+    Over the eyeball it bulges; what is `bare` (h, w) of the `crop` about it lies in folds and below the brow.
+    """
+    inside = soft > 0.5
+    if not inside.any() or not bare.any():
+        return np.ones((*soft.shape, 1), np.float32)
+    luma = crop.mean(axis=2)[bare]
+    usual, bright = np.quantile(luma, (0.5, BULGE_SHARE))
+    away = ndimage.distance_transform_edt(inside)
+    rise = np.sin(0.5 * np.pi * away / away.max()) ** 2
+    gain = min(float(bright / max(usual, 1e-6)), MOST_BULGE)
+    return (1 + (gain - 1) * rise)[..., None].astype(np.float32)
 
 
 def _line(plate: Float, margin: Float, cm_px: Float) -> Float:
@@ -177,6 +193,7 @@ def lay_lashes(
     path = margin if lid.inner_first else margin[::-1]
     down = -lid.cm_px[:, 1] / max(float(np.linalg.norm(lid.cm_px[:, 1])), 1e-6)
     half = np.hypot(max(LINE_CM * wide, LINE_PX), blur_px)
+    share *= max(LINE_CM * wide / half, LEAST_COVER)
     _lay_line(
         np.ascontiguousarray(path - first, np.float32), lid.line, down.astype(np.float32),
         np.float32(half), np.float32(LASH_CM * wide), np.float32(share), color[spot], matte[spot],

@@ -15,6 +15,7 @@ from likeness.face import eyes, grain, mouth, tongue
 from likeness.face.fit import Fit, Lens
 from likeness.face.inside import highlight, light_between, light_in
 from likeness.face.lids import lay_lashes, lay_lid
+from likeness.face.limbus import disk_frame, radius_px
 from likeness.face.part import Part
 from likeness.face.person import upper_count
 from likeness.face.retarget import lid_lowering
@@ -28,6 +29,7 @@ Int = NDArray[np.int32]
 
 MADE_LID = (0.2, 0.45)  # blinks, beyond the plate's, from and to which a lid is made anew
 LIDS_EDGE = 0.5  # of the way from a lid to the middle of the eye, lids that were lent are seen
+EDGE_CM = 0.05  # standard deviation of an eye's edge: lids have rims, and their lashes a shade
 NO_SLIT_PX = 0.4  # a lower opening is closed
 SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
 
@@ -61,7 +63,9 @@ def draw_eyes(
             continue
         x, y, width, height = box
         axes, way = iris_axes(rig.person, side, target, lens), _to_plate(rig, taken, target, side, lens)
-        color, cover = eyes.draw_eye(eye, axes, outline, way, x + origin[0], y + origin[1], width, height)
+        where = (x + origin[0], y + origin[1], width, height)
+        soft_px = taken.blur_px + EDGE_CM * radius_px(disk_frame(axes)) / rig.person.iris_cm
+        color, cover = eyes.draw_eye(eye, axes, outline, way, where, soft_px)
         cover *= float(np.clip(mean_gap(outline) - NO_SLIT_PX, 0, 1))
         open_ = mean_gap(outline) / max(mean_gap(taken.outlines[name]), 1e-3)
         if (slit := _slit(open_)) < 1:

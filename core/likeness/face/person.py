@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot, rotation_matrix
 from likeness.head import points as dense
-from likeness.head.model import Head
+from likeness.head.model import LIMBUS_RADIUS_CM, Head
 from likeness.performance import ARKIT
 from likeness.runtime import default_threads
 
@@ -142,7 +142,7 @@ class Person:
     their upper outline: so far apart they are closed. `jaw` (V + POINTS, 3): what a fully open jaw moves
     behind the lips, `glide` (V + POINTS, 3): what one does that glides forward. `skin`: what goes along with
     the skin's points, `lips`: with the inner edge of the upper and of the lower one. `meeting`: the jawOpen
-    at which the teeth meet.
+    at which the teeth meet. `iris_cm`: the irises' radius.
     """
 
     head: Head
@@ -159,6 +159,7 @@ class Person:
     lips: tuple[Lip, Lip]
     glide: Float
     meeting: float = 0.0
+    iris_cm: float = LIMBUS_RADIUS_CM
 
     @property
     def vertex_count(self) -> int:

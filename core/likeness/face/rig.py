@@ -30,7 +30,7 @@ from likeness.render.raster import rasterize
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
-IRIS_RADIUS_CM, IRIS_DEPTH_CM = 0.6, 1.38
+IRIS_DEPTH_CM = 1.38
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
@@ -233,7 +233,7 @@ def bounds(points: Float, ids: Int) -> tuple[Float, Float]:
 
 
 def iris_axes(person: Person, side: int, fit: Fit, lens: Lens) -> Float:
-    return to_pixels(eye_axes(person, side, fit, IRIS_RADIUS_CM, IRIS_DEPTH_CM).astype(np.float32), lens)
+    return to_pixels(eye_axes(person, side, fit, person.iris_cm, IRIS_DEPTH_CM).astype(np.float32), lens)
 
 
 def ball_center(person: Person, side: int, fit: Fit, lens: Lens) -> Float:

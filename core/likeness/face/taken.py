@@ -16,11 +16,11 @@ from likeness.face.glasses import Glasses
 from likeness.face.jaw import jaw_of
 from likeness.face.lids import Lid, take_lid
 from likeness.face.light import Light, estimate
+from likeness.face.limbus import disk_frame
 from likeness.face.mouth import PlateMouth
 from likeness.face.person import shown_in, to_camera, to_pixels, upper_count
 from likeness.face.rig import (
     EYES,
-    IRIS_RADIUS_CM,
     Rig,
     face_width,
     facing_of,
@@ -46,6 +46,7 @@ class Taken:
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
     takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex.
     `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head; `jaw`: see `jaw_of`.
+    `iris_cm`: the irises' radius.
     """
 
     plate: Float
@@ -64,6 +65,7 @@ class Taken:
     level: Float
     facing: Float
     eyes: tuple[eyes.Eye | None, eyes.Eye | None]
+    iris_cm: float
     mouth: PlateMouth
     held: Float
     glasses: Glasses | None
@@ -90,7 +92,7 @@ class Taken:
         outline, other = (self.outlines[EYES[k]] for k in (side, 1 - side))
         upper = upper_count(EYES[side])
         ends = np.linalg.norm(outline[[0, upper - 1]] - other.mean(axis=0), axis=1)
-        cm_px = eye.frame[:, :2] / np.float32(IRIS_RADIUS_CM)
+        cm_px = eye.frame[:, :2] / np.float32(self.iris_cm)
         return take_lid(self.plate, outline, upper, cm_px, inner_first=bool(ends[0] < ends[1]))
 
 
@@ -131,9 +133,9 @@ def take(
     lids = [outlines[name] for name in EYES]
     axes = [iris_axes(person, side, fit, lens) for side in (0, 1)]
     eyeball = _eyeball_color(plate, lids, axes)
-    light = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball)
+    light, blur_px = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball), grain.blur(plate, points)
     taken_eyes = tuple(
-        eyes.take_eye(plate, outline, axis, light.eyeball, light.eyeball_middle)
+        eyes.take_eye(plate, outline, axis, light.eyeball, light.eyeball_middle, blur_px)
         for outline, axis in zip(lids, axes, strict=True)
     )
     inside = rig.inside
@@ -148,7 +150,7 @@ def take(
         plate=plate,
         fit=fit,
         cutout=cutout,
-        blur_px=grain.blur(plate, points),
+        blur_px=blur_px,
         grain=grain.measure(plate, points),
         seed=seed,
         lip_slide=lips.slide(plate, person, pixels),
@@ -161,6 +163,7 @@ def take(
         level=level,
         facing=facing,
         eyes=(taken_eyes[0], taken_eyes[1]),
+        iris_cm=person.iris_cm,
         mouth=plate_mouth,
         held=held,
         glasses=worn,
@@ -183,7 +186,7 @@ def _eyeball_color(plate: Float, outlines: list[Float], axes: list[Float]) -> Fl
     for outline, axis in zip(outlines, axes, strict=True):
         x0, y0, width, height = mouth.box_around(outline, 1, plate.shape)
         cover = warp.polygon(outline, x0, y0, width, height)
-        frame = eyes.disk_frame(axis)
+        frame = disk_frame(axis)
         if abs(np.linalg.det(frame[:, :2])) < 1e-6:
             continue
         local = eyes._disk_coordinates(frame, x0, y0, width, height)

@@ -26,6 +26,7 @@ from likeness.face import (
 )
 from likeness.face import findings as faces
 from likeness.face.fit import Fit, Lens, skin_px
+from likeness.face.limbus import seen_radius
 from likeness.face.part import Part, window
 from likeness.face.person import build_person, with_meeting
 from likeness.face.references import Reference
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 GLASSES_FRAMES = 5  # so many of a clip tell whether glasses are worn
+IRIS_FRAMES = 5  # and so many of a shot, how large irises are
 
 
 def frames(job: Job) -> Sequence[int]:
@@ -147,13 +149,16 @@ def render(job: Job, frame: int) -> Layers:
 
 def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
     """The head of the shot in which that frame is."""
+    source, lens = job.source("plate"), faces.lens_of(found, index)
 
     def build() -> Rig:
-        shown = faces.shot_of(found, index)
-        person = build_person(load_head(), shown)
-        seen = found["found"] & faces.same_shot(found, index)
+        person = build_person(load_head(), faces.shot_of(found, index))
+        seen = np.flatnonzero(found["found"] & faces.same_shot(found, index))
+        some = seen[choose_typical(found["points"][seen], IRIS_FRAMES)]
+        looks = ((source.look(int(found["frames"][i])), faces.fit_of(found, i)) for i in some)
+        person = replace(person, iris_cm=seen_radius(person, lens, looks))
         away = float(np.median(found["translation"][seen][:, 2]))
-        return build_rig(with_meeting(person, found["expression"][seen]), shown.lens.focal_px / away)
+        return build_rig(with_meeting(person, found["expression"][seen]), lens.focal_px / away)
 
     shot = faces.shot_number(found, index)
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
@@ -268,8 +273,10 @@ def _references(job: Job) -> list[Reference]:
     out = []
     for k in range(len(found["frames"])):
         shot = references.shot_of(found, k)
-        rig = build_rig(build_person(load_head(), shot))
-        out.append(lending.refer(rig, _in_plates_space(job, k), faces.fit_of(found, k), shot.lens))
+        person, fit = build_person(load_head(), shot), faces.fit_of(found, k)
+        look = job.source("references").look(int(found["frames"][k]))
+        rig = build_rig(replace(person, iris_cm=seen_radius(person, shot.lens, [(look, fit)])))
+        out.append(lending.refer(rig, _in_plates_space(job, k), fit, shot.lens))
     return out
 
 
