@@ -20,6 +20,7 @@ from likeness.face.cutout import (
     _strands,
     _stray,
     _take_along,
+    backdrop_of,
     cut,
     hair_at,
     regions_of,
@@ -98,6 +99,39 @@ def test_the_background_stands_still_when_the_head_turns(
     assert (matte[20:150, :95] == 0).all()
     assert (drawn.matte > 0.99).sum() > 8_000
     assert np.isfinite(color).all()
+
+
+def test_what_a_head_hides_other_frames_of_the_shot_show(
+    cutout: Cutout, plate: np.ndarray, found: dict[str, np.ndarray]
+) -> None:
+    """The head before a striped wall, here and there, as a standing camera takes it."""
+    (x, y), (height, width) = cutout.origin, cutout.clean.shape[:2]
+    wall = np.where((np.arange(plate.shape[1]) // 12 % 2)[None, :, None], [0.5, 0.3, 0.2], [0.2, 0.3, 0.5])
+    wall = np.broadcast_to(wall, plate.shape).astype(np.float32)
+    ways, points = (0, 50, -50), found["points"][0]
+
+    def look(k: int) -> tuple[np.ndarray, np.ndarray]:
+        head = np.zeros((*plate.shape[:2], 4), np.float32)
+        head[y : y + height, x : x + width] = cutout.layer
+        head = np.roll(head, ways[k], axis=1)
+        own = head[..., :3] + (1 - head[..., 3:]) * wall
+        return own, np.clip(own, 0, 1) ** np.float32(1 / 2.2)
+
+    there = np.stack([points + np.array([way, 0], np.float32) for way in ways])
+    backdrop = backdrop_of(look, there, plate.shape[:2], "cpu")
+    assert backdrop is not None
+    own, shown = look(0)
+    regions = regions_of(shown, points)
+    off = []
+    for known in (None, backdrop):
+        made = cut(own, shown, points, regions, backdrop=known)
+        left, top = made.origin
+        truth = wall[top : top + made.clean.shape[0], left : left + made.clean.shape[1]]
+        rows = np.arange(len(truth)) + top < points[17:27, 1].mean()  # above the brows: no body
+        hidden = (made.layer[..., 3] > 0.5) & rows[:, None]
+        assert hidden.sum() > 500
+        off.append(np.abs(made.clean - truth)[hidden].mean())
+    assert off[1] < 0.6 * off[0]
 
 
 def test_nothing_is_before_a_bare_face(cutout: Cutout) -> None:

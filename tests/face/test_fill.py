@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from likeness.face.fill import _enlarged, _fitted, smooth, textured
+from likeness.face.fill import _enlarged, fitted, smooth, textured
 
 
 def _noisy() -> tuple[np.ndarray, np.ndarray]:
@@ -120,5 +120,5 @@ def test_what_is_enlarged_is_bilinear_and_ends_in_its_last_pixels() -> None:
 
 def test_cells_are_fitted_by_their_middles() -> None:
     part = np.tile(np.arange(8, dtype=np.float32), (8, 1))
-    fitted = _fitted(part, 0.5, (16, 16))
-    np.testing.assert_allclose(fitted[3, 1:-1], np.arange(1, 15) / 2 - 0.25, atol=1e-6)
+    large = fitted(part, 0.5, (16, 16))
+    np.testing.assert_allclose(large[3, 1:-1], np.arange(1, 15) / 2 - 0.25, atol=1e-6)

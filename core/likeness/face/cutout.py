@@ -7,6 +7,7 @@ colors beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from likeness.face import fill, labels, torso
+from likeness.face.backdrop import Backdrop, Bare, choose, join
 from likeness.face.labels import SEEN, usual
 from likeness.face.landmarks import Crop, crop_from_points, down_face
 from likeness.face.part import Spot, window
@@ -30,6 +32,7 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
+Parts = list[tuple[Float, Float]]
 
 WIDER, HIGHER = 1.35, 0.05  # than the crop of the points: hair has its place in it
 HEAD = [REGIONS.index(n) for n in REGIONS if n not in ("background", "occluder")]
@@ -80,6 +83,11 @@ SHOWING = 0.04  # of hair's difference from the background: a strand that shows 
 BESIDE = 3  # so many empty pixels about a cutout, where its box has them
 NOWHERE = 2**30  # a column that no picture has
 SIDE = 0.06  # of the crop's side: so far from the box's sides nothing is cut off hard
+SURELY = 0.999  # as surely the background is known
+AROUND = 6.0  # grains: so far above what is to be filled its lines may come from
+COLLAR = 8  # of its cells: so near the body something of it may not have been told from the background
+ROOM = 0.05  # of the crop's side: so far a face may lie from where it was found
+NEAR_PEOPLE = 0.08  # of a face's width: as near people, hair and shadows are taken for background
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
 
 
@@ -166,12 +174,18 @@ def hair_at(regions: Regions, places: Float) -> Float:
 
 
 def cut(
-    plate: Float, shown: Float, points_px: Float, regions: Regions, behind: Float | None = None
+    plate: Float,
+    shown: Float,
+    points_px: Float,
+    regions: Regions,
+    behind: Float | None = None,
+    backdrop: Backdrop | None = None,
 ) -> Cutout:
     """Cut out the head whose dense points lie at `points_px` (450, 2).
 
     `plate` (H, W, 3) scene-linear; `shown` (H, W, 3) is its display view, 0..1; `regions` from `regions_of`.
-    `behind` (H, W, 3) is what is known to be behind the head; without, that is made up.
+    `behind` (H, W, 3) is what is known to be behind the head; without, that is made up, but for what the
+    shot's `backdrop` shows.
     """
     wide = regions.crop
     x0, y0, width, height = box = _box(wide, points_px, plate.shape)
@@ -189,9 +203,8 @@ def cut(
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen = ~hole & _finite(own)
     if behind is None:
-        parts, part_px = _parts(own, alpha, regions, points_px, box)
-        through = parts[0][1] * _above(points_px, box, part_px, parts[0][1].shape)
-        filled = fill.textured(own, seen, grain_px, parts, part_px, lines=True, through=through)
+        parts = _parts(own, alpha, regions, points_px, box)
+        filled = _filled(own, seen, *parts, points_px, box, grain_px, backdrop)
     else:
         filled = behind[spot]
     edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
@@ -206,6 +219,107 @@ def cut(
     in_bands(_lift, len(alpha), own, alpha, filled, hole, thin, usually, stray, layer, clean)
     first = (x0 + part[1].start, y0 + part[0].start)
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
+
+
+def _filled(
+    own: Float,
+    seen: Mask,
+    parts: Parts,
+    part_px: int,
+    points_px: Float,
+    box: Box,
+    grain_px: float,
+    backdrop: Backdrop | None,
+) -> Float:
+    """The plate `own` (h, w, 3) in the `box`, filled where it is not `seen`; `parts` as `_parts` gives them.
+
+    Where its background is known for sure, and no body before it, nothing is made up.
+    """
+    through = parts[0][1] * _above(points_px, box, part_px, parts[0][1].shape)
+    if backdrop is None:
+        return fill.textured(own, seen, grain_px, parts, part_px, lines=True, through=through)
+    none, share = parts[0]
+    free = ndimage.uniform_filter(ndimage.minimum_filter(share, 2 * COLLAR + 1), COLLAR)
+    back, share = (fill.fitted(part, 1 / part_px, seen.shape) for part in (none, free))
+    out, sure = backdrop.matched(own, seen & (back > 0.5), (box[0], box[1]))
+    share *= sure
+    del back, sure  # a large picture leaves no room for these
+    unsure = np.flatnonzero((~seen & (share < SURELY)).any(axis=1))
+    if not len(unsure):
+        return out
+    top = max(unsure[0] - round(AROUND * grain_px), 0) // part_px * part_px
+    below = [(there[top // part_px :], likely[top // part_px :]) for there, likely in parts]
+    lower, known = out[top:], share[top:] >= SURELY
+    guess = fill.textured(
+        np.where(known[..., None], lower, own[top:]),
+        known | seen[top:],
+        grain_px,
+        below,
+        part_px,
+        lines=True,
+        through=through[top // part_px :],
+    )
+    for rows in in_turn(0, len(lower)):
+        lower[rows] = guess[rows] + share[top:][rows, :, None] * (lower[rows] - guess[rows])
+    return out
+
+
+def backdrop_of(
+    look: Callable[[int], tuple[Float, Float]], points_px: Float, shape: tuple[int, ...], device: str
+) -> Backdrop | None:
+    """What a shot shows behind its head, whose dense points lie at `points_px` (F, 450, 2); None if unknown.
+
+    `look` gives a frame, by its place among these, as `plate` and `shown` (H, W, 3) of that `shape`.
+    """
+    side = max(_crop(points).size for points in points_px)
+    scope = _around([_box(_crop(points), points, shape) for points in points_px], 0, shape)
+    rows, columns = _spot(scope)
+    heads: list[Box] = []
+
+    def pictures() -> Iterator[Bare]:
+        for k in choose(points_px, scope[2] * scope[3]):
+            plate, shown = look(k)
+            regions = regions_of(shown, points_px[k], device)
+            there, head = _bare(plate, shown, points_px[k], regions, scope)
+            heads.append(head)
+            yield plate[rows, columns, :3], there
+
+    made = join(pictures(), max(TEXTURE * side, 2.0), (scope[0], scope[1]))
+    return None if made is None else made.within(_around(heads, round(ROOM * side), shape))
+
+
+def _around(boxes: Sequence[Box], beside: int, shape: tuple[int, ...]) -> Box:
+    """The box of a picture of that `shape` that holds all these, and so many pixels beside."""
+    all_ = np.array(boxes)
+    low = np.maximum(all_[:, :2].min(axis=0) - beside, 0)
+    width, height = np.minimum((all_[:, :2] + all_[:, 2:]).max(axis=0) + beside, shape[1::-1]) - low
+    return int(low[0]), int(low[1]), int(width), int(height)
+
+
+def _spot(box: Box) -> Spot:
+    return slice(box[1], box[1] + box[3]), slice(box[0], box[0] + box[2])
+
+
+def _bare(plate: Float, shown: Float, points_px: Float, regions: Regions, scope: Box) -> tuple[Mask, Box]:
+    """Where (h, w) in the `scope`, which holds all of the head's box, a plate shows nothing of its person.
+
+    What is close by is not trusted either. And the box of what the head hides. Arguments as for `cut`.
+    """
+    box, wide = _box(regions.crop, points_px, plate.shape), regions.crop.size
+    alpha, skin = _alpha(regions, shown, points_px, box)
+    hole, _ = _hole(alpha, skin, wide)
+    if (hidden := _front(regions, shown, points_px, box)) is not None:
+        hole |= hidden > 0
+    there = _spot((box[0] - scope[0], box[1] - scope[1], *box[2:]))
+    head = np.zeros((scope[3], scope[2]), np.float32)
+    head[there] = alpha
+    parts, part_px = _parts(plate[(*_spot(scope), slice(3))], head, regions, points_px, scope)
+    out: Mask = fill.fitted(parts[0][0], 1 / part_px, head.shape) > 0.5
+    out[there] &= ~hole
+    out = depth(out) > NEAR_PEOPLE * float(np.linalg.norm(points_px[0] - points_px[16]))
+    down, across = window(hole.astype(np.float32))
+    inside = box[0] + across.start, box[1] + down.start, across.stop - across.start, down.stop - down.start
+    return out & _finite(plate[(*_spot(scope), slice(3))]), inside
 
 
 def _lift(
@@ -414,9 +528,7 @@ def _covering(own: Float, alpha: Float, clean: Float, hole: Mask, usually: Float
     return out
 
 
-def _parts(
-    own: Float, alpha: Float, regions: Regions, points_px: Float, box: Box
-) -> tuple[list[tuple[Float, Float]], int]:
+def _parts(own: Float, alpha: Float, regions: Regions, points_px: Float, box: Box) -> tuple[Parts, int]:
     """Background, then body: where (h, w) each is seen for sure, and how surely it goes on behind the head.
 
     In cells of so many pixels. `own` (H, W, 3) is the plate in the `box`, `alpha` (H, W) the head's matte.

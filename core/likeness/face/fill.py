@@ -42,7 +42,7 @@ def smooth(picture: Float, known: Mask) -> Float:
 
 def smooth_cells(picture: Float, known: Mask, cell: int) -> Float:
     """As `smooth`, in cells of so many pixels (h, w, C); see `at_pixel`."""
-    cells = _cells(picture, known, cell)
+    cells = cells_of(picture, known, cell)
     return smooth(_means(cells), cells[..., -1] > 0)
 
 
@@ -132,7 +132,7 @@ def _push(tone: Float, weight: Float, coarse: Float) -> None:
 
 def toned(picture: Float, known: Mask, tone_px: float) -> Float:
     """`picture` (H, W, C) without what is finer than `tone_px`, continued smoothly where it is not known."""
-    return smooth(_means(gaussian(_cells(picture, known, 1), tone_px, SHORT)), known)
+    return smooth(_means(gaussian(cells_of(picture, known, 1), tone_px, SHORT)), known)
 
 
 def textured(
@@ -160,17 +160,17 @@ def textured(
         return picture
     fine_px = grain_px / FINER if lines else grain_px
     cell = max(1, int(fine_px / SOFT))
-    cells = _cells(picture, known, cell)
+    cells = cells_of(picture, known, cell)
     seen, base = cells[..., -1] > 0, _means(gaussian(cells, fine_px / cell, SHORT))
     if nearest:
         tone = _nearest(base, seen, grain_px / cell)
     else:
-        tone = _toned(base, seen, [[_fitted(p, cell / part_px, seen.shape) for p in two] for two in parts])
+        tone = _toned(base, seen, [[fitted(p, cell / part_px, seen.shape) for p in two] for two in parts])
     if lines:
         lined(base, seen, grain_px / cell, tone)
     if through is not None:
-        first = [_fitted(there, cell / part_px, seen.shape) > 0.5 for there, _ in parts[:1]]
-        share = _fitted(through, cell / part_px, seen.shape)
+        first = [fitted(there, cell / part_px, seen.shape) > 0.5 for there, _ in parts[:1]]
+        share = fitted(through, cell / part_px, seen.shape)
         across(base, seen & first[0] if first else seen, share, grain_px / cell, tone)
     off = _details(picture, known, base, cell)
     limit = coarse * 1.4826 * np.median(off, axis=0, overwrite_input=True)
@@ -180,13 +180,18 @@ def textured(
     return out
 
 
-def _fitted(part: Float, scale: float, shape: tuple[int, ...]) -> Float:
+def fitted(part: Float, scale: float, shape: tuple[int, ...]) -> Float:
     """A `part` (h, w) in cells of that `shape` (H, W), each of which is `scale` of its own wide."""
     if scale == 1:
         return part
     out = np.zeros((*shape, 1), np.float32)
     _add_enlarged(part[..., None], scale, 0.5 * scale - 0.5, out)
     return out[..., 0]
+
+
+def add_cells(cells: Float, cell: int, out: Float) -> None:
+    """Add `cells` (h, w, C) of so many pixels to `out` (H, W, C), in place, bilinear between them."""
+    _add_enlarged(cells, 1 / cell, 0.5 / cell - 0.5, out)
 
 
 def _toned(base: Float, known: Mask, parts: Sequence[Sequence[Float]]) -> Float:
@@ -204,7 +209,7 @@ def _toned(base: Float, known: Mask, parts: Sequence[Sequence[Float]]) -> Float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _cells(picture: Float, known: Mask, cell: int) -> Float:
+def cells_of(picture: Float, known: Mask, cell: int) -> Float:
     """Means (h, w, C + 1) of `cell` x `cell` pixels, of which unknown ones are 0, and how many are not."""
     height, width, channels = picture.shape
     rows, columns = -(-height // cell), -(-width // cell)
@@ -235,6 +240,17 @@ def at_pixel(small: Float, cell: int, y: int, x: int, out: Float) -> None:
         upper = (1 - u) * small[r, c, k] + u * small[r, right, k]
         lower = (1 - u) * small[below, c, k] + u * small[below, right, k]
         out[k] = (1 - v) * upper + v * lower
+
+
+@numba.njit(cache=True, nogil=True)
+def scale_by(cells: Float, cell: int, out: Float) -> None:
+    """Multiply a picture `out` (H, W, C) by `cells` (h, w, C) of so many pixels, in place: see `at_pixel`."""
+    value = np.empty(out.shape[2], np.float32)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            at_pixel(cells, cell, y, x, value)
+            for k in range(out.shape[2]):
+                out[y, x, k] *= value[k]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from likeness.face import clothes
 from likeness.face.align import Texture, laid, take_texture
+from likeness.face.backdrop import gain
 from likeness.face.body import cut_body
-from likeness.face.cutout import Cutout
+from likeness.face.cutout import NEAR_PEOPLE, Cutout
 from likeness.face.findings import fit_of, lens_of, prefixed, shot_of, under
 from likeness.face.fit import Fit, Shot, fit_identity, interocular, refine, solve_bias
 from likeness.face.heads import Stand
@@ -47,8 +48,6 @@ DRESSED = 0.15  # of display codes: clothes that differ by more are others
 SURE = 0.012  # of the distance of the eyes: so exactly points of a reference are known
 TELLING = 3  # so many pictures tell more of a person than the plate alone
 SHOWN = 0.02  # of alpha: less of a head is none
-NEAR = 0.08  # of a face's width: as near people, hair and shadows are taken for background
-SPARSE = 8  # pixels: so far apart lie those that tell how one picture's light differs from another's
 STEPS, ROUNDS = 6, 3  # to fit the plate's person to a reference, and to lay it onto its points and texture
 
 
@@ -223,7 +222,7 @@ def _bare(taken: Taken, body: Mask) -> Mask:
     there &= cutout.layer[..., 3] <= 0
     if cutout.front is not None:
         there &= cutout.front[..., 3] <= 0
-    out = depth(out) > NEAR * face_width(taken.pixels[-dense.COUNT :])
+    out = depth(out) > NEAR_PEOPLE * face_width(taken.pixels[-dense.COUNT :])
     out &= np.isfinite(taken.plate[..., :3]).all(axis=2)
     return out
 
@@ -236,7 +235,7 @@ def _uncovered(taken: Taken, own: int, body: Mask, pictures: Sequence[Taken], ba
     """
     cutout, (rows, columns) = taken.cutout, _box(taken.cutout)
     others = [k for k in range(len(pictures)) if k != own]
-    light = [_light(taken, pictures[k], bare[own] & bare[k]) for k in others]
+    light = [gain(taken.plate, pictures[k].plate, bare[own] & bare[k]) for k in others]
     clean = cutout.clean.copy()
     for some in in_turn(0, len(clean)):
         part, alpha = clean[some], cutout.layer[some, :, 3:]
@@ -249,16 +248,6 @@ def _uncovered(taken: Taken, own: int, body: Mask, pictures: Sequence[Taken], ba
         known = np.asarray(np.isfinite(seen).all(axis=3).any(axis=0))
         part[known] += alpha[known] * (np.nanmedian(seen[:, known], axis=0) - part[known])
     return replace(cutout, clean=clean)
-
-
-def _light(one: Taken, other: Taken, both: Mask) -> Float:
-    """By how much (3,) one picture is lighter than the other where both show the same (H, W)."""
-    there = both[::SPARSE, ::SPARSE]
-    first, second = (taken.plate[::SPARSE, ::SPARSE, :3][there] for taken in (one, other))
-    with np.errstate(all="ignore"):
-        ratio = first / second
-    known = np.isfinite(ratio).all(axis=1) & (ratio > 0).all(axis=1)
-    return np.median(ratio[known], axis=0).astype(np.float32) if known.any() else np.ones(3, np.float32)
 
 
 def _box(cutout: Cutout) -> Spot:

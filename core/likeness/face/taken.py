@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face import eyes, glasses, grain, lips, mouth, rim, warp
+from likeness.face.backdrop import Backdrop
 from likeness.face.body import Body, cut_body
 from likeness.face.cutout import Cutout, cut, hair_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
@@ -106,12 +107,14 @@ def take(
     glasses_sure: float | None = None,
     device: str = "auto",
     behind: Float | None = None,
+    backdrop: Backdrop | None = None,
 ) -> Taken:
     """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
 
     `shown` (H, W, 3) is its display view: with it, the head is cut from its background; without, all of the
     picture goes with the head. `glasses_sure` is what `glasses.worn` says of the shot; without, this frame
-    alone is asked. `behind` (H, W, 3) is what is known to be behind the head.
+    alone is asked. `behind` (H, W, 3) is what is known to be behind the head, `backdrop` what the shot shows
+    of that.
     """
     person = rig.person
     local = person.posed(fit.expression, fit.corrective)
@@ -126,7 +129,7 @@ def take(
         regions = regions_of(shown, points, device)
         sure = glasses.worn(lambda: [(shown, points)], device) if glasses_sure is None else glasses_sure
         plate, worn = glasses.take_off(plate, shown, sure, points, device)
-        cutout = cut(plate, shown, points, regions, behind)
+        cutout = cut(plate, shown, points, regions, behind, backdrop)
         held[rig.forehead] = hair_at(regions, pixels[rig.forehead, :2])
     plate = cutout.bare(plate)
     outlines = outlines_of(person, pixels)

@@ -15,6 +15,7 @@ from likeness.errors import BadRequest
 from likeness.face import (
     clothes,
     compose,
+    cutout,
     glasses,
     heads,
     lending,
@@ -25,6 +26,7 @@ from likeness.face import (
     shutter,
 )
 from likeness.face import findings as faces
+from likeness.face.backdrop import Backdrop
 from likeness.face.fit import Fit, Lens, skin_px
 from likeness.face.limbus import seen_radius
 from likeness.face.part import Part, window
@@ -131,7 +133,7 @@ def render(job: Job, frame: int) -> Layers:
     shot = faces.shot_of(found, index)
     wanted = _target(job, fit, shot.rest, job.shot.index(frame))
     rig, lens = _rig(job, found, index), shot.lens
-    image, taken = _taken(job, rig, fit, lens, frame)
+    image, taken = _taken(job, rig, fit, lens, frame, found, index)
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
     lenders = _lenders(job, rig, found, index)
     lent = _lent(job, rig, taken, lenders)
@@ -181,19 +183,39 @@ def _way(job: Job, found: dict[str, Any], index: int, wanted: Fit, frame: int) -
     return shutter.way_of(beyond, skin_px(load_head(), shot, wanted), angle_deg)
 
 
-def _taken(job: Job, rig: Rig, fit: Fit, lens: Lens, frame: int) -> tuple[Image, Taken]:
+def _taken(
+    job: Job, rig: Rig, fit: Fit, lens: Lens, frame: int, found: dict[str, Any], index: int
+) -> tuple[Image, Taken]:
     """The plate's picture and the same taken apart; a still is taken apart once."""
     source = job.source("plate")
     at = None if source.is_still else frame
 
     def both() -> tuple[Image, Taken]:
+        behind = None if source.is_still else _backdrop(job, found, index)  # before much is held
         image = source.read(frame)
         plate = image.pixels if image.pixels.shape[2] == 3 == len(set(_three(image))) else rgb(image)
         shown = display_view(plate, source.linear_colorspace)
         seed, glasses_sure = (job.request.seed, at or 0), _glasses(job, shown)  # a still's grain stands still
-        return image, take(rig, plate, fit, lens, shown, seed, glasses_sure, job.device)
+        return image, take(rig, plate, fit, lens, shown, seed, glasses_sure, job.device, backdrop=behind)
 
     return job.keep("taken", both, inputs=["plate"], params=parameters.chosen(), frame=at)
+
+
+def _backdrop(job: Job, found: dict[str, Any], index: int) -> Backdrop | None:
+    """What other frames of a clip's shot show behind the head."""
+    source = job.source("plate")
+
+    def make() -> Backdrop | None:
+        seen = np.flatnonzero(found["found"] & faces.same_shot(found, index))
+
+        def look(k: int) -> tuple[Any, Any]:
+            plate = rgb(source.read(int(found["frames"][seen[k]])))
+            return plate, display_view(plate, source.linear_colorspace)
+
+        return cutout.backdrop_of(look, found["points"][seen], (source.height, source.width), job.device)
+
+    shot = faces.shot_number(found, index)
+    return job.keep("backdrop", make, inputs=["plate"], params=parameters.chosen(), frame=shot)
 
 
 def _glasses(job: Job, shown: Any) -> float:
