@@ -26,7 +26,7 @@ def stage(head: Head) -> Stage:
 def test_the_jaw_is_told_but_neither_brows_nor_lips(stage: Stage) -> None:
     pixels = stage.pixels(stage.fit)
     points = pixels[stage.person.vertex_count :, :2]
-    jaw = jaw_of(stage.rig, pixels, CELL)
+    jaw = jaw_of(stage.rig.face_skin, pixels, CELL)
 
     def at(place: np.ndarray) -> tuple[float, float]:
         x, y = ((place - jaw.first) * SAMPLES / CELL).astype(int)

@@ -8,6 +8,7 @@ and drawn for any gaze and opening (`draw_eye`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -59,9 +60,9 @@ class Eye:
     shown: float
 
 
-def smoothly(value: float, ends: tuple[float, float]) -> float:
+def smoothly(value: float | Float, ends: tuple[float, float]) -> Any:
     """From 0 at the first of the `ends` to 1 at the last, without a bend at either."""
-    share = float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
+    share = np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1)
     return share * share * (3 - 2 * share)
 
 
@@ -116,8 +117,7 @@ def disk_moved(frame: Float, beside: Float) -> Float:
 
 def _cover(reach: Float, soft: float) -> Float:
     """How much an iris covers so many radii from its middle: half of its edge, which is twice `soft` wide."""
-    out = np.clip((1 + soft - reach) / (2 * soft), 0, 1)
-    return (out * out * (3 - 2 * out)).astype(np.float32)
+    return np.asarray(smoothly(reach, (1 + soft, 1 - soft)), np.float32)
 
 
 def _unmixed(crop: Float, ball: Float, cover: Float) -> Float:
@@ -228,8 +228,8 @@ def _continue_color(
 
 def _in_middle(reach: Float) -> Float:
     """1 in an eyeball's middle, 0 from the iris's edge on (h, w)."""
-    out = np.clip((MIDDLE[1] - reach) / (MIDDLE[1] - MIDDLE[0]), 0, 1)
-    return out * out * (3 - 2 * out)
+    out: Float = smoothly(reach, MIDDLE[::-1])
+    return out
 
 
 def _whiten(ball: Float, seen: NDArray[np.bool_], reach: Float, middle: float) -> None:

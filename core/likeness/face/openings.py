@@ -156,7 +156,7 @@ def draw_mouth(
     )
     if out is not None:
         lit = tongue.light_on(out, lit, inside.glow)
-        gain = taken.mouth.gain[tongue.TONGUE]
+        gain = taken.mouth.gain[mouth.TONGUE]
         put = tongue.draw_tongue(out, own, white * lit, shine * lit, gain, where, taken.blur_px)
         color, cover = _over(*put, color, cover)
     return Ink(grain.add(color, cover, taken.grain, taken.seed, first), cover, x, y)

@@ -75,6 +75,11 @@ class Rig:
         return out
 
     @cached_property
+    def face_skin(self) -> Int:
+        """The triangles (T, 3) of that."""
+        return self.surface[self.face[self.surface].all(axis=1)]
+
+    @cached_property
     def joints(self) -> Int:
         """See `silhouette.joints_of`; those of the skin."""
         return joints_of(self.skin)

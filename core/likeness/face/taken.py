@@ -46,7 +46,7 @@ class Taken:
     `plate` is without what is before the face, which the cutout keeps, and without `glasses`.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
     takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex.
-    `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head; `jaw`: see `jaw_of`.
+    `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head; `face`: see `jaw_of`.
     `iris_cm`: the irises' radius.
     """
 
@@ -61,7 +61,7 @@ class Taken:
     pixels: Float
     outlines: dict[str, Float]
     outline: rim.Outline
-    jaw: warp.Stay
+    face: Int
     light: Light
     level: Float
     facing: Float
@@ -75,6 +75,11 @@ class Taken:
     def lids(self) -> tuple[Lid | None, Lid | None]:
         """Both eyes' lids as they are when closed; made when they are first needed."""
         return self._lid(0), self._lid(1)
+
+    @cached_property
+    def jaw(self) -> warp.Stay:
+        """What of the plate only the moved head shows; made when a head first turns."""
+        return jaw_of(self.face, self.pixels, warp.cell_px(face_width(self.pixels[-dense.COUNT :])))
 
     @cached_property
     def body(self) -> Body:
@@ -161,7 +166,7 @@ def take(
         pixels=pixels,
         outlines=outlines,
         outline=rim.outline(rig, pixels, fit, lens),
-        jaw=jaw_of(rig, pixels, warp.cell_px(face_width(points))),
+        face=rig.face_skin,
         light=light,
         level=level,
         facing=facing,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face.inside import ALBEDO, GLOSS, Inside
+from likeness.face.mouth import TONGUE
 from likeness.face.person import Person
 from likeness.head import points as dense
 from likeness.render.blur import gaussian
@@ -18,7 +19,6 @@ Int = NDArray[np.int32]
 Array = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
-TONGUE = list(ALBEDO).index("tongue")
 AHEAD = 0.002  # of the distance: the tongue is out where it is nearer than the lips by so much, and
 LIT = 0.02  # by so much it sees all of the light
 FINE = 3  # samples a pixel in x and in y
@@ -75,7 +75,7 @@ def seen(out: Out, own: Float, box: Box, fine: int = 1) -> tuple[Int, Float, Flo
     index, bary, depth = rasterize(local, out.triangles, fine * width, fine * height)
     x, y = ((np.arange(fine * n) + 0.5) / fine + first for n, first in ((width, x0), (height, y0)))
     lips = out.plane[0] * x + (out.plane[1] * y + out.plane[2])[:, None]
-    index[np.where(index >= 0, depth, np.inf) * lips > 1 - AHEAD] = -1
+    index[depth * lips > 1 - AHEAD] = -1
     return index, bary, depth
 
 

@@ -9,6 +9,7 @@ displacement is zero, sampling returns the plate's own value, bit for bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numba
@@ -114,10 +115,10 @@ class Field:
     stay: Stay
     seen: tuple[Int, Float, Float]
 
-    @property
+    @cached_property
     def around(self) -> Around:
         """What surrounds the mesh, as kernels take it."""
-        stay, reach = self.stay, _reach(self.moved, self.grid)
+        stay, reach = self.stay, np.array(self.reach_px, np.float32)
         beyond = self.beyond, stay.first.astype(np.float32), stay.off, stay.share
         return Around(np.float32(1 / self.cell), self.grid, *self.ramp, reach, *beyond)
 
@@ -126,7 +127,7 @@ class Field:
         """All of it, as kernels take it."""
         return self.points, self.triangles, extents(self.points, self.triangles), self.moved, self.around
 
-    @property
+    @cached_property
     def reach_px(self) -> tuple[float, float]:
         """No pixel comes from farther than this, in x and in y, but for what `stay` leads out of the head."""
         x, y = _reach(self.moved, self.grid)
