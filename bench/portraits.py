@@ -7,6 +7,7 @@ sheet is that of docs/human_cycles.jpg, drawn by Cycles in the Blender that is f
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from PIL import Image as Pillow
 
 from likeness.effects.human import human_portrait
 from likeness.effects.human.human_portrait import HUMAN_PORTRAIT
+from likeness.face.fit import PIVOT
 from likeness.human import cycles
-from likeness.human.portrait import EXPRESSIONS, LIGHTS, Sitter, View, develop, picture, sheet
+from likeness.human.portrait import EXPRESSIONS, LIGHTS, Sitter, View, develop, eye_joints, picture, sheet
+from likeness.human.skeleton import skinned
 from likeness.render.blender import VARIABLE, find_blender
 
 Float = NDArray[np.float32]
@@ -87,6 +90,37 @@ def sitter(values: dict[str, Any]) -> Sitter:
 def drawn(who: Sitter, view: View, size: int) -> Float:
     """One cell as a display shows it."""
     return develop(picture(who, view, LIGHTS[view.light or "soft"], size))
+
+
+def head_turned(who: Sitter, turn: Float) -> Sitter:
+    """The sitter at rest, whose head has a turn (3, 3) to the space about where it sits on the neck.
+
+    The neck follows as the skeleton's weights have it, and no face shape is left.
+    """
+    joints, fit = who.character.skeleton, who.fit
+    if fit is None:
+        raise ValueError("The sitter's hair does not say where its head is.")
+    head = joints.parents[eye_joints(who.character)[0]]
+    turns = np.tile(np.eye(3, dtype=np.float32), (len(joints.names), 1, 1))
+    turns[[head, *np.flatnonzero(np.array(joints.parents) == head)]] = turn
+    at = joints.positions.copy()
+    at[head] = fit.apply(PIVOT.astype(np.float32))
+    about, around = replace(joints, positions=at), replace(joints, positions=np.zeros_like(at))
+    parts = tuple(
+        replace(
+            part,
+            vertices=skinned(part.vertices, part.joints, part.weights, about, turns),
+            normals=skinned(part.normals, part.joints, part.weights, around, turns),
+            shapes={},
+            shape_normals={},
+        )
+        for part in who.character.levels[0]
+    )
+    hair = tuple(
+        replace(each, points=((each.points - PIVOT) @ turn.T + PIVOT).astype(np.float32), moved={})
+        for each in who.hair
+    )
+    return Sitter(replace(who.character, levels=(parts,)), hair, fit)
 
 
 def save(path: Path, view: Float) -> None:

@@ -22,7 +22,7 @@ from likeness.face.cutout import (
     _take_along,
     backdrop_of,
     cut,
-    hair_at,
+    found_at,
     regions_of,
 )
 from likeness.face.findings import fit_of, lens_of, shot_of
@@ -179,6 +179,22 @@ def test_a_wall_that_looks_like_skin_is_no_face(
     assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
 
 
+def test_a_wall_that_looks_like_a_hat_is_none(
+    shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
+) -> None:
+    """An even wall beside hair was taken for a hat, and moved with the head."""
+    (x, y), gray = cutout.origin, np.array([0.4, 0.41, 0.42], np.float32)
+    picture = np.broadcast_to(gray, shown.shape).copy()
+    head = cutout.layer[..., 3:]
+    spot = np.s_[y : y + len(head), x : x + head.shape[1]]
+    picture[spot] += head * (shown[spot] - gray)
+    beside_the_hair = np.s_[:50, :30]
+    taken_in = cut_with(
+        np.maximum(picture, 0) ** np.float32(2.2), picture, found["points"][0], "occluder", beside_the_hair
+    )
+    assert taken_in.layer[..., 3].sum() < 1.05 * cutout.layer[..., 3].sum()
+
+
 def test_a_wall_of_skins_own_color_is_no_jaw(
     shown: np.ndarray, found: dict[str, np.ndarray], cutout: Cutout
 ) -> None:
@@ -209,7 +225,7 @@ def test_hair_is_told_from_the_face(shown: np.ndarray, found: dict[str, np.ndarr
     above = points[27] - [0, 1.1 * tall]
     # The outline beside the ears borders on hair: cheeks are between it and the nose.
     cheeks = (points[[2, 14, 29, 30]] + points[[31, 35, 29, 30]]) / 2
-    hair, skin = (hair_at(regions_of(shown, points), p) for p in (above[None], cheeks))
+    hair, skin = (found_at(regions_of(shown, points), p, "hair") for p in (above[None], cheeks))
     assert hair.min() > 0.7 and skin.max() < 0.1
 
 

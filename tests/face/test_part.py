@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from likeness.face.part import Part, window
+from likeness.face.part import Part, overlap, window
+
+SPAN = st.tuples(st.integers(-9, 9), st.integers(0, 9)).map(lambda at: slice(at[0], at[0] + at[1]))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +25,20 @@ def test_what_another_part_takes_is_gone(rows: tuple[int, int], columns: tuple[i
     nothing = np.zeros((rows[1] - rows[0], columns[1] - columns[0]), np.float32)
     part.keep(nothing, (slice(*rows), slice(*columns)))
     assert part.values.sum() == left
+
+
+@given(st.tuples(SPAN, SPAN), st.tuples(SPAN, SPAN))
+def test_what_two_spots_have_in_common_is_the_same_place_in_both(
+    one: tuple[slice, slice], other: tuple[slice, slice]
+) -> None:
+    places = np.indices((30, 30)) - 10
+    parts = [places[:, r.start + 10 : r.stop + 10, c.start + 10 : c.stop + 10] for r, c in (one, other)]
+    here, there = (part[(slice(None), *spot)] for part, spot in zip(parts, overlap(one, other), strict=True))
+    assert np.array_equal(here, there)
+    rows, columns = (
+        set(range(a.start, a.stop)) & set(range(b.start, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    assert here[0].size == len(rows) * len(columns)
 
 
 def test_nothing_is_one_empty_pixel() -> None:

@@ -12,6 +12,7 @@ from likeness.face.body import Body
 from likeness.face.cutout import NOWHERE, Cutout
 from likeness.face.data_layers import NO_DATA, Data, describe
 from likeness.face.folds import FOLDING, FULL_MATTE, NO_FOLDS, Folds, folding, folds_at
+from likeness.face.part import Part
 from likeness.face.warp import EVERYWHERE, Around, Field, displacements, sample
 from likeness.render.bands import in_bands
 from likeness.render.raster import reaching, room
@@ -20,6 +21,7 @@ from likeness.render.simd import FAST, stream
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
+NO_SKIN = Part((slice(0, 0), slice(0, 0)), np.empty((0, 0, 4), np.float32))
 EVEN = np.ones(3, np.float32)
 STILL = np.empty((0, 0, 2), np.float32)
 FULL_MATTE_PX, FULL_MATTE_LIGHT = 0.35, 0.02  # displacement and change of light from which the matte is 1
@@ -40,14 +42,16 @@ def compose(
     motion: bool = True,
     folds: Folds = NO_FOLDS,
     data: Data = NO_DATA,
+    skin: Part = NO_SKIN,
 ) -> tuple[Float, Float]:
     """Draw the region with first pixel `origin` into `canvas` (H, W, 3 or more), a copy of the picture.
 
     The head follows the field, over a clean plate. `body` is the plate's body, and its displacement
-    (h, w, 2), where it goes with the head. `tint` (3,) is the light's (see `Light`). The `folds` relight what
-    was drawn; `data` is filled with what the field's mesh carries. Returns the region's matte (h, w) and, if
-    asked for, the motion (h, w, 2): displacement from the place in the plate to the place here, pixels. Where
-    the matte is 0, the canvas is left as it is and the motion is 0.
+    (h, w, 2), where it goes with the head. Between these lies `skin`, RGBA, premultiplied. `tint` (3,) is the
+    light's (see `Light`). The `folds` relight what was drawn; `data` is filled with what the field's mesh
+    carries. Returns the region's matte (h, w) and, if asked for, the motion (h, w, 2): displacement from the
+    place in the plate to the place here, pixels. Where the matte is 0, the canvas is left as it is and the
+    motion is 0.
     """
     height, width = (len(side) for side in field.ramp)
     matte = np.empty((height, width), np.float32)
@@ -58,7 +62,8 @@ def compose(
     else:
         span[_ceiling(body[0].top - origin[1], body[1]) :] = 0, width
         under = body[0].layer, body[0].bare, body[0].top, body[1]
-    head = (plate, cutout.layer, cutout.clean, *under, tint, *cutout.origin, *origin, span)
+    laid = skin.values, skin.spot[0].start, skin.spot[1].start
+    head = (plate, cutout.layer, cutout.clean, *under, *laid, tint, *cutout.origin, *origin, span)
     in_bands(_draw, height, *head, *field.parts, folds, data, canvas, matte, moved)
     return matte, moved
 
@@ -118,6 +123,9 @@ def _draw(
     bare: Float,
     floor: int,
     body: Float,
+    skin: Float,
+    skin_top: int,
+    skin_left: int,
     tint: Float,
     left: int,
     top: int,
@@ -163,9 +171,12 @@ def _draw(
                 describe(y, 0, near[row, :width], carried[row], folded[left_fold:end_fold], left_fold, data)
             if low < high:
                 relit_from = min(max(left_fold, low), high)
+                line = min(max(y - skin_top, 0), max(len(skin) - 1, 0))
+                lies = skin[line : line + 1 if line == y - skin_top else line].reshape(-1, 4)
                 _draw_row(
-                    y, low, high, carried[row], plate, layer, clean, under, bare, floor, body, tint,
-                    left, top, x0, y0, folded[relit_from : max(min(end_fold, high), relit_from)],
+                    y, low, high, carried[row], plate, layer, clean, under, bare, floor, body,
+                    lies, skin_left - low, tint, left, top, x0, y0,
+                    folded[relit_from : max(min(end_fold, high), relit_from)],
                     relit_from - low, canvas, matte, went[low:high], spare,
                 )  # fmt: skip
             if motion.size > 0:
@@ -185,6 +196,8 @@ def _draw_row(
     bare: Float,
     floor: int,
     body: Float,
+    skin: Float,
+    skin_left: int,
     tint: Float,
     left: int,
     top: int,
@@ -200,7 +213,8 @@ def _draw_row(
     """Draw the columns from `low` to before `high`; `row` (3 or more, w): how they move, and their light.
 
     `folded` (n, 4), the folds of as many of them from `relit_from` on, and `went` (w, 2), their motion, are
-    empty if there are none or it is not asked for. `spare` is room to work in, nine numbers a pixel.
+    empty if there are none or it is not asked for. `skin` (n, 4), what lies below the head, begins at
+    `skin_left`. `spare` is room to work in, nine numbers a pixel.
     """
     zero, one = np.float32(0), np.float32(1)
     dx, dy, light = row[0, low:high], row[1, low:high], row[2, low:high]
@@ -229,7 +243,9 @@ def _draw_row(
                 continue
             c = first + np.int64(x)
             inside = 0 <= r < rows and 0 <= c < columns
-            if alpha <= zero and not (inside and layer[r, c, 3] > zero):
+            k = np.int64(x) - skin_left
+            laid = skin[k, 3] if 0 <= k < len(skin) else zero
+            if alpha <= zero and laid <= zero and not (inside and layer[r, c, 3] > zero):
                 changed = zero
             if moving:
                 changed = max(changed, going[x])
@@ -246,6 +262,8 @@ def _draw_row(
                         behind = clean[r, c, n] if inside else own_row[x, n]
                     if carried:
                         behind = back[x, n] + (one - back[x, 3]) * behind
+                    if laid > zero:
+                        behind = skin[k, n] + (one - laid) * behind
                     value += (one - alpha) * behind
                 if changed < one and np.isfinite(own_row[x, n]):
                     value = own_row[x, n] + changed * (value - own_row[x, n])

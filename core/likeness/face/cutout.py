@@ -55,6 +55,7 @@ CELLS = 4  # of the grid in which these labels spread first, half the band is as
 SURE, LIKELY = 0.7, 0.45  # of alpha: what is before the face, and what may belong to it
 DEEP = 0.2  # the face's outline smaller by this: hair, hats and collars do not reach in
 LEAST_FRONT = 0.004  # of that area must be hidden
+HATS_OWN = 0.01  # how much a hat that was found tells of itself, against what lies beside it
 HAT = (0.75, 0.95)  # half width and height above the brows, in their distance from the chin
 LOOSE = 0.65  # of the way from the brows to the chin: what is all below and looks like hair is a collar
 BODY = 1.2  # of that way: from here on down are clothes
@@ -165,11 +166,12 @@ def regions_of(shown: Float, points_px: Float, device: str = "auto") -> Regions:
     return segment(shown, _crop(points_px), device)
 
 
-def hair_at(regions: Regions, places: Float) -> Float:
-    """How surely (N,) there is hair at `places` (N, 2) of the picture."""
+def found_at(regions: Regions, places: NDArray[np.floating], of: str) -> Float:
+    """How surely (...) there is that region, by name, at `places` (..., 2) of the picture."""
     matrix, cells = regions.crop.matrix, len(regions.alpha)
     at = (places - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T * cells - 0.5
-    found = ndimage.map_coordinates(regions.alpha[..., HAIR], [at[:, 1], at[:, 0]], order=1, mode="nearest")
+    alpha = regions.alpha[..., REGIONS.index(of)]
+    found = ndimage.map_coordinates(alpha, [at[..., 1], at[..., 0]], order=1, mode="nearest")
     return np.clip((found - LIKELY) / (SURE - LIKELY), 0, 1).astype(np.float32)
 
 
@@ -631,6 +633,7 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     occluder = regions.alpha[..., OCCLUDER]
     worn = _joined(occluder, hat & (occluder > LIKELY))  # a collar is not worn on the head
     back = 1 - head - worn > SURE
+    worn = np.where(hat, worn * (1 - _wall(picture, regions, head, down)), worn)
     hugging = (down > 0) * (down < LOBES[0]) * _alike(picture, head > SURE, back)
     strands = (down > 0) * _strands(picture, regions, 1 - head - worn, down > BODY)
     head = head + np.maximum(hat, hugging) * worn + strands
@@ -661,6 +664,19 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     for cell, out in ((head, found), (skin, bare)):
         in_bands(_lay_cells, height, cell.astype(np.float32), lines, cells, reach, out)
     return found, bare
+
+
+def _wall(picture: Float, regions: Regions, head: Float, down: Float) -> Float:
+    """How surely (h, w) a place is the wall, since it has its colors, or the picture no edge between them.
+
+    `down` is 0 at the brows and 1 at the chin: below are clothes, that a hat can be of.
+    """
+    label = regions.alpha[..., BACKGROUND].astype(np.float32)
+    unsure, hat = (label < SURE) & (head < 1 - SURE), np.zeros_like(label)
+    labels.spread(label, unsure, np.cbrt(picture).astype(np.float32), hat, HATS_OWN, ALIKE)
+    behind = (regions.alpha[..., BACKGROUND] > SURE) & (down < 1)
+    alike = ndimage.uniform_filter(_alike(picture, behind, head > SURE), GAP)
+    return np.clip((np.maximum(label, alike) - LIKELY) / (SURE - LIKELY), 0, 1)
 
 
 def _strands(picture: Float, regions: Regions, rest: Float, body: Mask) -> Float:

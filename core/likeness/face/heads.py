@@ -132,16 +132,12 @@ def put(
 
     `picture` (H, W, 3) is all of the reference in the plate's color space, `shown` its display view.
     """
-    fit = standing(taken.fit, reference.fit)
-    camera = shown_in(person, fit)
-    points = to_pixels(camera, lens)[-dense.COUNT :, :2]
     cutout = cut(picture, shown, reference.points, regions_of(shown, reference.points, device))
-    theirs = reference.points - np.array(cutout.origin, np.float32)
-    way = _similar(points, theirs)
-    box = _box(way, cutout.layer.shape, taken.plate.shape)
-    if min(box[2:]) < 2:
+    points, fit = reference.points - np.array(cutout.origin, np.float32), standing(taken.fit, reference.fit)
+    put_there = put_layer(cutout.layer, points, fit, person, lens, taken.plate.shape)
+    if put_there is None:
         return None
-    layer = _carried(cutout.layer, way, points, theirs, box)
+    layer, box = put_there
     clean = taken.plate[..., :3].copy()
     x, y = taken.cutout.origin
     rows, columns = taken.cutout.clean.shape[:2]
@@ -154,6 +150,20 @@ def put(
     whole = _union(box, (x, y, columns, rows))
     inner = _spot(whole)
     return Stand(plate, clean, fit, whole, _differ(plate[inner], taken.plate[inner]), neck=False)
+
+
+def put_layer(
+    layer: Float, theirs: Float, fit: Fit, person: Person, lens: Lens, shape: tuple[int, ...]
+) -> tuple[Float, Box] | None:
+    """Put a head that is cut out where a `fit` says, in a picture of that `shape`; None if it is out of it.
+
+    The points `theirs` (POINTS, 2) of the `layer` (h, w, 4), premultiplied, come to lie where the `person`
+    has them. Returns what the picture has of it, and its box (x0, y0, width, height) there.
+    """
+    points = to_pixels(shown_in(person, fit), lens)[-dense.COUNT :, :2]
+    way = _similar(points, theirs)
+    box = _box(way, layer.shape, shape)
+    return None if min(box[2:]) < 2 else (_carried(layer, way, points, theirs, box), box)
 
 
 def redraw_with(heads: Sequence[Lent], retake: Retake) -> Drawn | None:

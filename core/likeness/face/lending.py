@@ -74,8 +74,8 @@ def with_eyes(taken: Taken, rig: Rig, lens: Lens, others: Sequence[Eyeball | Non
 def matched(reference: Reference, rig: Rig, taken: Taken) -> Reference:
     """The reference in the colors of the plate."""
     ids = np.arange(17, dense.SKIN_COUNT) + rig.person.vertex_count
-    theirs, shown = _colors(reference.picture, reference.pixels[ids])
-    mine, there = _colors(taken.plate, taken.pixels[ids, :2])
+    theirs, shown = colors_at(reference.picture, reference.pixels[ids])
+    mine, there = colors_at(taken.plate, taken.pixels[ids, :2])
     both = shown & there & (np.minimum(reference.facing[ids], taken.facing[ids]) > GRAZING)
     places = rig.person.rest[:, :2]
     return replace(reference, gain=references.match(theirs[both], mine[both], places[ids][both], places))
@@ -127,7 +127,7 @@ def _gray(picture: Float, places: Float, scale: float) -> Float:
     return out
 
 
-def _colors(picture: Float, places: Float) -> tuple[Float, NDArray[np.bool_]]:
+def colors_at(picture: Float, places: Float) -> tuple[Float, NDArray[np.bool_]]:
     """The colors (N, 3) at pixels (N, 2), and which of them are in the picture and finite."""
     x, y = np.floor(places).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < picture.shape[1]) & (y < picture.shape[0])

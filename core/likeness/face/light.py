@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 
+RELIGHT = 0.7  # how much of a computed change of light on skin is applied
 EYEBALL_ALBEDO = np.array([0.62, 0.58, 0.55], np.float32)
 EYEBALL_LEVEL = (0.95, 6.0)  # times white as the skin tells it, if that is fair
 DARK = 1.2, 2.0  # of that level: so much brighter eyeballs are beside fair skin at most, and beside dark skin

@@ -38,18 +38,22 @@ class Part:
 
     def keep(self, share: Float, spot: Spot) -> None:
         """Multiply by a `share` (h, w) of the region's part at `spot`, in place."""
-        rows, columns = (
-            (max(own.start, other.start), min(own.stop, other.stop))
-            for own, other in zip(self.spot, spot, strict=True)
-        )
-        if rows[0] < rows[1] and columns[0] < columns[1]:
-            here, there = (
-                tuple(
-                    slice(a - at.start, b - at.start) for (a, b), at in zip((rows, columns), of, strict=True)
-                )
-                for of in (self.spot, spot)
-            )
-            self.values[here] *= share[there][..., None]
+        here, there = overlap(self.spot, spot)
+        self.values[here] *= share[there][..., None]
+
+
+def overlap(one: Spot, other: Spot) -> tuple[Spot, Spot]:
+    """What two spots of a region have in common, in rows and columns of the one and of the other."""
+    ends = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)]
+    if any(low >= high for low, high in ends):
+        nothing = slice(0, 0), slice(0, 0)
+        return nothing, nothing
+    (top, below), (left, right) = ends
+    own, others = (
+        (slice(top - of[0].start, below - of[0].start), slice(left - of[1].start, right - of[1].start))
+        for of in (one, other)
+    )
+    return own, others
 
 
 def window(matte: Float) -> Spot:

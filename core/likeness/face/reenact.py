@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face import data_layers, folds, glasses, rim, shutter, silhouette, warp
-from likeness.face.compose import compose
-from likeness.face.fit import Fit, Lens
+from likeness.face.compose import NO_SKIN, compose
+from likeness.face.fit import Fit, Lens, rotation_vector
 from likeness.face.lending import borrow
+from likeness.face.light import RELIGHT
 from likeness.face.motion import (
     body_shift,
     field_of,
@@ -37,13 +38,12 @@ from likeness.face.person import JAW, to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
+from likeness.face.uncovered import NONE, Skin, uncovered
 from likeness.render.bands import aside
 from likeness.render.simd import copy_past
 
 Float = NDArray[np.float32]
 Box = tuple[int, int, int, int]
-
-RELIGHT = 0.7  # how much of the computed change of light is applied
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Retake:
     `picture` (H, W, 3 or more) is that frame, whose first three channels are its color. What the references
     in `lent` show better than the plate is taken from them. The folds that the expression lays into the skin
     are `wrinkles` times as deep as usual. `layers`: whether they are asked for. `way`: what goes on while the
-    shutter is open.
+    shutter is open. `behind`, RGBA, premultiplied, lies in the picture between head and background.
     """
 
     rig: Rig
@@ -65,6 +65,7 @@ class Retake:
     lent: Sequence[Reference] = ()
     wrinkles: float = 1.0
     way: shutter.Way | None = None
+    behind: Part = NO_SKIN
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,24 @@ class Drawn:
     origin: tuple[int, int]
     matte: Float
     layers: dict[str, Part]
+
+
+def head_alone(retake: Retake, columns: tuple[int, int]) -> Drawn | None:
+    """The head of the retake, without its body, with what eyes and mouth show in the plate.
+
+    From the first of the `columns` to before the second; None as of `redraw`.
+    """
+    rig, taken, target, lens = retake.rig, retake.taken, retake.target, retake.lens
+    moved = _move(rig, taken, target, lens)
+    box = region(rig, taken, target, moved.pixels, moved.shift, moved.turned)
+    if box is None or unmoved(taken.fit, target):
+        return None
+    left, right = max(box[0], columns[0]), min(box[0] + box[2], columns[1])
+    if right - left < 2:
+        return None
+    picture = retake.picture.copy()
+    matte, _ = _lay_head(retake, moved, (left, box[1], right - left, box[3]), picture, alone=True)
+    return Drawn(picture, (left, box[1]), matte, {})
 
 
 def redraw(retake: Retake) -> Drawn | None:
@@ -150,8 +169,13 @@ def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
     return _Moved(target, camera, pixels, normals_of(rig, camera), outlines, shift, turn, turned)
 
 
-def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[Float, dict[str, Part]]:
-    """Draw head and body, without what lies in their openings; the matte of the region and its layers."""
+def _lay_head(
+    retake: Retake, moved: _Moved, box: Box, picture: Float, alone: bool = False
+) -> tuple[Float, dict[str, Part]]:
+    """Draw head and body, without what lies in their openings; the matte of the region and its layers.
+
+    `alone`: without a body that goes along, and skin that comes into sight.
+    """
     rig, taken, lens = retake.rig, retake.taken, retake.lens
     x0, y0, width, height = box
     relief = _relief(taken, moved.target, lens, retake.wrinkles)
@@ -159,7 +183,7 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
     more = _carried(rig, moved, relief, retake.layers)
     edge = _rim(rig, taken, moved, lens, box)
     field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more, edge)
-    shifted = body_shift(rig, taken, moved.target, lens, box)
+    shifted = None if alone else body_shift(rig, taken, moved.target, lens, box)
     body = None if shifted is None else (taken.body, shifted)
     bends, data, behind = folds.NO_FOLDS, data_layers.NO_DATA, None
     if relief is not None:
@@ -170,14 +194,24 @@ def _lay_head(retake: Retake, moved: _Moved, box: Box, picture: Float) -> tuple[
         outlines = [outline - np.array([x0, y0], np.float32) for outline in moved.outlines.values()]
         behind = aside(data_layers.behind, rig, local, outlines, seen)
     head = (taken.plate, taken.cutout, field, (x0, y0), picture, body, taken.light.tint)
-    matte, motion = compose(*head, retake.layers, bends, data)
+    skin = _uncovered(retake, moved, field, box) if moved.turned and not alone else NONE
+    matte, motion = compose(*head, retake.layers, bends, data, skin.under)
     (left, top), drawn = taken.cutout.origin, picture[y0 : y0 + height, x0 : x0 + width]
     first = (x0 - left, y0 - top)
+    skin.lay(drawn[..., :3])
     silhouette.soften(rig.skin, rig.joints, field, taken.cutout.layer, first, drawn, matte)
     if behind is None:
         return matte, {}
     data_layers.look_in(behind.result(), field.moved, data)
     return matte, data_layers.parts(data) | {"motion": Part.whole(motion)}
+
+
+def _uncovered(retake: Retake, moved: _Moved, field: warp.Field, box: Box) -> Skin:
+    """What the head's turn brings into sight in the region, where the `field` has its mesh."""
+    taken, facing = retake.taken, facing_of(moved.camera, moved.normals)
+    level = np.log(np.maximum(taken.light.level(moved.normals), 0.2))
+    turn = float(np.linalg.norm(rotation_vector(moved.target.rotation @ taken.fit.rotation.T)))
+    return uncovered(taken, turn, facing, level, field, box, retake.behind)
 
 
 def _rim(rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box) -> warp.Rim | None:

@@ -241,7 +241,7 @@ def away(target: Look, other: Look, turn_cm: float = TURN_CM) -> Array:
     return np.array(out)
 
 
-def turned(target: Look, other: Look) -> float:
+def turned(target: Look | Fit, other: Look | Fit) -> float:
     """By how much two heads are turned against each other, radians."""
     return float(np.linalg.norm(rotation_vector(target.rotation @ other.rotation.T)))
 

@@ -36,6 +36,7 @@ MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread ou
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 BEHIND = (*ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
 THROAT_CM = -8.0  # height on the mean head below which its skin lies under the chin
+HAIRLINE_CM = 1.0  # about the scalp there may be hair
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
 FACETS_PX_PER_CM, FINER = 60.0, 2  # so large, facets of teeth and tongue would show; how often they are cut
@@ -78,6 +79,42 @@ class Rig:
     def face_skin(self) -> Int:
         """The triangles (T, 3) of that."""
         return self.surface[self.face[self.surface].all(axis=1)]
+
+    @cached_property
+    def both_ears(self) -> tuple[Int, Int]:
+        """The vertices of the right ear, which a picture shows on the left, and of the left one."""
+        ids = np.flatnonzero(self.ears).astype(np.int32)
+        left = self.person.rest[ids, 0] > 0
+        return ids[~left], ids[left]
+
+    @cached_property
+    def neck(self) -> NDArray[np.bool_]:
+        """Which vertices and points (V,) are the neck's or the throat's."""
+        head = self.person.head
+        out = (head.regions["neck"] > 0.5) | (head.mean[:, 1] < THROAT_CM)
+        return np.pad(out, (0, dense.COUNT))
+
+    @cached_property
+    def features(self) -> Float:
+        """How much (V,) vertices and points are of eyes, lips or nose, and not of plain skin."""
+        nose = np.pad(self.person.head.regions["nose"], (0, dense.COUNT))
+        parts = sum(mask for mask, name in zip(self.masks, references.PARTS, strict=False) if name != "brows")
+        return np.maximum(parts, nose).astype(np.float32)
+
+    @cached_property
+    def hairless(self) -> Float:
+        """How surely (V,) vertices and points of the face have no hair: away from scalp and temples."""
+        head = self.person.head
+        mean = np.concatenate([head.mean, head.point_mean])
+        away = cKDTree(head.mean[head.regions["scalp"] > 0.5]).query(mean)[0]
+        sure = np.minimum(away / HAIRLINE_CM - 1, FRINGE_CM - mean[:, 1])
+        return np.asarray(np.clip(sure, 0, 1) * (self.face & ~self.neck), np.float32)
+
+    @cached_property
+    def bare_skin(self) -> NDArray[np.bool_]:
+        """Which triangles (T,) of the surface are the skin of face, neck and throat."""
+        out = self.face | self.neck
+        return np.asarray(out[self.surface].all(axis=1))
 
     @cached_property
     def joints(self) -> Int:

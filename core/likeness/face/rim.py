@@ -1,7 +1,8 @@
 """The rim of a turning head: what is seen beside its outline goes as that does, not as the skin next to it.
 
 A head that turns to the side takes cheek and forehead out of sight behind its outline; hair, ears and all
-that is seen beyond lie as deep as the outline itself, and hardly move. Both outlines, that of the plate and
+that is seen beyond lie as deep as the outline itself, and hardly move. Where it turns toward the view, they
+lie deeper, at the ears, and go out of sight behind the outline. Both outlines, that of the plate and
 that of the turned head, are told by angle about the head's middle. Only what goes to the side is taken from
 them: hair stands up before the top of a head and nods with it.
 """
@@ -30,6 +31,8 @@ ANGLES = ((np.arange(SAMPLES) + 0.5) * (2 * np.pi / SAMPLES) - np.pi).astype(np.
 SMOOTH = 6.0  # samples: vertices lie coarser than the outline is to be told
 # From the head's top: between these angles lies its side, from the temples to where the neck begins.
 SIDE = (np.abs(ANGLES) > np.radians(40)) & (np.abs(ANGLES) < np.radians(125))
+# So much of it lies at the ears, and not before them, where hair is beside the temples.
+BESIDE_EARS = np.clip((np.abs(ANGLES[SIDE]) - np.radians(75)) / np.radians(15), 0, 1)
 BELL = np.exp(-0.5 * (np.arange(4 * SMOOTH + 1) / SMOOTH) ** 2)
 BELL /= BELL[0] + 2 * BELL[1:].sum()  # half of it
 FEATURES = slice(17, 68)  # of the points: all but the jaw's
@@ -43,12 +46,14 @@ SPREAD = np.float32(0.35)  # of the way to a rim that comes into sight can be fi
 class Outline:
     """The bare head's outline in a picture: `radius` (SAMPLES,), pixels, about its `middle` (2,), by angle.
 
-    Angles count from the head's direction `up` (2,), clockwise in the picture.
+    Angles count from the head's direction `up` (2,), clockwise in the picture. `ears` (2, 2): where its ears
+    are, or would be seen through the head, that on the picture's left first.
     """
 
     middle: Float
     up: Float
     radius: Float
+    ears: Float
 
     @property
     def aside(self) -> Float:
@@ -72,7 +77,8 @@ def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:
     up = (fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1])).astype(np.float32)
     camera = (fit.rotation @ rig.middle + fit.translation).astype(np.float32)
     middle = to_pixels(camera[None], lens)[0, :2]
-    return Outline(middle, up, _even(*_farthest(pixels, rig.bare, middle, up)))
+    ears = np.stack([pixels[ids, :2].mean(axis=0) for ids in rig.both_ears])
+    return Outline(middle, up, _even(*_farthest(pixels, rig.bare, middle, up)), ears)
 
 
 def skin_shown(outline: Outline, points: Float) -> Float:
@@ -125,5 +131,8 @@ def rim_of(plate: Outline, shown: Float, turned: Outline, here: Outline) -> Rim:
 
     `shown` (N,) is what `skin_shown` says of the `plate`.
     """
-    whence = ((plate.places - turned.places) @ here.aside).astype(np.float32)
+    whence = (plate.places - turned.places) @ here.aside
+    ears = ((plate.ears - turned.ears) @ here.aside)[(ANGLES[SIDE] > 0).astype(int)]
+    deeper = np.maximum(np.sign(ANGLES[SIDE]) * (ears - whence), 0) * BESIDE_EARS
+    whence = (whence + np.sign(ANGLES[SIDE]) * deeper).astype(np.float32)
     return Rim(here.places, here.ways, here.aside, whence, SPREAD * shown)

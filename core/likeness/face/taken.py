@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from likeness.face import eyes, glasses, grain, lips, mouth, rim, warp
 from likeness.face.backdrop import Backdrop
 from likeness.face.body import Body, cut_body
-from likeness.face.cutout import Cutout, cut, hair_at, regions_of, whole
+from likeness.face.cutout import Cutout, cut, found_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
 from likeness.face.glasses import Glasses
 from likeness.face.jaw import jaw_of
@@ -20,6 +20,7 @@ from likeness.face.light import Light, estimate
 from likeness.face.limbus import disk_frame
 from likeness.face.mouth import PlateMouth
 from likeness.face.person import shown_in, to_camera, to_pixels, upper_count
+from likeness.face.regions import Regions
 from likeness.face.rig import (
     EYES,
     Rig,
@@ -30,6 +31,7 @@ from likeness.face.rig import (
     outlines_of,
     visible,
 )
+from likeness.face.uncovered import Complexion, complexion
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
 
@@ -39,17 +41,20 @@ Int = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Taken:
-    """One plate frame taken apart. `pixels` (V, 3) holds x, y and depth of vertices and points.
+    """One plate frame taken apart, with the head of that `rig` in it.
 
+    `pixels` (V, 3) holds x, y and depth of vertices and points.
     `local` (V, 3) are the same in head space, cm.
     `blur_px` is the standard deviation of the plate's own blur;
     `plate` is without what is before the face, which the cutout keeps, and without `glasses`.
     `grain` is added to what is drawn anew, the same for the same `seed`. `lip_slide` (V, 2)
-    takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex.
-    `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head; `face`: see `jaw_of`.
+    takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex. `regions`: what the
+    network saw, if it was asked.
+    `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head.
     `iris_cm`: the irises' radius.
     """
 
+    rig: Rig
     plate: Float
     fit: Fit
     cutout: Cutout
@@ -61,7 +66,6 @@ class Taken:
     pixels: Float
     outlines: dict[str, Float]
     outline: rim.Outline
-    face: Int
     light: Light
     level: Float
     facing: Float
@@ -70,6 +74,7 @@ class Taken:
     mouth: PlateMouth
     held: Float
     glasses: Glasses | None
+    regions: Regions | None
 
     @cached_property
     def lids(self) -> tuple[Lid | None, Lid | None]:
@@ -79,7 +84,12 @@ class Taken:
     @cached_property
     def jaw(self) -> warp.Stay:
         """What of the plate only the moved head shows; made when a head first turns."""
-        return jaw_of(self.face, self.pixels, warp.cell_px(face_width(self.pixels[-dense.COUNT :])))
+        return jaw_of(self.rig.face_skin, self.pixels, warp.cell_px(face_width(self.pixels[-dense.COUNT :])))
+
+    @cached_property
+    def complexion(self) -> Complexion:
+        """The color of skin that comes into sight; told when a head first turns."""
+        return complexion(self)
 
     @cached_property
     def body(self) -> Body:
@@ -113,13 +123,14 @@ def take(
     device: str = "auto",
     behind: Float | None = None,
     backdrop: Backdrop | None = None,
+    cutout: Cutout | None = None,
 ) -> Taken:
     """Take apart a plate frame (H, W, 3), scene-linear, in which the head lies as `fit` says.
 
-    `shown` (H, W, 3) is its display view: with it, the head is cut from its background; without, all of the
-    picture goes with the head. `glasses_sure` is what `glasses.worn` says of the shot; without, this frame
-    alone is asked. `behind` (H, W, 3) is what is known to be behind the head, `backdrop` what the shot shows
-    of that.
+    `shown` (H, W, 3) is its display view: with it, the head is cut from its background; without, it is
+    `cutout`, or all of the picture goes with the head. `glasses_sure` is what `glasses.worn` says of the
+    shot; without, this frame alone is asked. `behind` (H, W, 3) is what is known to be behind the head,
+    `backdrop` what the shot shows of that.
     """
     person = rig.person
     local = person.posed(fit.expression, fit.corrective)
@@ -127,15 +138,15 @@ def take(
     pixels = to_pixels(camera, lens)
     normals = normals_of(rig, camera)
     points = pixels[person.vertex_count :, :2]
-    held, worn = np.zeros(len(pixels), np.float32), None
+    held, worn, regions = np.zeros(len(pixels), np.float32), None, None
     if shown is None:
-        cutout = whole(plate)
+        cutout = cutout or whole(plate)
     else:
         regions = regions_of(shown, points, device)
         sure = glasses.worn(lambda: [(shown, points)], device) if glasses_sure is None else glasses_sure
         plate, worn = glasses.take_off(plate, shown, sure, points, device)
         cutout = cut(plate, shown, points, regions, behind, backdrop)
-        held[rig.forehead] = hair_at(regions, pixels[rig.forehead, :2])
+        held[rig.forehead] = found_at(regions, pixels[rig.forehead, :2], "hair")
     plate = cutout.bare(plate)
     outlines = outlines_of(person, pixels)
     lids = [outlines[name] for name in EYES]
@@ -155,6 +166,7 @@ def take(
     level = np.log(np.maximum(light.level(normals), 0.2))
     facing = facing_of(camera, normals) * visible(rig, pixels)
     return Taken(
+        rig=rig,
         plate=plate,
         fit=fit,
         cutout=cutout,
@@ -166,7 +178,6 @@ def take(
         pixels=pixels,
         outlines=outlines,
         outline=rim.outline(rig, pixels, fit, lens),
-        face=rig.face_skin,
         light=light,
         level=level,
         facing=facing,
@@ -175,6 +186,7 @@ def take(
         mouth=plate_mouth,
         held=held,
         glasses=worn,
+        regions=regions,
     )
 
 

@@ -19,6 +19,7 @@ from likeness.face import (
     glasses,
     heads,
     lending,
+    mirror,
     plates,
     reenact,
     references,
@@ -143,6 +144,7 @@ def render(job: Job, frame: int) -> Layers:
     picture = image.pixels if _three(image) == (0, 1, 2) else rgb(image)
     layers, way = len(job.layers) > 1, _way(job, found, index, wanted, frame)
     retake = reenact.Retake(rig, taken, wanted, lens, picture, layers, lent, wrinkles, way)
+    retake = _with_far_side(job, retake)
     drawn = heads.redraw_with(stands, retake) if stands else reenact.redraw(retake)
     if drawn is None:
         return _untouched(job, image)
@@ -354,6 +356,18 @@ def _heads(
         if made is not None:
             out.append(heads.Lent(*made, share[:, k]))
     return out
+
+
+def _with_far_side(job: Job, retake: reenact.Retake) -> reenact.Retake:
+    """A still's retake, with its mirror image behind the head where a turn brings the far side into sight."""
+    if not (job.params["far_side"] and job.source("plate").is_still):
+        return retake
+    taken, lens = retake.taken, retake.lens
+    if not mirror.comes(taken.fit, retake.target):
+        return retake
+    params = parameters.chosen()
+    image = job.keep("mirror", lambda: mirror.mirror(taken, lens), inputs=["plate"], params=params)
+    return retake if image is None else replace(retake, behind=mirror.behind(image, retake))
 
 
 def _poses(job: Job, rig: Rig, views: _Views, lent: Sequence[Reference]) -> list[heads.Pose]:
@@ -705,6 +719,15 @@ REANIMATE = Effect(
             0.0,
             360.0,
             "deg",
+            analyzed=False,
+        ),
+        Param(
+            "far_side",
+            "bool",
+            True,
+            "Far side",
+            "Where a still's head turns toward the camera, ear and hair that come into sight are those of "
+            "its near side. Off: only skin comes.",
             analyzed=False,
         ),
         Param(

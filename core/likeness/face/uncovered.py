@@ -1,0 +1,301 @@
+"""Skin that comes into sight when a head turns: the far cheek, and what the jaw hid of the neck.
+
+The plate does not show it. The mesh says where it is, and it has the color of its place on the face's other
+side, or of the skin nearest to it, in the light that falls on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from likeness.face.compose import NO_SKIN
+from likeness.face.cutout import found_at
+from likeness.face.light import RELIGHT
+from likeness.face.part import Part, overlap
+from likeness.face.rig import HIDDEN_CM, bounds
+from likeness.face.warp import SAMPLES, Field
+from likeness.render.bands import in_bands
+from likeness.render.raster import rasterize
+from likeness.render.simd import FAST
+
+if TYPE_CHECKING:
+    from likeness.face.cutout import Cutout
+    from likeness.face.taken import Taken
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+Box = tuple[int, int, int, int]
+
+SURE = 0.35  # cosine to the view from which on a vertex tells its color
+DARKEST = 1e-5  # of colors
+NEARLY_ALL = 0.08, 0.92  # of skin
+WHOLE = 0.95  # of the head's matte, that it does
+NEAREST, NEAR_CM = 12, 0.3  # so many tell the color of another; nearer than that is as near
+AROUND = 40  # so many tell by how much one side differs from the other
+BARE = 0.6, 0.9  # of the neck about a place: from here on it can be bare, and is
+BESIDE_CM = 2.0, 3.5  # so far beside what is hidden of a neck it counts as such, and so far not
+TWIN_CM = 0.8, 1.6  # so near is a place on the other side, and so far is none
+CAME = 0.03, 0.12  # cosine to the view: by so much more is seen of a vertex
+TURN = 0.017, 0.07  # radians of the head: so much begins to uncover something, and so much has
+STRETCH = 0.4, 0.75  # of what is seen of it the plate shows: so little is uncovered, so much is not
+FINE = 2  # samples of a pixel, across and down: its edge is soft
+
+
+@dataclass(frozen=True)
+class Complexion:
+    """The logarithm of the color `even` (V, 3) that every vertex of bare skin would have in even light.
+
+    `bare` (V,): how surely the neck is, and not in clothes. `darkest` and `lightest` (4,): between these are
+    nearly all that the plate shows of skin, in the plate's light; of the logarithm's mean, and of each
+    channel's difference from that.
+    """
+
+    even: Float
+    bare: Float
+    darkest: Float
+    lightest: Float
+
+    def lit(self, change: Float) -> Float:
+        """The color (V, 3) in light whose logarithm differs by `change` (V, 3), as far as it is known."""
+        log = self.even + change
+        mean = log.mean(axis=1, keepdims=True)
+        shown = np.clip(np.hstack([mean, log - mean]), self.darkest, self.lightest)
+        return np.asarray(np.exp(shown[:, :1] + shown[:, 1:]), np.float32)
+
+
+def complexion(taken: Taken) -> Complexion:
+    """The complexion of a plate's face.
+
+    What is not seen is as its place on the other side, if that is seen, but for what near skin differs from
+    its own other side.
+    """
+    rig, out = taken.rig, np.zeros((len(taken.pixels), 3), np.float32)
+    ids = np.unique(rig.surface[rig.bare_skin])
+    seen, log = _seen(taken, ids)
+    if len(seen) < NEAREST:
+        return Complexion(out, out[:, 0], *np.zeros((2, 4), np.float32))
+    mean = log.mean(axis=1, keepdims=True)
+    ends = np.quantile(np.hstack([mean, log - mean]), NEARLY_ALL, axis=0).astype(np.float32)
+    color = log - RELIGHT * taken.level[seen, None] * taken.light.tint
+    rest, shown = rig.person.rest, np.isin(ids, seen)
+    (off, near), (far, twin) = (
+        cKDTree(rest[seen] * [side, 1, 1]).query(rest[ids], k=NEAREST) for side in (1, -1)
+    )
+    mine, theirs = _mean(color[near], off), _mean(color[twin], far)
+    both = shown & (far[:, 0] < TWIN_CM[1])
+    if both.any():
+        off, near = cKDTree(rest[ids][both]).query(rest[ids], k=list(range(1, min(AROUND, both.sum()) + 1)))
+        theirs += _mean((mine - theirs)[both][near], off)
+    alone = np.where(shown, 1, _rise(TWIN_CM, far[:, 0]))[:, None]
+    out[ids] = theirs + alone * (mine - theirs)
+    return Complexion(out, _bare(taken), *ends)
+
+
+def _bare(taken: Taken) -> Float:
+    """How surely (V,) a neck that is hidden is bare, as where it is seen nearest by, and some about it."""
+    rig, out = taken.rig, np.zeros(len(taken.pixels), np.float32)
+    ids = np.flatnonzero(rig.neck)
+    seen = ids[taken.facing[ids] > SURE]
+    if taken.regions is None or len(seen) < NEAREST:
+        return out
+    neck = found_at(taken.regions, taken.pixels[seen, :2], "neck")
+    off, near = cKDTree(rig.person.rest[seen]).query(rig.person.rest[ids], k=NEAREST)
+    out[ids] = _rise(BARE, _mean(neck[near, None], off)[:, 0])
+    out[seen] = _rise(BARE, neck)
+    hidden = ids[taken.facing[ids] <= 0]
+    if not len(hidden):
+        return np.zeros_like(out)
+    out[ids] *= _rise(BESIDE_CM[::-1], cKDTree(rig.person.rest[hidden]).query(rig.person.rest[ids])[0])
+    return out
+
+
+def _seen(taken: Taken, ids: Int) -> tuple[Int, Float]:
+    """Which of the vertices the plate shows well, and the logarithm of their color (N, 3)."""
+    seen = ids[(taken.facing[ids] > SURE) & (taken.held[ids] < 0.5)]
+    layer = taken.cutout.layer
+    at = np.floor(taken.pixels[seen, 1::-1] - taken.cutout.origin[::-1]).astype(int)
+    inside = ((at >= 0) & (at < layer.shape[:2])).all(axis=1)
+    shown = layer[tuple(at[inside].T)]
+    whole = (shown[:, 3] > WHOLE) & np.isfinite(shown).all(axis=1)
+    return seen[inside][whole], np.log(np.maximum(shown[whole, :3], DARKEST))
+
+
+def _mean(values: Float, off: NDArray[np.float64]) -> Float:
+    """The mean (N, C) of `values` (N, K, C), of which those count more that are less far `off` (N, K), cm."""
+    weight = (off + NEAR_CM) ** -2.0
+    weight /= weight.sum(axis=1, keepdims=True)
+    return np.asarray((values * weight[..., None]).sum(axis=1), np.float32)
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Skin that has come into sight, over what is behind the head: RGBA, premultiplied, `under` the head.
+
+    `over`: how much (h, w, 1) of that lies over the head, whose own pixels are too few there.
+    """
+
+    under: Part
+    over: Part
+
+    def lay(self, color: Float) -> None:
+        """Lay what lies over the head over the region's `color` (h, w, 3), in place."""
+        here, there = overlap(self.over.spot, self.under.spot)
+        share, under = self.over.values[here], self.under.values[there]
+        in_bands(_lay, len(share), share, under, color[self.over.spot][here])
+
+
+NOWHERE = Part(NO_SKIN.spot, NO_SKIN.values[..., :1])
+NONE = Skin(NO_SKIN, NOWHERE)
+
+
+def uncovered(
+    taken: Taken, turn: float, facing: Float, level: Float, field: Field, box: Box, behind: Part = NO_SKIN
+) -> Skin:
+    """What comes into sight in a region, its `box` (x0, y0, width, height) of the picture.
+
+    Skin lies over what is `behind` the head, RGBA, in the picture, which takes its place where hair may be.
+    The head has a `turn`, radians, that takes the mesh to where the `field` has it; `facing` (V,) is the
+    cosine of its vertices to the view, `level` (V,) the logarithm of the light on them. Of the neck comes
+    what the head hid: where the plate shows what is beside it, there is none, wherever the mesh may have it.
+    """
+    rig, own, pixels = taken.rig, np.maximum(taken.facing, 0), field.points
+    turned = _rise(TURN, np.array(turn))
+    came = turned * _rise(CAME, facing - own) * _rise(STRETCH[::-1], own / np.maximum(facing, 1e-3))
+    face, hid, over = came * rig.hairless, turned * taken.complexion.bare, came * (1 - rig.features)
+    behind, triangles = _in_region(behind, box), _some(rig.surface, rig.bare_skin, came + hid, facing)
+    if not len(triangles):
+        return Skin(behind, NOWHERE)
+    ends = np.floor(bounds(pixels, triangles.ravel())) + np.array([[-1], [2]])
+    (left, top), (right, below) = np.clip(ends, 0, box[2:]).astype(int).tolist()
+    width, height = right - left, below - top
+    if min(width, height) < 1:
+        return Skin(behind, NOWHERE)
+    color = taken.complexion.lit(RELIGHT * level[:, None] * taken.light.tint)
+    values = np.column_stack([color, face, hid, over]).astype(np.float32)
+    local = (pixels - np.array([left, top, 0], np.float32)) * np.array([FINE, FINE, 1], np.float32)
+    mesh = *rasterize(local, triangles, FINE * width, FINE * height), triangles
+    before = field.seen[2], SAMPLES / (FINE * field.cell), FINE * left, FINE * top
+    covered = _covered(taken.cutout, (box[0] + left, box[1] + top, width, height))
+    skin, share = np.empty((height, width, 4), np.float32), np.empty((height, width, 1), np.float32)
+    in_bands(_paint, height, *mesh, *before, values, covered, skin, share)
+    spot = slice(top, below), slice(left, right)
+    return Skin(_over(Part(spot, skin), behind), Part(spot, share))
+
+
+@numba.njit(cache=True, nogil=True)
+def _some(triangles: Int, bare: NDArray[np.bool_], shown: Float, facing: Float) -> Int:
+    """Those `bare` triangles (T, 3) of which something is `shown` (V,), and which face the view."""
+    out, count = np.empty_like(triangles), 0
+    for t in range(len(triangles)):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        if bare[t] and max(shown[i], shown[j], shown[k]) > 0 and max(facing[i], facing[j], facing[k]) > 0:
+            out[count, 0], out[count, 1], out[count, 2] = i, j, k
+            count += 1
+    return out[:count]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _paint(
+    first: int,
+    end: int,
+    index: Int,
+    bary: Float,
+    depth: Float,
+    triangles: Int,
+    before: Float,
+    per: float,
+    left: int,
+    top: int,
+    values: Float,
+    covered: Float,
+    skin: Float,
+    over: Float,
+) -> None:
+    """The `skin` (h, w, 4) that the mesh carries, in `FINE` times as fine samples; and `over` (h, w, 1).
+
+    No sample counts behind the depth `before` it, which is `per` times as fine, and begins as much farther
+    `left` and `top`. `values` (V, 6) are color, how much of it is the face's, how much the neck's and how
+    much lies over the head. Of the neck is only what the head `covered` (h, w).
+    """
+    zero, told, all_ = np.float32(0), np.empty(6, np.float32), np.float32(FINE * FINE)
+    for y in range(first, end):
+        for x in range(skin.shape[1]):
+            told[:] = zero
+            count = zero
+            for v in range(FINE * y, FINE * y + FINE):
+                for u in range(FINE * x, FINE * x + FINE):
+                    t = index[v, u]
+                    if t < 0:
+                        continue
+                    r, c = int((v + 0.5 + top) * per), int((u + 0.5 + left) * per)
+                    if depth[v, u] > before[min(r, len(before) - 1), min(c, before.shape[1] - 1)] + HIDDEN_CM:
+                        continue
+                    count += np.float32(1)
+                    for k in range(3):
+                        share, vertex = bary[v, u, k], triangles[t, k]
+                        for n in range(6):
+                            told[n] += share * values[vertex, n]
+            if count == zero:
+                skin[y, x], over[y, x] = zero, zero
+                continue
+            alpha = min((told[3] + told[4] * covered[y, x]) / all_, np.float32(1))
+            for n in range(3):
+                skin[y, x, n] = told[n] / count * alpha
+            skin[y, x, 3], over[y, x, 0] = alpha, told[5] / all_
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _lay(first: int, end: int, share: Float, under: Float, color: Float) -> None:
+    """Lay a `share` (h, w, 1) of what is `under` (h, w, 4), premultiplied, over a `color` (h, w, 3)."""
+    for y in range(first, end):
+        for x in range(share.shape[1]):
+            alpha = under[y, x, 3]
+            if share[y, x, 0] <= 0 or alpha <= 0:
+                continue
+            part = min(share[y, x, 0], alpha) / alpha
+            for n in range(3):
+                color[y, x, n] += part * (under[y, x, n] - alpha * color[y, x, n])
+
+
+def _in_region(part: Part, box: Box) -> Part:
+    """A `part` of the picture in a region of it, its `box`."""
+    (rows, columns), (x, y) = part.spot, box[:2]
+    spot = slice(rows.start - y, rows.stop - y), slice(columns.start - x, columns.stop - x)
+    return Part(spot, part.values)
+
+
+def _over(part: Part, under: Part) -> Part:
+    """A `part` of a region, RGBA, over another one."""
+    if not under.values.size:
+        return part
+    rows, columns = (
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(part.spot, under.spot, strict=True)
+    )
+    size = rows.stop - rows.start, columns.stop - columns.start
+    out = Part((rows, columns), np.zeros((*size, 4), np.float32))
+    out.values[overlap(out.spot, under.spot)[0]] = under.values
+    below = out.values[overlap(out.spot, part.spot)[0]]
+    below *= 1 - part.values[..., 3:]
+    below += part.values
+    return out
+
+
+def _covered(cutout: Cutout, box: Box) -> Float:
+    """How much (h, w) of a `box` of the picture the plate's head covers."""
+    (x0, y0, width, height), (left, top), alpha = box, cutout.origin, cutout.layer[..., 3]
+    out = np.zeros((height, width), np.float32)
+    spot = (slice(top - y0, top - y0 + alpha.shape[0]), slice(left - x0, left - x0 + alpha.shape[1]))
+    there, here = overlap((slice(0, height), slice(0, width)), spot)
+    out[there] = alpha[here]
+    return out
+
+
+def _rise(ends: tuple[float, float], value: NDArray[np.floating]) -> Float:
+    """From 0 at the first of the `ends` to 1 at the second."""
+    return np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1).astype(np.float32)

@@ -1,0 +1,124 @@
+"""Skin that comes into sight when a head turns has the color of skin, where the mesh says it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from likeness.face.compose import NO_SKIN
+from likeness.face.fit import Fit, rotation_matrix
+from likeness.face.part import Part
+from likeness.face.person import to_camera, to_pixels
+from likeness.face.reenact import redraw
+from likeness.face.rig import facing_of, normals_of
+from likeness.face.taken import take
+from likeness.face.uncovered import NONE, Skin, _over, complexion, uncovered
+from likeness.head.model import Head
+from likeness.render.raster import rasterize
+from tests.face.test_reenact import SKIN_COLOR, Stage
+
+WALL = np.array([0.1, 0.3, 0.9], np.float32)
+
+
+def turned(fit: Fit, degrees: float) -> Fit:
+    return replace(fit, rotation=fit.rotation @ rotation_matrix(np.radians([0.0, degrees, 0.0])))
+
+
+class Turned:
+    """A head of one skin color before a blue wall, seen from its side."""
+
+    def __init__(self, head: Head) -> None:
+        stage = Stage(head)
+        self.rig, self.lens, self.fit = stage.rig, stage.lens, turned(stage.fit, 25)
+        pixels = self.pixels(self.fit)
+        height, width = stage.plate.shape[:2]
+        self.shown = rasterize(pixels, self.rig.skin, width, height)[0] >= 0
+        self.plate = np.where(self.shown[..., None], np.float32(SKIN_COLOR), WALL)
+        taken = take(self.rig, self.plate, self.fit, self.lens)
+        alpha = self.shown[..., None].astype(np.float32)
+        layer = np.concatenate([self.plate * alpha, alpha], axis=2)
+        clean = np.broadcast_to(WALL, self.plate.shape).copy()
+        self.taken = replace(taken, cutout=replace(taken.cutout, layer=layer, clean=clean))
+        self.box = (0, 0, width, height)
+
+    def pixels(self, fit: Fit) -> np.ndarray:
+        return to_pixels(self.camera(fit), self.lens)
+
+    def camera(self, fit: Fit) -> np.ndarray:
+        return to_camera(self.rig.person, self.rig.person.posed(fit.expression), fit, self.fit)
+
+    def uncovered(self, degrees: float, behind: Part = NO_SKIN) -> Skin:
+        target = turned(self.fit, degrees)
+        camera = self.camera(target)
+        facing = facing_of(camera, normals_of(self.rig, camera))
+        turn = np.radians(abs(degrees))
+        return uncovered(
+            self.taken, turn, facing, self.taken.level, to_pixels(camera, self.lens), self.box, behind
+        )
+
+
+@pytest.fixture(scope="module")
+def scene(head: Head) -> Turned:
+    return Turned(head)
+
+
+def test_a_head_that_stays_uncovers_nothing(scene: Turned) -> None:
+    assert not scene.uncovered(0).under.values[..., 3:].any()
+
+
+@pytest.mark.parametrize("degrees", [-8, -20])
+def test_the_far_cheek_comes_in_the_color_of_skin(scene: Turned, degrees: float) -> None:
+    skin = scene.uncovered(degrees).under
+    alpha = skin.values[..., 3]
+    assert (alpha > 0.9).sum() > 20
+    assert alpha.max() <= 1
+    sure = alpha > 0.5
+    color = skin.values[sure, :3] / alpha[sure, None]
+    np.testing.assert_allclose(color, np.broadcast_to(SKIN_COLOR, color.shape), rtol=0.02)
+
+
+def test_a_head_that_turns_to_the_camera_has_no_wall_in_its_face(scene: Turned) -> None:
+    target = turned(scene.fit, -20)
+    from likeness.face.reenact import Retake
+
+    drawn = redraw(Retake(scene.rig, scene.taken, target, scene.lens, scene.plate))
+    assert drawn is not None
+    height, width = scene.plate.shape[:2]
+    index = rasterize(scene.pixels(target), scene.rig.surface, width, height)[0]
+    bare = np.zeros(index.shape, bool)
+    bare[index >= 0] = (scene.rig.hairless[scene.rig.surface] > 0).all(axis=1)[index[index >= 0]]
+    assert bare.sum() > 2000
+    wall = drawn.picture[..., 2] > 0.6
+    assert (wall & bare).sum() < 0.002 * bare.sum()
+
+
+def test_unseen_skin_is_no_lighter_than_any_that_is_seen(scene: Turned) -> None:
+    seen = complexion(scene.taken)
+    glaring = seen.lit(np.full_like(seen.even, 2.0))
+    assert (glaring < 1.05 * np.max(SKIN_COLOR)).all()
+
+
+def test_a_neck_that_nobody_saw_bare_stays_in_its_clothes(scene: Turned) -> None:
+    assert scene.taken.regions is None
+    assert not complexion(scene.taken).bare.any()
+
+
+def test_what_is_behind_the_head_is_under_its_skin(scene: Turned) -> None:
+    ear = Part((slice(10, 30), slice(20, 50)), np.ones((20, 30, 4), np.float32))
+    alone, both = (scene.uncovered(-20, behind).under for behind in (NO_SKIN, ear))
+    canvas = np.zeros((2, *scene.plate.shape[:2], 4), np.float32)
+    for part, out in zip((alone, both), canvas, strict=True):
+        out[part.spot] = part.values
+    wanted = np.zeros_like(canvas[0])
+    wanted[ear.spot] = ear.values
+    wanted = canvas[0] + (1 - canvas[0][..., 3:]) * wanted
+    np.testing.assert_allclose(canvas[1], wanted, atol=1e-6)
+
+
+def test_nothing_over_nothing_is_nothing() -> None:
+    assert _over(NO_SKIN, NO_SKIN) is NO_SKIN
+    color = np.ones((4, 4, 3), np.float32)
+    NONE.lay(color)
+    assert (color == 1).all()
