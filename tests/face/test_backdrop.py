@@ -39,6 +39,25 @@ def test_what_none_shows_is_made_up_once() -> None:
     assert off.max() < 1e-3
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_no_light_is_too_bright_for_it() -> None:
+    """A lamp, clipped at the same value in every light, and the sun."""
+    wall, frames = WALL.copy(), []
+    wall[:20, :12], wall[100:110, 100:110] = 1e9, -1e9
+    for left, light in ((60, 1.2), (20, 0.8), (90, 1.2)):
+        picture, bare = framed(np.float32(light) * wall, left)
+        picture[40:60, 70:80] = 60000
+        frames.append((picture, bare))
+    made = join(frames, 4.0, (0, 0))
+    assert made is not None
+    assert made.picture.max() == made.picture[0, 0, 0] == -made.picture.min() == 65504
+    assert (made.picture[40:60, 70:80] > 59000).all()
+    own, bare = frames[0]
+    own[:, :5] = np.inf
+    shown, _ = made.within((20, 20, 100, 80)).matched(own, bare & np.isfinite(own).all(axis=2), (0, 0))
+    assert np.isfinite(shown).all()
+
+
 def test_a_moving_camera_shows_none() -> None:
     assert (
         join([framed(np.roll(WALL, 2 * k, axis=1), left) for k, left in enumerate((20, 60, 90))], 4.0, (0, 0))

@@ -36,6 +36,7 @@ STANDING = 0.75  # so many of the frames are to show the same
 FINE, STEP = 480, 0.6  # cells across, and so many of these the camera has moved at least
 WHOLE = 0.999  # of a cell: so much is bare
 SOFT = 3.0  # cells: over so many a frame's light, and how sure it is, is the mean
+BRIGHTEST = np.float32(np.finfo(np.float16).max)  # that a backdrop can hold
 DARK, LIGHTER = 1e-3, 2.0  # in less light none tells how much there is; so many times more at most
 SURE = (0.2, 0.5)  # of the cells about a place: with fewer alike it is unknown, with more it is for sure
 
@@ -55,10 +56,11 @@ class Backdrop:
     def matched(self, own: Float, bare: Mask, origin: tuple[int, int]) -> tuple[Float, Float]:
         """What the shot shows in a frame from `origin` on, `own` (h, w, 3): in its light, without people.
 
-        And how sure (h, w) that is, 0 to 1, by what is alike about there, where the frame is `bare` (h, w).
+        0 beyond what it shows. And how sure (h, w) that is, 0 to 1, by what is alike about there, where the
+        frame is `bare` (h, w).
         """
         here, there = _shared(bare.shape, self.picture.shape, [self.origin[k] - origin[k] for k in (1, 0)])
-        out, known, sure = own.copy(), np.zeros_like(bare), np.zeros((*bare.shape, 1), np.float32)
+        out, known, sure = np.zeros_like(own), np.zeros_like(bare), np.zeros((*bare.shape, 1), np.float32)
         out[here], known[here] = self.picture[there], bare[here]
         out[here] *= gain(own, out, known)
         cell = max(1, bare.shape[1] // CELLS)
@@ -107,14 +109,20 @@ def join(pictures: Iterable[Bare], grain_px: float, origin: tuple[int, int]) -> 
         first = small if first is None else first
         light = _light(first, small)
         if light is not None:
-            there = np.empty(picture.shape, np.float16)
-            np.multiply(picture, light, out=there, casting="same_kind")
-            kept.append((there, bare))
+            kept.append((_half(picture, light), bare))
     if len(kept) < max(2, STANDING * count):
         return None
     clean, seen = _median(kept)
     filled = fill.textured(clean, seen, grain_px, lines=True, through=np.ones(seen.shape, np.float32))
-    return Backdrop(origin, filled.astype(np.float16))
+    return Backdrop(origin, _half(filled))
+
+
+def _half(picture: Float, light: Float | float = 1.0) -> Half:
+    """A picture (h, w, 3) in a light (3,), in half precision: no brighter than that can hold."""
+    out = np.empty(picture.shape, np.float16)
+    for rows in in_turn(0, len(out)):
+        out[rows] = np.clip(picture[rows] * np.float32(light), -BRIGHTEST, BRIGHTEST)
+    return out
 
 
 def _light(first: Float, other: Float) -> Float | None:

@@ -39,6 +39,26 @@ def portrait(portrait_pixels: np.ndarray, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
+def standing(portrait_pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A standing camera's clip, float EXR: the portrait's head here and there, in more and less light.
+
+    Behind it are a lamp, one beyond what half floats hold, and pixels that are none.
+    """
+    folder = tmp_path_factory.mktemp("standing")
+    row, column = np.mgrid[:256, :256]
+    alpha = np.clip(4 * (1 - np.hypot((column - 112) / 38, (row - 54) / 54)), 0, 1)[..., None]
+    wall = np.random.default_rng(3).uniform(0.2, 0.8, (32, 32, 3)).repeat(8, 0).repeat(8, 1)
+    wall[20:28, 74:80], wall[20:28, 152:158], wall[60:66, 156:158] = 64000, 90000, [np.nan, np.inf, -np.inf]
+    for frame, way in enumerate((0, 24, -10, -30), 1):
+        behind, head = (1 + way / 300) * wall, np.roll(alpha, way, axis=1)
+        mixed = np.where(head > 0, np.minimum(behind, 1), behind)  # lamps do not shine through a soft edge
+        picture = np.where(head < 1, mixed, 0) * (1 - head) + np.roll(portrait_pixels, way, axis=1) * head
+        image = Image(picture.astype(np.float32), formats=("float",) * 3)
+        write_image(folder / f"plate.{frame:04d}.exr", image)
+    return folder / "plate.####.exr"
+
+
+@pytest.fixture(scope="session")
 def performance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three frames: at rest, jaw open, eyes shut and head turned."""
     path = tmp_path_factory.mktemp("driver") / "take.csv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
@@ -11,6 +12,7 @@ import pytest
 
 from likeness import runtime
 from likeness.effects.face.reanimate import LAYERS
+from likeness.face.backdrop import Backdrop
 from likeness.media import open_source, write_image
 from likeness.media.image import Image
 from likeness.performance import make, write_csv
@@ -330,3 +332,55 @@ def test_a_clip_lends_itself_what_a_frame_does_not_show(real: Path, tmp_path: Pa
         shown = [np.stack([one[c] for c in "RGB"], axis=2) for one in made]
         off.append(np.mean([lips_apart(a, b) for a, b in zip(shown, later, strict=True)]))
     assert off[1] < 0.7 * off[0]
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How much of a frame the shot shows behind the head, of every frame that is drawn."""
+    shares, matched = list[float](), Backdrop.matched
+
+    def told(*args: Any) -> tuple[np.ndarray, np.ndarray]:
+        shown, sure = matched(*args)
+        shares.append(float((sure > 0.99).mean()))
+        return shown, sure
+
+    monkeypatch.setattr(Backdrop, "matched", told)
+    return shares
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_frames_of_a_standing_camera_are_the_same_however_they_are_made(
+    standing: Path,
+    performance: Path,
+    known: list[float],
+    tmp_path: Path,
+    likeness: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All at once, after some were lost, or each by a job of its own that nobody has analyzed for."""
+
+    def run(name: str, *more: str) -> dict[str, bytes]:
+        words = ["run", "reanimate", "--input", f"plate={standing}", "--input", f"driver={performance}"]
+        assert likeness(*words, *more, "--out", tmp_path / name / "f.####.exr") == 0
+        return {path.name: path.read_bytes() for path in sorted((tmp_path / name).glob("*.exr"))}
+
+    monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path / "cache"))
+    made = run("whole")
+    assert len(known) == len(made) == 4
+    assert min(known) > 0.3
+    for name in ("f.0002.exr", "f.0004.exr"):
+        (tmp_path / "whole" / name).unlink()
+    assert run("whole") == made
+    for frame in (4, 2):
+        monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path / f"cache {frame}"))
+        run("single", "--frames", f"{frame}-{frame}")
+    run("single", "--frames", "1-1")
+    assert run("single", "--frames", "2-4") == made
+    assert min(known) > 0.3
+    for frame in (1, 2, 3, 4):
+        plate, out = (
+            parts(path.with_name(path.name.replace("####", f"{frame:04d}")))
+            for path in (standing, tmp_path / "whole" / "f.####.exr")
+        )
+        for channel in "RGB":
+            assert np.isfinite(out[channel]).tobytes() == np.isfinite(plate[channel]).tobytes()
