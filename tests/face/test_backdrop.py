@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeness.face.backdrop import MOST, Backdrop, choose, join
+from likeness.cache import dump, load
+from likeness.face.backdrop import MOST, Backdrop, choose, join, of, pack
 from likeness.media.look import Pixels
 
 WALL = np.random.default_rng(3).uniform(0.2, 0.8, (30, 40, 3)).repeat(4, 0).repeat(4, 1).astype(np.float32)
@@ -27,6 +28,15 @@ def backdrop() -> Backdrop:
 
 def test_it_shows_what_any_frame_does(backdrop: Backdrop) -> None:
     assert np.abs(backdrop.picture - WALL).max() < 1e-3
+
+
+def test_it_is_cached_as_it_is(backdrop: Backdrop) -> None:
+    part = backdrop.within((50, 20, 70, 80))
+    again = of(load(dump(pack(part))))
+    assert again is not None
+    assert again.origin == (50, 20)
+    assert again.picture.tobytes() == part.picture.tobytes()
+    assert of(load(dump(pack(None)))) is None
 
 
 def test_what_none_shows_is_made_up_once() -> None:

@@ -7,8 +7,9 @@ that in its own light, and only beside what it shows of the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,19 @@ def _shared(one: tuple[int, ...], other: tuple[int, ...], by: Sequence[int]) -> 
     return (rows, columns), (down, across)
 
 
+def pack(backdrop: Backdrop | None) -> dict[str, Any]:
+    """A backdrop, if there is one, as arrays that a job can cache."""
+    return {} if backdrop is None else {"origin": np.array(backdrop.origin), "picture": backdrop.picture}
+
+
+def of(packed: Mapping[str, Any]) -> Backdrop | None:
+    """The backdrop that was packed."""
+    if not packed:
+        return None
+    x, y = packed["origin"].tolist()
+    return Backdrop((x, y), packed["picture"])
+
+
 def choose(points: Float, size_px: int) -> list[int]:
     """Of frames in which a face's points lie at (F, POINTS, 2), those where it is farthest from the others.
 
@@ -113,7 +127,8 @@ def join(pictures: Iterable[Bare], grain_px: float, origin: tuple[int, int]) -> 
     if len(kept) < max(2, STANDING * count):
         return None
     clean, seen = _median(kept)
-    filled = fill.textured(clean, seen, grain_px, lines=True, through=np.ones(seen.shape, np.float32))
+    through = np.ones(seen.shape, np.float32)
+    filled = fill.textured(clean, seen, grain_px, lines=True, through=through, in_place=True)
     return Backdrop(origin, _half(filled))
 
 

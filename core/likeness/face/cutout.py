@@ -260,6 +260,7 @@ def _filled(
         part_px,
         lines=True,
         through=through[top // part_px :],
+        in_place=True,
     )
     for rows in in_turn(0, len(lower)):
         lower[rows] = guess[rows] + share[top:][rows, :, None] * (lower[rows] - guess[rows])

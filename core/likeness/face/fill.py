@@ -145,6 +145,7 @@ def textured(
     nearest: bool = False,
     through: Float | None = None,
     coarse: float = COARSE,
+    in_place: bool = False,
 ) -> Float:
     """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
 
@@ -175,7 +176,7 @@ def textured(
     off = _details(picture, known, base, cell)
     limit = coarse * 1.4826 * np.median(off, axis=0, overwrite_input=True)
     border = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    out = picture.copy()
+    out = picture if in_place else picture.copy()
     _mirror(base, tone, cell, limit.astype(np.float32), known, border, out)
     return out
 

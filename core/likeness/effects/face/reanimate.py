@@ -13,6 +13,7 @@ from likeness.declare import Effect, Input, Layer, Output, Param
 from likeness.effects.face import parameters
 from likeness.errors import BadRequest
 from likeness.face import (
+    backdrop,
     clothes,
     compose,
     cutout,
@@ -204,20 +205,23 @@ def _taken(
 
 
 def _backdrop(job: Job, found: dict[str, Any], index: int) -> Backdrop | None:
-    """What other frames of a clip's shot show behind the head."""
-    source = job.source("plate")
+    """What other frames of a clip's shot show behind the head: it is found when the shot is first drawn."""
+    source, shot, chosen = job.source("plate"), faces.shot_number(found, index), parameters.chosen()
 
-    def make() -> Backdrop | None:
+    def find() -> dict[str, Any]:
         seen = np.flatnonzero(found["found"] & faces.same_shot(found, index))
 
         def look(k: int) -> tuple[Any, Any]:
             plate = rgb(source.read(int(found["frames"][seen[k]])))
             return plate, display_view(plate, source.linear_colorspace)
 
-        return cutout.backdrop_of(look, found["points"][seen], (source.height, source.width), job.device)
+        size = source.height, source.width
+        return backdrop.pack(cutout.backdrop_of(look, found["points"][seen], size, job.device))
 
-    shot = faces.shot_number(found, index)
-    return job.keep("backdrop", make, inputs=["plate"], params=parameters.chosen(), frame=shot)
+    def kept() -> Backdrop | None:
+        return backdrop.of(job.cached(f"backdrop of shot {shot}", find, inputs=["plate"], params=chosen))
+
+    return job.keep("backdrop", kept, inputs=["plate"], params=chosen, frame=shot)
 
 
 def _glasses(job: Job, shown: Any) -> float:
