@@ -9,12 +9,14 @@ import pytest
 
 from likeness.face.cutout import (
     BESIDE,
+    TRACE,
     Cutout,
     _apart,
     _beyond,
     _covering,
     _hole,
     _joined,
+    _leave,
     _mend,
     _refine,
     _strands,
@@ -132,6 +134,22 @@ def test_what_a_head_hides_other_frames_of_the_shot_show(
         assert hidden.sum() > 500
         off.append(np.abs(made.clean - truth)[hidden].mean())
     assert off[1] < 0.6 * off[0]
+
+
+def test_what_looks_like_what_is_behind_is_no_head() -> None:
+    """A shelf's edge in the color of hair: as far as a shot shows it, and where nobody is seen for sure."""
+    behind = np.full((12, 40, 3), 0.5, np.float32)
+    behind[4:8] = 0.02
+    own, alpha = behind * np.float32(1.01), np.full((12, 40), 0.8, np.float32)
+    own[:, 30:] = 0.05
+    own[5, 25] = np.nan
+    sure, vague = np.ones_like(alpha), np.ones(alpha.shape, bool)
+    sure[:, :5], vague[:, 5:10] = 0, False
+    _leave(0, 12, own, behind, sure, vague, alpha)
+    assert (alpha[:, :10] == np.float32(0.8)).all()
+    assert (alpha[:, 10:24] == np.float32(TRACE)).all()
+    assert (alpha[:, 31:] == np.float32(0.8)).all()
+    assert alpha[5, 25] == np.float32(0.8)
 
 
 def test_nothing_is_before_a_bare_face(cutout: Cutout) -> None:

@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from likeness.face import warp
 from likeness.face.compose import NO_SKIN
+from likeness.face.cutout import regions_of
 from likeness.face.fit import Fit, rotation_matrix
 from likeness.face.part import Part
 from likeness.face.person import to_camera, to_pixels
-from likeness.face.reenact import redraw
-from likeness.face.rig import facing_of, normals_of
+from likeness.face.reenact import Retake, redraw
+from likeness.face.regions import REGIONS, Regions
+from likeness.face.rig import facing_of, normals_of, outside
 from likeness.face.taken import take
 from likeness.face.uncovered import NONE, Skin, _over, complexion, uncovered
 from likeness.head.model import Head
@@ -54,9 +57,11 @@ class Turned:
         camera = self.camera(target)
         facing = facing_of(camera, normals_of(self.rig, camera))
         turn = np.radians(abs(degrees))
-        return uncovered(
-            self.taken, turn, facing, self.taken.level, to_pixels(camera, self.lens), self.box, behind
-        )
+        pixels, count = to_pixels(camera, self.lens), len(camera)
+        ramp = np.ones(self.box[3], np.float32), np.ones(self.box[2], np.float32)
+        still, trusted = np.zeros((count, 5), np.float32), np.ones(count, np.float32)
+        field = warp.spread(pixels, outside(self.rig, pixels), still, trusted, 4, (10.0, 10.0), ramp)
+        return uncovered(self.taken, turn, facing, self.taken.level, field, self.box, behind)
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +86,6 @@ def test_the_far_cheek_comes_in_the_color_of_skin(scene: Turned, degrees: float)
 
 def test_a_head_that_turns_to_the_camera_has_no_wall_in_its_face(scene: Turned) -> None:
     target = turned(scene.fit, -20)
-    from likeness.face.reenact import Retake
-
     drawn = redraw(Retake(scene.rig, scene.taken, target, scene.lens, scene.plate))
     assert drawn is not None
     height, width = scene.plate.shape[:2]
@@ -103,6 +106,19 @@ def test_unseen_skin_is_no_lighter_than_any_that_is_seen(scene: Turned) -> None:
 def test_a_neck_that_nobody_saw_bare_stays_in_its_clothes(scene: Turned) -> None:
     assert scene.taken.regions is None
     assert not complexion(scene.taken).bare.any()
+
+
+@pytest.mark.parametrize(("named", "wanted"), [("neck", True), ("background", False)])
+def test_what_the_jaw_hid_of_a_bare_neck_is_bare(scene: Turned, named: str, wanted: bool) -> None:
+    seen = regions_of(np.clip(scene.plate, 0, 1), scene.taken.pixels[scene.rig.person.vertex_count :, :2])
+    alpha = np.zeros_like(seen.alpha)
+    alpha[..., REGIONS.index(named)] = 1
+    shown = replace(scene.taken, regions=Regions(alpha, seen.slope, seen.offset, seen.crop))
+    bare = complexion(shown).bare
+    hidden = scene.rig.neck & (scene.taken.facing <= 0)
+    assert hidden.sum() > 20
+    assert (bare[hidden] > 0.9).all() == wanted
+    assert not bare[~scene.rig.neck].any()
 
 
 def test_what_is_behind_the_head_is_under_its_skin(scene: Turned) -> None:

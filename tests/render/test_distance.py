@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from likeness.render.distance import depth
+from likeness.render.distance import depth, grown, without_holes
 
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.98])
@@ -26,3 +26,11 @@ def test_one_pixel_alone_is_the_middle_of_circles() -> None:
 def test_where_all_is_solid_nothing_is_near() -> None:
     assert np.isposinf(depth(np.ones((5, 9), bool))).all()
     assert not depth(np.zeros((5, 9), bool)).any()
+
+
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.98])
+def test_masks_grow_and_close_as_scipys_do(share: float) -> None:
+    mask = np.random.default_rng(5).random((61, 47)) < share
+    for steps in (1, 2, 9):
+        assert np.array_equal(grown(mask, steps), ndimage.binary_dilation(mask, iterations=steps))
+    assert np.array_equal(without_holes(mask), ndimage.binary_fill_holes(mask))

@@ -25,8 +25,10 @@ Half = NDArray[np.float16]
 Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
 Box = tuple[int, int, int, int]
-Bare = tuple[Float, Mask]  # a picture (h, w, 3), and where (h, w) it shows nothing of people
+Bareness = NDArray[np.uint8]
+Bare = tuple[Float, Bareness]  # a picture (h, w, 3), and where (h, w) it shows nothing of people
 
+LIKELY_BARE, SURELY_BARE = 1, 2  # of a picture's places, 0 where it may show somebody
 MOST, MOST_PX = 8, 3e7  # so many frames of a shot are looked at, of no more pixels together
 SPARSE = 8  # pixels: so far apart lie those that tell how one picture's light differs from another's
 CELLS = 96  # about so many across are compared of two pictures
@@ -116,10 +118,10 @@ def join(pictures: Iterable[Bare], grain_px: float, origin: tuple[int, int]) -> 
 
     None if they do not show the same, as when the camera moves. What is finer than `grain_px` is texture.
     """
-    count, first, kept = 0, None, list[tuple[Half, Mask]]()
+    count, first, kept = 0, None, list[tuple[Half, Bareness]]()
     for picture, bare in pictures:
         count += 1
-        small = fill.cells_of(picture, bare, max(1, bare.shape[1] // FINE))
+        small = fill.cells_of(picture, bare == SURELY_BARE, max(1, bare.shape[1] // FINE))
         first = small if first is None else first
         light = _light(first, small)
         if light is not None:
@@ -189,12 +191,18 @@ def _continued(cells: Float, known: Mask) -> Float:
     return fill.smooth(mean.astype(np.float32, copy=False), known)
 
 
-def _median(pictures: Sequence[tuple[Half, Mask]]) -> tuple[Float, Mask]:
-    """The median (h, w, 3) of what pictures show, and where (h, w) any shows it."""
+def _median(pictures: Sequence[tuple[Half, Bareness]]) -> tuple[Float, Mask]:
+    """The median (h, w, 3) of what pictures show, and where (h, w) any shows it, or all likely do alike."""
     out, seen = np.zeros(pictures[0][0].shape, np.float32), np.zeros(pictures[0][1].shape, bool)
     for rows in in_turn(0, len(out)):
-        shown = np.stack([bare[rows] for _, bare in pictures])
-        part = np.where(shown[..., None], np.stack([picture[rows] for picture, _ in pictures]), np.nan)
-        seen[rows] = shown.any(axis=0)
-        out[rows][seen[rows]] = np.nanmedian(part[:, seen[rows]].astype(np.float32), axis=0)
+        bare = np.stack([there[rows] for _, there in pictures])
+        surely = (bare == SURELY_BARE).any(axis=0)
+        told = bare == np.where(surely, SURELY_BARE, LIKELY_BARE)
+        known = told.any(axis=0)
+        part = np.stack([picture[rows][known] for picture, _ in pictures]).astype(np.float32)
+        part[~told[:, known]] = np.nan
+        out[rows][known] = np.nanmedian(part, axis=0)
+        off = np.nanmax(np.abs(np.cbrt(part) - np.cbrt(out[rows][known])), axis=(0, 2))
+        known[known] = surely[known] | (off < ALIKE)
+        seen[rows] = known
     return out, seen

@@ -18,7 +18,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from likeness.face import fill, labels, torso
-from likeness.face.backdrop import Backdrop, Bare, choose, join
+from likeness.face.backdrop import LIKELY_BARE, SURELY_BARE, Backdrop, Bare, Bareness, choose, join
 from likeness.face.labels import SEEN, usual
 from likeness.face.landmarks import Crop, crop_from_points, down_face
 from likeness.face.part import Spot, window
@@ -26,7 +26,7 @@ from likeness.face.regions import REGIONS, Regions, segment
 from likeness.face.warp import border_ramp, polygon
 from likeness.head import points as dense
 from likeness.render.bands import aside, in_bands, in_turn
-from likeness.render.distance import depth
+from likeness.render.distance import depth, grown, without_holes
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -84,11 +84,13 @@ SHOWING = 0.04  # of hair's difference from the background: a strand that shows 
 BESIDE = 3  # so many empty pixels about a cutout, where its box has them
 NOWHERE = 2**30  # a column that no picture has
 SIDE = 0.06  # of the crop's side: so far from the box's sides nothing is cut off hard
+SAME = (0.03, 0.06)  # of cube roots of light: what is off what is behind by less is that, by more is not
 SURELY = 0.999  # as surely the background is known
 AROUND = 6.0  # grains: so far above what is to be filled its lines may come from
 COLLAR = 8  # of its cells: so near the body something of it may not have been told from the background
 ROOM = 0.05  # of the crop's side: so far a face may lie from where it was found
 NEAR_PEOPLE = 0.08  # of a face's width: as near people, hair and shadows are taken for background
+UNTOLD = 1.5  # times as near, hair may be that the network does not see
 TEXTURE = 0.012  # of the crop's side: what is finer than this is texture
 
 
@@ -205,11 +207,10 @@ def cut(
     alpha = np.where(hole, np.maximum(alpha, TRACE), 0).astype(np.float32)
     seen = ~hole & _finite(own)
     if behind is None:
-        parts = _parts(own, alpha, regions, points_px, box)
-        filled = _filled(own, seen, *parts, points_px, box, grain_px, backdrop)
+        filled = _behind(own, seen, alpha, regions, points_px, box, grain_px, backdrop)
     else:
         filled = behind[spot]
-    edge = ndimage.binary_dilation(alpha > 0.5, iterations=max(1, round(NEAR * wide.size)))
+    edge = grown(alpha > 0.5, max(1, round(NEAR * wide.size)))
     thin = hole & (alpha < THIN) & ~edge & ~bare
     there = hole if hidden is None else hole | (hidden > 0)
     part = _wider(window(there.astype(np.float32)), there.shape)
@@ -223,6 +224,31 @@ def cut(
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
 
 
+def _behind(
+    own: Float,
+    seen: Mask,
+    alpha: Float,
+    regions: Regions,
+    points_px: Float,
+    box: Box,
+    grain_px: float,
+    backdrop: Backdrop | None,
+) -> Float:
+    """What is behind the head in the `box`, where of the plate `own` (h, w, 3) it is not `seen` (h, w).
+
+    With a `backdrop`, what looks like that is no head, and taken from its `alpha` (h, w), in place.
+    """
+    parts, part_px = _parts(own, alpha, regions, points_px, box)
+    if backdrop is None:
+        return _filled(own, seen, parts, part_px, points_px, box, grain_px)
+    back = fill.fitted(parts[0][0], 1 / part_px, seen.shape) > 0.5
+    shot = backdrop.matched(own, seen & back, (box[0], box[1]))
+    filled = _filled(own, seen, parts, part_px, points_px, box, grain_px, shot)
+    vague = ~seen & (_told(regions, box, parts, part_px) < SURE)
+    in_bands(_leave, len(alpha), own, filled, shot[1], vague, alpha)
+    return filled
+
+
 def _filled(
     own: Float,
     seen: Mask,
@@ -231,21 +257,19 @@ def _filled(
     points_px: Float,
     box: Box,
     grain_px: float,
-    backdrop: Backdrop | None,
+    shot: tuple[Float, Float] | None = None,
 ) -> Float:
     """The plate `own` (h, w, 3) in the `box`, filled where it is not `seen`; `parts` as `_parts` gives them.
 
-    Where its background is known for sure, and no body before it, nothing is made up.
+    Where the `shot` tells for sure what is behind, see `Backdrop.matched`, and no body is before it, nothing
+    is made up. This changes both: to what is returned, and how sure that is.
     """
     through = parts[0][1] * _above(points_px, box, part_px, parts[0][1].shape)
-    if backdrop is None:
+    if shot is None:
         return fill.textured(own, seen, grain_px, parts, part_px, lines=True, through=through)
-    none, share = parts[0]
-    free = ndimage.uniform_filter(ndimage.minimum_filter(share, 2 * COLLAR + 1), COLLAR)
-    back, share = (fill.fitted(part, 1 / part_px, seen.shape) for part in (none, free))
-    out, sure = backdrop.matched(own, seen & (back > 0.5), (box[0], box[1]))
-    share *= sure
-    del back, sure  # a large picture leaves no room for these
+    out, share = shot
+    free = ndimage.uniform_filter(ndimage.minimum_filter(parts[0][1], 2 * COLLAR + 1), COLLAR)
+    share *= fill.fitted(free, 1 / part_px, seen.shape)
     unsure = np.flatnonzero((~seen & (share < SURELY)).any(axis=1))
     if not len(unsure):
         return out
@@ -265,6 +289,33 @@ def _filled(
     for rows in in_turn(0, len(lower)):
         lower[rows] = guess[rows] + share[top:][rows, :, None] * (lower[rows] - guess[rows])
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _leave(first: int, end: int, own: Float, behind: Float, sure: Float, vague: Mask, alpha: Float) -> None:
+    """Take from the `alpha` (h, w) of a head, in place, what looks like what is `behind` it (h, w, 3).
+
+    As far as a shot is `sure` (h, w) of that, and only where it is `vague` (h, w) whether there is head: a
+    shelf's edge beside a cheek was taken for hair. Light of the plate `own` (h, w, 3) is compared over 3 x 3
+    pixels.
+    """
+    height, width = alpha.shape
+    for y in range(first, end):
+        for x in range(width):
+            if not vague[y, x] or sure[y, x] <= 0 or alpha[y, x] <= np.float32(TRACE):
+                continue
+            off = 0.0
+            for k in range(3):
+                apart, light, count = np.float32(0), np.float32(1e-6), 0
+                for r in range(max(y - 1, 0), min(y + 2, height)):
+                    for c in range(max(x - 1, 0), min(x + 2, width)):
+                        apart += abs(own[r, c, k] - behind[r, c, k])
+                        light += abs(own[r, c, k] + behind[r, c, k])
+                        count += 1
+                of_roots = apart / (3 * count * np.cbrt(light / (2 * count)) ** 2)
+                off = max(off, of_roots) if np.isfinite(apart) else np.inf
+            left = sure[y, x] * min(max((SAME[1] - off) / (SAME[1] - SAME[0]), 0.0), 1.0)
+            alpha[y, x] = max(alpha[y, x] * (1 - left), TRACE)
 
 
 def backdrop_of(
@@ -303,10 +354,11 @@ def _spot(box: Box) -> Spot:
     return slice(box[1], box[1] + box[3]), slice(box[0], box[0] + box[2])
 
 
-def _bare(plate: Float, shown: Float, points_px: Float, regions: Regions, scope: Box) -> tuple[Mask, Box]:
+def _bare(plate: Float, shown: Float, points_px: Float, regions: Regions, scope: Box) -> tuple[Bareness, Box]:
     """Where (h, w) in the `scope`, which holds all of the head's box, a plate shows nothing of its person.
 
-    What is close by is not trusted either. And the box of what the head hides. Arguments as for `cut`.
+    What is close by is not trusted either; where the network sees nobody, above all body, it is bare likely.
+    And the box of what the head hides. Arguments as for `cut`.
     """
     box, wide = _box(regions.crop, points_px, plate.shape), regions.crop.size
     alpha, skin = _alpha(regions, shown, points_px, box)
@@ -316,13 +368,18 @@ def _bare(plate: Float, shown: Float, points_px: Float, regions: Regions, scope:
     there = _spot((box[0] - scope[0], box[1] - scope[1], *box[2:]))
     head = np.zeros((scope[3], scope[2]), np.float32)
     head[there] = alpha
-    parts, part_px = _parts(plate[(*_spot(scope), slice(3))], head, regions, points_px, scope)
-    out: Mask = fill.fitted(parts[0][0], 1 / part_px, head.shape) > 0.5
-    out[there] &= ~hole
-    out = depth(out) > NEAR_PEOPLE * float(np.linalg.norm(points_px[0] - points_px[16]))
+    own, near = plate[(*_spot(scope), slice(3))], NEAR_PEOPLE * np.linalg.norm(points_px[0] - points_px[16])
+    parts, part_px = _parts(own, head, regions, points_px, scope)
+    free: Mask = fill.fitted(parts[0][0], 1 / part_px, head.shape) > 0.5
+    free[there] &= ~hole
+    likely = depth(_told(regions, scope, parts, part_px) < 1 - SURE) > UNTOLD * near
+    no_body = fill.fitted(_above(points_px, scope, part_px, parts[0][0].shape), 1 / part_px, head.shape) > 0.5
+    out = np.where(likely & no_body, LIKELY_BARE, 0).astype(np.uint8)
+    out[depth(free) > near] = SURELY_BARE
+    out[~_finite(own)] = 0
     down, across = window(hole.astype(np.float32))
     inside = box[0] + across.start, box[1] + down.start, across.stop - across.start, down.stop - down.start
-    return out & _finite(plate[(*_spot(scope), slice(3))]), inside
+    return out, inside
 
 
 def _lift(
@@ -419,8 +476,7 @@ def _hole(alpha: Float, skin: Mask, side: float) -> tuple[Mask, Mask]:
     near, halo = (max(1, round(reach * side)) for reach in (NEAR, HALO))
     there = alpha > LEAST  # fainter is a wall's texture
     bare = ndimage.maximum_filter(skin, 2 * round(EDGE * side) + 1)
-    hole: Mask = ndimage.binary_dilation(there, iterations=near)
-    return hole | ndimage.binary_dilation(there & ~bare, iterations=halo), bare
+    return grown(there, near) | grown(there & ~bare, halo), bare
 
 
 def _alpha(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[Float, Mask]:
@@ -554,6 +610,12 @@ def _above(points_px: Float, box: Box, cell_px: int, shape: tuple[int, ...]) -> 
     return out
 
 
+def _told(regions: Regions, box: Box, parts: Parts, part_px: int) -> Float:
+    """How much of a person (h, w) the network saw in the `box`; `parts` as `_parts` gives them."""
+    person = _person(regions, parts[0][0].shape, box, part_px)
+    return fill.fitted(person, 1 / part_px, (box[3], box[2]))
+
+
 def _person(regions: Regions, shape: tuple[int, ...], box: Box, cell_px: int) -> Float:
     """How much of a person the network saw in cells (h, w) of that `shape` and size in the `box`."""
     matrix, places = regions.crop.matrix, len(regions.alpha)
@@ -580,11 +642,16 @@ def _front(regions: Regions, shown: Float, points_px: Float, box: Box) -> Float 
     if regions.alpha[..., OCCLUDER].max() < SURE:
         return None
     x0, y0, width, height = box
-    found = regions.in_picture((x0, y0, x0 + width, y0 + height), shown, ["occluder"])[..., 0]
     deep = _inside(points_px, DEEP, box) > 0.5
+    least, (rows, columns) = max(LEAST_FRONT * deep.sum(), 4), window(deep.astype(np.float32))
+    inner = x0 + columns.start, y0 + rows.start, x0 + columns.stop, y0 + rows.stop
+    likely = regions.in_picture(inner, shown, ["occluder"])[..., 0] > SURE
+    if (likely & deep[rows, columns]).sum() < least:
+        return None
+    found = regions.in_picture((x0, y0, x0 + width, y0 + height), shown, ["occluder"])[..., 0]
     labels, count = ndimage.label(found > LIKELY)
     sizes = np.bincount(labels[deep & (found > SURE)], minlength=count + 1)
-    kept = np.flatnonzero(sizes >= max(LEAST_FRONT * deep.sum(), 4))
+    kept = np.flatnonzero(sizes >= least)
     kept = kept[kept > 0]
     if not len(kept):
         return None
@@ -630,7 +697,7 @@ def _guess(regions: Regions, shown: Float, points_px: Float, box: Box) -> tuple[
     hat = (y < brows[1]) & (np.hypot((x - brows[0]) / HAT[0], (y - brows[1]) / HAT[1]) < tall)
     down = down_face(points_px, x, y)
     head = regions.alpha[..., HEAD].sum(axis=2)
-    picture = np.nan_to_num(_at(shown, x, y))
+    picture = _at(shown, x, y)
     occluder = regions.alpha[..., OCCLUDER]
     worn = _joined(occluder, hat & (occluder > LIKELY))  # a collar is not worn on the head
     back = 1 - head - worn > SURE
@@ -731,19 +798,22 @@ def _beyond(head: Float, reach: int, shown: Float, matrix: NDArray[np.float64]) 
         cells = len(head)
         place = (np.arange(len(out)) - reach + 0.5) / cells
         halved = max(0, int(np.log2(np.hypot(*matrix[:, 0]) / cells)))
-        view = labels.pyramid(np.nan_to_num(shown[..., :3]), halved)[-1]
-        x, y = ((m[0] * place + m[1] * place[:, None] + m[2]) / 2**halved for m in matrix)
+        x, y = (m[0] * place + m[1] * place[:, None] + m[2] for m in matrix)
         unsure = np.pad(np.zeros(head.shape, bool), reach, constant_values=True)
-        labels.spread(out, unsure, _at(view, x, y), out.copy(), OWN, ALIKE)
+        labels.spread(out, unsure, _at(shown, x, y, halved), out.copy(), OWN, ALIKE)
     return out
 
 
-def _at(picture: Float, x: Float, y: Float) -> Float:
-    """The pixels (h, w, 3) of a picture in which places `x` and `y` (h, w) lie, or the nearest."""
+def _at(picture: Float, x: Float, y: Float, halved: int = 0) -> Float:
+    """What a picture, so often `halved`, shows where places `x` and `y` (h, w) lie, or nearest (h, w, 3)."""
+    cell = 2**halved
     row, column = (
-        np.clip(part, 0, size - 1).astype(int) for part, size in zip((y, x), picture.shape, strict=False)
+        np.clip(part / cell, 0, -(-size // cell) - 1).astype(int)
+        for part, size in zip((y, x), picture.shape, strict=False)
     )
-    out: Float = picture[row, column, :3]
+    top, left = int(row.min()), int(column.min())
+    seen = picture[cell * top : cell * (row.max() + 1), cell * left : cell * (column.max() + 1), :3]
+    out: Float = labels.pyramid(np.nan_to_num(seen), halved)[-1][row - top, column - left]
     return out
 
 
@@ -786,7 +856,7 @@ def _refine(picture: Float, guess: Float, face: Float, edge_px: float, bare: Flo
     the head surrounds is part of it. Only edges are a mixture of two colors: what is wider, and likely head,
     is head.
     """
-    solid = ndimage.binary_fill_holes((guess > 0.5) | (face > 0))
+    solid = without_holes((guess > 0.5) | (face > 0))
     inward, outward = depth(solid), depth(~solid)
     head = (inward > edge_px) | (face > 0)
     beside_skin = depth(~(solid & (bare > BARE))) <= outward

@@ -175,10 +175,22 @@ def textured(
         across(base, seen & first[0] if first else seen, share, grain_px / cell, tone)
     off = _details(picture, known, base, cell)
     limit = coarse * 1.4826 * np.median(off, axis=0, overwrite_input=True)
-    border = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    rows, columns = _about(known)
+    border = ndimage.distance_transform_edt(
+        ~known[rows, columns], return_distances=False, return_indices=True
+    )
     out = picture if in_place else picture.copy()
-    _mirror(base, tone, cell, limit.astype(np.float32), known, border, out)
+    _mirror(base, tone, cell, limit.astype(np.float32), known, border, rows.start, columns.start, out)
     return out
+
+
+def _about(known: Mask) -> tuple[slice, slice]:
+    """The rows and columns in which something is not `known` (H, W), and one more on every side."""
+    holes = (np.flatnonzero(~known.all(axis=axis)) for axis in (1, 0))
+    rows, columns = (
+        slice(max(at[0] - 1, 0), min(at[-1] + 2, n)) for at, n in zip(holes, known.shape, strict=True)
+    )
+    return rows, columns
 
 
 def fitted(part: Float, scale: float, shape: tuple[int, ...]) -> Float:
@@ -462,19 +474,22 @@ def _mirror(
     limit: Float,
     known: Mask,
     nearest: NDArray[np.int32],
+    top: int,
+    left: int,
     out: Float,
 ) -> None:
     """Fill `out` (H, W, C) where it is not `known`, in place: `tone`, and by what details are off `base`.
 
-    Of both every pixel is `cell` wide; details are no larger than `limit` (C,).
+    Of both every pixel is `cell` wide; details are no larger than `limit` (C,). `nearest` (2, h, w) tells
+    which known place is, from row `top` and column `left` on, where all is that is not known.
     """
     height, width, channels = out.shape
     soft = np.empty(channels, np.float32)
-    for y in range(height):
-        for x in range(width):
+    for y in range(top, top + nearest.shape[1]):
+        for x in range(left, left + nearest.shape[2]):
             if known[y, x]:
                 continue
-            r, c = nearest[0, y, x], nearest[1, y, x]
+            r, c = top + nearest[0, y - top, x - left], left + nearest[1, y - top, x - left]
             dy, dx = r - y, c - x
             row, column = -1, -1
             # across the border, then along it: the first of these places that the picture shows

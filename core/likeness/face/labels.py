@@ -33,10 +33,23 @@ def spread(label: Float, unsure: Mask, color: Float, guess: Float, own: float, a
 
 def usual(picture: Float, seeds: Mask) -> Float:
     """How usual (h, w) a picture's colors (h, w, 3), 0 to 1, are among its `seeds`: 1 there on average."""
-    bins = np.clip(picture * BINS, 0, BINS - 1).astype(int) @ [BINS**2, BINS, 1]
+    bins = _bins(picture)
     count = np.bincount(bins[seeds], minlength=BINS**3).reshape((BINS,) * 3)
     often = ndimage.gaussian_filter(count.astype(np.float32), 1.0).ravel()[bins]
     out: Float = often / max(float(often[seeds].mean()) if seeds.any() else 1.0, 1e-6)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _bins(picture: Float) -> NDArray[np.int64]:
+    """In which bin (h, w) of all colors those of a picture (h, w, 3) are counted."""
+    height, width, channels = picture.shape
+    out = np.zeros((height, width), np.int64)
+    for y in range(height):
+        for x in range(width):
+            for k in range(channels):
+                value = min(max(picture[y, x, k] * np.float32(BINS), np.float32(0)), np.float32(BINS - 1))
+                out[y, x] = out[y, x] * BINS + int(value)
     return out
 
 

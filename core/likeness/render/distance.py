@@ -1,4 +1,4 @@
-"""How far pixels are from what is not so, exactly, on all cores and in little memory.
+"""How far pixels are from what is not so, exactly, on all cores and in little memory; what is near or within.
 
 Felzenszwalb and Huttenlocher, "Distance transforms of sampled functions", Theory of Computing 2012: along the
 columns, then along each row the lower envelope of the parabolas that its columns give.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from likeness.render.bands import in_bands
 
@@ -20,6 +21,36 @@ def depth(solid: Mask) -> Float:
     """How far (h, w), in pixels, each is from the nearest that is not `solid`; infinite where all are."""
     out = _along_columns(solid)
     in_bands(_along_rows, len(out), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def grown(mask: Mask, steps: int) -> Mask:
+    """A mask (h, w), and all that is so few steps beside it, each to one of four sides."""
+    height, width = mask.shape
+    away, out = np.empty((height, width), np.int32), np.empty((height, width), np.bool_)
+    for y in range(height):
+        last = steps + 1
+        for x in range(width):
+            last = 0 if mask[y, x] else min(last + 1, away[y - 1, x] + 1 if y > 0 else steps + 1)
+            away[y, x] = last
+    for y in range(height - 1, -1, -1):
+        last = steps + 1
+        for x in range(width - 1, -1, -1):
+            last = min(last + 1, away[y, x], away[y + 1, x] + 1 if y + 1 < height else steps + 1)
+            away[y, x] = last
+            out[y, x] = last <= steps
+    return out
+
+
+def without_holes(mask: Mask) -> Mask:
+    """A mask (h, w) with all that it surrounds: what no four-sided way leads to from the picture's border."""
+    labels, count = ndimage.label(~mask)
+    outside = np.zeros(count + 1, bool)
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        outside[border] = True
+    outside[0] = False
+    out: Mask = ~outside[labels]
     return out
 
 
