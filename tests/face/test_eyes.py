@@ -69,6 +69,18 @@ def test_drawn_where_it_was_it_is_what_it_was(plate: np.ndarray) -> None:
     assert np.abs(color - plate)[inside].mean() < 0.08
 
 
+def test_what_an_iris_hid_is_darker_and_redder_toward_the_lids(plate: np.ndarray) -> None:
+    eye = take_eye(plate, outline(), axes(), FALLBACK)
+    assert eye is not None
+    aside = axes(CENTER[0] + 2.2 * RADIUS)
+    color, cover = draw_eye(eye, aside, outline(), np.zeros(2, np.float32), (0, 0, 120, 80))
+    across = color[:, int(CENTER[0])]
+    inside = np.flatnonzero(cover[:, int(CENTER[0])] > 0.99)
+    upper, middle, lower = (across[inside[k]] for k in (0, len(inside) // 2, -1))
+    assert upper.mean() < lower.mean() < 0.93 * middle.mean()
+    assert lower[0] / lower[2] > 1.03 * middle[0] / middle[2]
+
+
 def test_soft_edges_are_drawn_as_soft_as_they_were(plate: np.ndarray) -> None:
     plate[34:37, 64:67] = IRIS
     soft = ndimage.gaussian_filter(plate, (1.2, 1.2, 0))

@@ -50,6 +50,24 @@ def test_skin_is_where_the_eye_was(beyond_px: float) -> None:
     assert above == pytest.approx(np.broadcast_to(SKIN, above.shape), abs=0.03)
 
 
+def test_no_second_line_is_left_below_a_closed_lid() -> None:
+    picture = plate()
+    y, x = np.mgrid[:120, :160].astype(np.float32) + 0.5
+    lower = np.hypot((x - MIDDLE[0]) / (HALF[0] + 4), (y - MIDDLE[1]) / (HALF[1] + 4))
+    picture[(np.abs(lower - 1) < 0.1) & (y > MIDDLE[1])] = LINE  # of lashes, beyond the eye as it was found
+    color, _ = closed(picture)
+    below = color[int(MIDDLE[1] + 0.8 * HALF[1]) + 6 :]
+    assert below == pytest.approx(np.broadcast_to(SKIN, below.shape), abs=0.1)
+
+
+def test_a_wide_shade_beside_an_eye_stays() -> None:
+    picture = plate()
+    picture[int(MIDDLE[1] + HALF[1]) + 4 :] *= 0.6  # where the cheek begins
+    color, _ = closed(picture)
+    below = slice(int(MIDDLE[1] + HALF[1]) + 10, None)
+    assert color[below] == pytest.approx(picture[below], abs=0.02)
+
+
 def test_the_margin_is_as_dark_as_the_plates() -> None:
     color, _ = closed(plate())
     line = np.median(color[:, 75:95].min(axis=0), axis=0)

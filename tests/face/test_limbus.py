@@ -50,6 +50,14 @@ def test_an_iris_of_few_pixels_is_as_large_as_the_models() -> None:
     assert 0.88 < radius_of([told]) < 1.02
 
 
+def test_eyes_that_show_no_edge_tell_nothing() -> None:
+    told = []
+    for beside in np.linspace(-0.2, 0.2, 10):
+        luma, outline, frame = eye(12.0, 1.0, (float(beside), 0.0), height=0.55)
+        told.append(evidence(ndimage.gaussian_filter(luma, 9.0), outline, frame))
+    assert radius_of([one for one in told if one is not None]) == pytest.approx(1, rel=0.02)
+
+
 def test_without_eyes_it_is_the_models() -> None:
     assert radius_of([]) == pytest.approx(1, rel=0.05)
 

@@ -145,6 +145,28 @@ def test_the_iris_goes_where_the_eye_looks(stage: Stage, yaw: float, pucker: flo
     assert (np.abs(moved) > 0.6 * np.abs(wanted)).all()
 
 
+def test_eyes_that_hardly_look_elsewhere_stay_the_plates_and_leave_it_without_a_step(stage: Stage) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, stage.plate.shape).astype(np.float32)
+    plate = stage.plate + noise  # what only the plate itself shows so sharply
+    grainy = replace(
+        stage.retake(stage.fit), taken=take(stage.rig, plate, stage.fit, stage.lens), picture=plate
+    )
+
+    def eye(yaw_deg: float) -> np.ndarray:
+        drawn = redraw(replace(grainy, target=replace(stage.fit, gaze=np.radians([[yaw_deg, 0.0]] * 2))))
+        assert drawn is not None
+        center = iris_axes(stage.person, 0, stage.fit, stage.lens)[0, :2].astype(int)
+        return drawn.picture[center[1] - 2 : center[1] + 3, center[0] - 6 : center[0] + 7]
+
+    center = iris_axes(stage.person, 0, stage.fit, stage.lens)[0, :2].astype(int)
+    own = plate[center[1] - 2 : center[1] + 3, center[0] - 6 : center[0] + 7]
+    assert eye(0.8) == pytest.approx(own, abs=1e-5)
+    ramp = np.stack([eye(yaw) for yaw in np.arange(0.5, 6, 0.25)])
+    steps = np.abs(np.diff(ramp, axis=0)).mean(axis=(1, 2, 3))
+    assert np.abs(ramp[-1] - own).mean() > 0.03
+    assert steps.max() < 0.25 * np.abs(ramp[-1] - own).mean()
+
+
 def test_bright_and_negative_values_are_carried(stage: Stage) -> None:
     bright = stage.plate * 100
     bright[:, : SIZE[0] // 2] -= 30

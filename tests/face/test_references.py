@@ -89,3 +89,17 @@ def test_hair_and_neck_are_never_lent(stage: Stage) -> None:
     assert masks[:, points].sum(axis=0).min() > 0.9
     height = stage.person.rest[:, 1]
     assert masks[:, height < height.min() + 1].max() == 0
+
+
+def test_no_pixel_between_two_that_are_lent_stays_as_it_was() -> None:
+    corners = np.array([[0, 0], [20, 0], [20, 8.2], [0, 8.2], [0, 9.4], [20, 9.4], [20, 16], [0, 16]])
+    pixels = np.c_[corners, np.ones(8)].astype(np.float32)
+    triangles = np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]], np.int32)  # a crack between two strips
+    lit = np.ones((20, 24, 4), np.float32)
+    one = Reference(lit, pixels[:, :2], np.ones(8), np.zeros((8, 3)), None, None, None, (None, None))  # type: ignore[arg-type]
+    share, mask = np.zeros((len(PARTS) + 1, 1), np.float32), np.zeros((len(PARTS) + 1, 8), np.float32)
+    share[0], mask[0] = 1, 1
+    color = np.zeros((20, 24, 3), np.float32)
+    theirs = references.lend([one], share, mask, pixels, [np.ones(8)], triangles, (0, 0), color)
+    assert theirs[2:14, 2:18] == pytest.approx(1)
+    assert color[2:14, 2:18] == pytest.approx(1)

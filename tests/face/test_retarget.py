@@ -127,6 +127,15 @@ class TestRelative:
 
 
 class TestAbsolute:
+    def test_lids_move_from_where_the_plates_hang_mostly(self) -> None:
+        narrow = np.stack([expression(eyeBlink=0.2 + 0.8 * (k == 4)) for k in range(retarget.USUAL_FRAMES)])
+        lids = retarget.usual_lids(narrow)
+        assert lids == pytest.approx(0.2)
+        blinking = replace(driver(), performance=make(np.stack([expression(), expression(eyeBlink=1.0)])))
+        for frame, wanted in ((0, 0.2), (1, 1.0)):
+            after = retarget.target(plate(eyeBlink=0.5), REST, blinking, frame, None, params(), lids)
+            assert after.expression[retarget.BLINKS] == pytest.approx(wanted)
+
     def test_it_replaces_the_plates_expression(self) -> None:
         after = retarget.target(plate(mouthSmile=0.4), REST, driver(), 1, None, params())
         assert after.expression[SMILE] == 0

@@ -31,6 +31,9 @@ COARSE = 1.0  # standard deviations of skin's texture: what stands out by more a
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
 WHITE_CM, WHITER = 0.35, 0.05  # so far beyond an eye as found its white may lie, so much whiter it is
+STRAND_CM = 0.06  # deviation: strands of lashes with skin between them are no line
+LINES_CM, LINES_LIGHT = 0.2, 0.7  # so much farther beside and below lashes' lines lie; of the skin's light
+LINE_WIDTH_CM, BESIDE_SKIN_CM = 0.2, 0.3  # wider is no line but shade; so far away lies skin to compare with
 SAMPLES = 24  # along an upper lid
 LEAST_DARK, BARE = 0.5, 0.16  # of the skin's light, the line at most; none in this share at the inner corner
 LINE_CM, LINE_PX = 0.045, 0.6  # half the width of the margin's line, and its least
@@ -66,25 +69,26 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     width, height = (int(n) for n in np.maximum(high - low, 1))
     x0, y0 = int(low[0]), int(low[1])
     crop = np.ascontiguousarray(plate[y0 : y0 + height, x0 : x0 + width, :3])
-    eye = polygon(_wider(outline, cm_px), x0, y0, width, height)
-    soft = ndimage.gaussian_filter(_with_white(eye, crop, wide), FEATHER_CM * wide, truncate=2.5)
-    plain = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
-    known = plain & np.isfinite(crop).all(axis=2)
-    bare = _bare(crop, known, wide)
+    own, near = (polygon(_wider(outline, cm_px, more), x0, y0, width, height) for more in (0.0, LINES_CM))
+    eye = _with_white(own, crop, wide)
+    eye = _with_lines(eye, near, crop, _bare(crop, _plain(eye, crop, wide), wide), wide)
+    soft = ndimage.gaussian_filter(eye, FEATHER_CM * wide, truncate=2.5)
+    bare = _bare(crop, _plain(eye, crop, wide), wide)
     skin = fill.textured(crop, bare, TONE_CM * wide, coarse=COARSE) * _bulge(crop, bare, soft)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
 
 
-def _wider(outline: Float, cm_px: Float) -> Float:
-    """The outline (N, 2), wider by what belongs to the eye."""
+def _wider(outline: Float, cm_px: Float, more: float) -> Float:
+    """The outline (N, 2), wider by what belongs to the eye, beside and below it by so much `more`, cm."""
     inverse = np.linalg.inv(cm_px)
     local = (outline - outline.mean(axis=0)) @ inverse.T
     tangent = np.roll(local, -1, 0) - np.roll(local, 1, 0)
     out = np.stack([tangent[:, 1], -tangent[:, 0]], 1)
     out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
     out *= np.sign((out * local).sum()) or 1.0
-    reach = np.stack([np.full(len(out), BESIDE_CM), np.where(out[:, 1] > 0, ABOVE_CM, BELOW_CM)], 1)
+    below = np.where(out[:, 1] > 0, ABOVE_CM, BELOW_CM + more)
+    reach = np.stack([np.full(len(out), BESIDE_CM + more), below], 1)
     reach += EDGE_PX / float(np.linalg.norm(cm_px[:, 0]))
     return (outline + (out * reach) @ cm_px.T).astype(np.float32)
 
@@ -105,6 +109,40 @@ def _with_white(eye: Float, crop: Float, wide: float) -> Float:
         np.isin(labels, of_eye[of_eye > 0]), iterations=max(1, round(2 * FEATHER_CM * wide))
     )
     return np.maximum(eye, grown & near).astype(np.float32)
+
+
+def _with_lines(eye: Float, near: Float, crop: Float, bare: NDArray[np.bool_], wide: float) -> Float:
+    """The cover (h, w) of an eye and of the lashes' dark lines on it that lie `near`, in a `crop`.
+
+    Lids are found some way beside where they are, and what the plate's lashes show beyond those would remain
+    as a second line below the closed lid's. They are darker than the `bare` (h, w) skin beside.
+    """
+    luma = ndimage.gaussian_filter(np.nan_to_num(crop.mean(axis=2), posinf=0), STRAND_CM * wide)
+    beside, about = BESIDE_SKIN_CM * wide, bare.astype(np.float32)
+    skin, there = (ndimage.gaussian_filter(each, beside) for each in (about * luma, about))
+    without = np.where(eye > 0.5, skin / np.maximum(there, 1e-6), luma)
+    lines = (near > 0.5) & (
+        luma < LINES_LIGHT * ndimage.grey_closing(without, footprint=_round(LINE_WIDTH_CM * wide / 2))
+    )
+    labels, _ = ndimage.label(lines | (eye > 0.5))
+    of_eye = np.unique(labels[eye > 0.5])
+    hung = np.isin(labels, of_eye[of_eye > 0]) & lines
+    return np.maximum(eye, ndimage.binary_dilation(hung, _round(2 * FEATHER_CM * wide))).astype(np.float32)
+
+
+def _round(radius: float) -> NDArray[np.bool_]:
+    """A disk of that radius, of at least the pixels beside its middle."""
+    size = max(1, round(radius))
+    y, x = np.ogrid[-size : size + 1, -size : size + 1]
+    out: NDArray[np.bool_] = np.hypot(x, y) <= max(radius, 1.0)
+    return out
+
+
+def _plain(eye: Float, crop: Float, wide: float) -> NDArray[np.bool_]:
+    """What (h, w) of a `crop` of the plate lies plainly beyond an eye of that cover."""
+    soft = ndimage.gaussian_filter(eye, FEATHER_CM * wide, truncate=2.5)
+    plain: NDArray[np.bool_] = ndimage.distance_transform_edt(soft < 0.02) > PLAIN_CM * wide
+    return plain & np.isfinite(crop).all(axis=2)
 
 
 def _bare(crop: Float, known: NDArray[np.bool_], wide: float) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.special import logsumexp
 
 from likeness.face.fit import Fit, Lens
 from likeness.face.person import Person, shown_in, to_pixels
@@ -103,12 +104,16 @@ def _square(frame: Float) -> Array:
 
 
 def radius_of(seen: Sequence[Array]) -> float:
-    """The radius, of the model's, that the evidences (X, Y, R) of one person's irises tell together."""
-    told = -((np.log(RADII) / RADIUS_SPREAD) ** 2) / 2
+    """The radius, of the model's, that the evidences (X, Y, R) of one person's irises tell together.
+
+    As likely as not an iris shows no edge: blurred, or between dark lashes. All that such a one would tell is
+    which circles are hidden most.
+    """
+    told, places = -((np.log(RADII) / RADIUS_SPREAD) ** 2) / 2, _places()
+    places = places - logsumexp(places)
     for one in seen:
-        likely = one + _places()[..., None]
-        top = likely.max()
-        told = told + np.log(np.exp(likely - top).mean(axis=(0, 1))) + top
+        shown = logsumexp(one + places[..., None], axis=(0, 1))
+        told = told + np.logaddexp(shown, 0)  # of an edge that is not to be seen it tells nothing
     chance = np.exp(told - told.max())
     return float(np.exp((chance * np.log(RADII)).sum() / chance.sum()))
 

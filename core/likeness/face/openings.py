@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face import eyes, grain, mouth, tongue
-from likeness.face.fit import Fit, Lens
+from likeness.face.fit import Fit, Lens, rotation_vector
 from likeness.face.inside import highlight, light_between, light_in
 from likeness.face.lids import lay_lashes, lay_lid
 from likeness.face.limbus import disk_frame, radius_px
@@ -31,17 +31,22 @@ MADE_LID = (0.2, 0.45)  # blinks, beyond the plate's, from and to which a lid is
 LIDS_EDGE = 0.5  # of the way from a lid to the middle of the eye, lids that were lent are seen
 EDGE_CM = 0.05  # standard deviation of an eye's edge: lids have rims, and their lashes a shade
 NO_SLIT_PX = 0.4  # a lower opening is closed
+LOOKS_DEG, OPENS, TURNS_DEG = (1.0, 4.0), (0.1, 0.4), (3.0, 12.0)  # no tracker is sure of, and is: `_made`
 SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
 
 
 @dataclass(frozen=True)
 class Ink:
-    """What an opening shows: `color` (h, w, 3) by `cover` (h, w), at pixel (`x`, `y`) of a region."""
+    """What an opening shows: `color` (h, w, 3) by `cover` (h, w), at pixel (`x`, `y`) of a region.
+
+    `made`: how much of the color is drawn anew; the rest is to be the plate's own.
+    """
 
     color: Float
     cover: Float
     x: int
     y: int
+    made: float = 1.0
 
 
 def draw_eyes(
@@ -58,19 +63,20 @@ def draw_eyes(
     for side, name in enumerate(EYES):
         eye, outline = taken.eyes[side], outlines[name]
         box = _local_box(outline, origin, shape)
-        if eye is None or box is None or _eye_unmoved(taken, target, side, outline):
+        axes, way = iris_axes(rig.person, side, target, lens), _to_plate(rig, taken, target, side, lens)
+        made, radius = _made(rig, taken, target, side, outline, lens), radius_px(disk_frame(axes))
+        if eye is None or box is None or made <= 0:
             out.append(None)
             continue
         x, y, width, height = box
-        axes, way = iris_axes(rig.person, side, target, lens), _to_plate(rig, taken, target, side, lens)
         where = (x + origin[0], y + origin[1], width, height)
-        soft_px = taken.blur_px + EDGE_CM * radius_px(disk_frame(axes)) / rig.person.iris_cm
+        soft_px = taken.blur_px + EDGE_CM * radius / rig.person.iris_cm
         color, cover = eyes.draw_eye(eye, axes, outline, way, where, soft_px)
         cover *= float(np.clip(mean_gap(outline) - NO_SLIT_PX, 0, 1))
         open_ = mean_gap(outline) / max(mean_gap(taken.outlines[name]), 1e-3)
         if (slit := _slit(open_)) < 1:
             color = np.float32(slit) * np.minimum(color, taken.light.white)  # no glint comes through lashes
-        out.append(Ink(color, cover, x, y))
+        out.append(Ink(color, cover, x, y, made))
     return out
 
 
@@ -93,6 +99,7 @@ def lay_eyes(
     for side, (name, ink) in enumerate(zip(EYES, inks, strict=True)):
         if ink is None:
             continue
+        _keep(ink, color)
         closing, lid = _closing(taken, target, side), None
         if closing > 0 and (lid := taken.lids[side]) is not None:
             lay_lid(lid, closing, _to_plate(rig, taken, target, side, lens), origin, color, matte)
@@ -110,6 +117,30 @@ def lay_balls(inks: Sequence[Ink | None], color: Float, matte: Float, layer: Par
             away = ndimage.distance_transform_edt(np.pad(ink.cover > 0, 1))[1:-1, 1:-1]
             inner = np.clip(away / (LIDS_EDGE * max(float(away.max()), 1.0)), 0, 1).astype(np.float32)
             _lay(replace(ink, cover=ink.cover * inner), color, matte, layer)
+
+
+def _made(rig: Rig, taken: Taken, target: Fit, side: int, outline: Float, lens: Lens) -> float:
+    """How much of an eye is drawn anew, from 0 to 1.
+
+    One that shall look and open nearly as in the plate stays the plate's, as the lids carry it: what differs
+    by less than found eyes err is no reason to draw them softer than they were filmed.
+    """
+    looks = np.degrees(np.abs(target.gaze[side] - taken.fit.gaze[side]).max())
+    opens = [
+        mean_gap(lids) / max(radius_px(disk_frame(iris_axes(rig.person, side, fit, lens))), 1e-3)
+        for lids, fit in ((outline, target), (taken.outlines[EYES[side]], taken.fit))
+    ]
+    turns = np.degrees(np.linalg.norm(rotation_vector(target.rotation @ taken.fit.rotation.T)))
+    asked = (looks, LOOKS_DEG), (abs(opens[0] - opens[1]), OPENS), (float(turns), TURNS_DEG)
+    return max(float(eyes.smoothly(much, ends)) for much, ends in asked)
+
+
+def _keep(ink: Ink, color: Float) -> None:
+    """Mix into an ink, in place, what of the region's `color` (h, w, 3) is to stay."""
+    if ink.made < 1:
+        height, width = ink.cover.shape
+        own = color[ink.y : ink.y + height, ink.x : ink.x + width]
+        ink.color[:] = own + np.float32(ink.made) * (ink.color - own)
 
 
 def _to_plate(rig: Rig, taken: Taken, target: Fit, side: int, lens: Lens) -> Float:
@@ -226,8 +257,3 @@ def _local_box(
     width = min(ceil(right) - origin[0] + 1, shape[1]) - x
     height = min(ceil(bottom) - origin[1] + 1, shape[0]) - y
     return (x, y, width, height) if width > 0 and height > 0 else None
-
-
-def _eye_unmoved(taken: Taken, target: Fit, side: int, outline: Float) -> bool:
-    still = np.abs(taken.fit.gaze[side] - target.gaze[side]).max() < 1e-3
-    return bool(still and np.abs(taken.outlines[EYES[side]] - outline).max() < 0.15)

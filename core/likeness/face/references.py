@@ -273,6 +273,7 @@ def lend(
             seen, first = _rows_seen(picture, way, local, triangles, y0 + rows.start, len(part))
             mesh = index, bary, triangles, way, seen, x0, y0 + rows.start - first
             in_bands(_add, len(part), *mesh, mixed, theirs)
+        _close(mixed, theirs)
         in_bands(_mix, len(part), mixed, theirs, part)
     return total
 
@@ -303,6 +304,26 @@ def _rows_seen(
     low = int(np.clip(y.min(initial=np.inf) - BEYOND_PX, 0, len(picture) - 4))
     high = int(np.clip(y.max(initial=0) + BEYOND_PX, low + 4, len(picture)))
     return picture[low:high].astype(np.float32), low
+
+
+@numba.njit(cache=True, nogil=True)
+def _close(mixed: Float, total: Float) -> None:
+    """Give pixels between two that references reach what these have, in place.
+
+    Along lids, where the skin's triangles end and those across the opening begin, some pixels lie on neither,
+    and would stay as they were.
+    """
+    half = np.float32(0.5)
+    for y in range(1, total.shape[0] - 1):
+        for x in range(1, total.shape[1] - 1):
+            for down, right in ((1, 0), (0, 1)):
+                before, after = total[y - down, x - right], total[y + down, x + right]
+                if total[y, x] < half * min(before, after):
+                    total[y, x] = half * (before + after)
+                    for k in range(3):
+                        mixed[y, x, k] = half * (
+                            mixed[y - down, x - right, k] + mixed[y + down, x + right, k]
+                        )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -104,8 +104,7 @@ def from_fits(
     for start, end, person in zip(edges, edges[1:], () if rest is None else rest, strict=False):
         shot = expression[start:end]
         scale = lid_range(load_head(), person, shot)
-        usual = np.median(shot[:, BLINKS], axis=0) * (len(shot) >= USUAL_FRAMES)
-        shot[:, BLINKS] = np.clip((shot[:, BLINKS] - usual) * scale, 0, 1)
+        shot[:, BLINKS] = np.clip((shot[:, BLINKS] - usual_lids(shot)) * scale, 0, 1)
     head = angles(HEAD_TO_CAMERA @ rotation)
     eyes = np.concatenate([conjugate(gaze) * [1.0, -1.0], np.zeros((*gaze.shape[:2], 1))], axis=2)
     size, arm = build(None if rest is None else rest.mean(axis=0))
@@ -189,6 +188,12 @@ def neutral_frame(driver: Driver) -> int:
     return int(np.argmin(energy))
 
 
+def usual_lids(expression: Array) -> Array:
+    """How far the lids hang mostly (2,), in blinks, by frames of one person (F, 52); 0 by too few."""
+    out: Array = np.median(expression[:, BLINKS], axis=0) * (len(expression) >= USUAL_FRAMES)
+    return out
+
+
 def lid_lowering(before: Fit, after: Fit) -> Array:
     """How much farther the upper lids (2,) hang after than before, in blinks."""
     out: Array = (after.expression[LOWERING] - before.expression[LOWERING]) @ LOWERS
@@ -227,6 +232,7 @@ def target(
     frame: int,
     neutral: int | None,
     params: Mapping[str, Any],
+    lids: Array | float = 0.0,
 ) -> Fit:
     """The plate's fit, of a person with these points at `rest` (POINTS, 3), under frame `frame` (an index)
     of the driver.
@@ -234,7 +240,8 @@ def target(
     With `neutral` (an index) the driver's change from that frame is added to the plate's own expression; of
     a rise only as much as the plate has left. Without it, the driver's expression replaces the plate's;
     without a driver, sliders are added to it. Only where something is added weights may lie a little outside
-    0 to 1: a plate may smile fully by itself.
+    0 to 1: a plate may smile fully by itself. `lids` (2,): how far the plate's hang mostly, in blinks; a
+    driver's are told from there (`from_fits`).
     """
     extra = sliders(params["weights"])
     if driver is None:
@@ -248,6 +255,7 @@ def target(
     eyes *= [1.0, -1.0]
     gaze_gain = params["strength"] * params["strength_gaze"]
     if neutral is None:
+        weights[0, BLINKS] = lids + weights[0, BLINKS] * (1 - lids)
         expression = weights[0] * gains + plate.expression * (1 - np.clip(gains, 0, 1))
         look = conjugate(plate.gaze)  # what eyes are found beside it stays: it is how they lie in the fit
         gaze = plate.gaze - look + eyes[0] * gaze_gain + look * (1 - np.clip(gaze_gain, 0, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -153,8 +153,11 @@ def take(
     axes = [iris_axes(person, side, fit, lens) for side in (0, 1)]
     eyeball = _eyeball_color(plate, lids, axes)
     light, blur_px = estimate(*_skin_samples(rig, plate, pixels, normals), eyeball), grain.blur(plate, points)
+    noise = grain.measure(plate, points)
     taken_eyes = tuple(
-        eyes.take_eye(plate, outline, axis, light.eyeball, light.eyeball_middle, blur_px)
+        _grained(
+            eyes.take_eye(plate, outline, axis, light.eyeball, light.eyeball_middle, blur_px), noise, seed
+        )
         for outline, axis in zip(lids, axes, strict=True)
     )
     inside = rig.inside
@@ -171,7 +174,7 @@ def take(
         fit=fit,
         cutout=cutout,
         blur_px=blur_px,
-        grain=grain.measure(plate, points),
+        grain=noise,
         seed=seed,
         lip_slide=lips.slide(plate, person, pixels),
         local=local,
@@ -188,6 +191,15 @@ def take(
         glasses=worn,
         regions=regions,
     )
+
+
+def _grained(eye: eyes.Eye | None, noise: grain.Grain, seed: tuple[int, ...]) -> eyes.Eye | None:
+    """The eye with the plate's grain in what of the ball was continued."""
+    if eye is None:
+        return None
+    color, made = np.ascontiguousarray(eye.ball[..., :3]), 1 - eye.ball[..., 3]
+    grain.add_to(color, made, noise, seed, eye.origin)
+    return replace(eye, ball=np.dstack([color, eye.ball[..., 3]]))
 
 
 def light_on(rig: Rig, plate: Float, fit: Fit, lens: Lens) -> Light:

@@ -133,7 +133,7 @@ def render(job: Job, frame: int) -> Layers:
         return _untouched(job, source.read(frame))
     fit = faces.fit_of(found, index)
     shot = faces.shot_of(found, index)
-    wanted = _target(job, fit, shot.rest, job.shot.index(frame))
+    wanted = _target(job, found, index, job.shot.index(frame))
     rig, lens = _rig(job, found, index), shot.lens
     image, taken = _taken(job, rig, fit, lens, frame, found, index)
     wrinkles = float(job.params["wrinkles"])  # type: ignore[arg-type]
@@ -181,7 +181,7 @@ def _way(job: Job, found: dict[str, Any], index: int, wanted: Fit, frame: int) -
         if not found["found"][own] or faces.shot_number(found, own) != faces.shot_number(found, index):
             continue
         fit = faces.fit_of(found, own)
-        there = wanted if step == at else _target(job, fit, shot.rest, step)
+        there = wanted if step == at else _target(job, found, own, step)
         beyond.append(skin_px(load_head(), shot, there) - skin_px(load_head(), shot, fit))
     return shutter.way_of(beyond, skin_px(load_head(), shot, wanted), angle_deg)
 
@@ -498,10 +498,13 @@ def _with_mean(frames: Any, others: Any) -> Any:
     return np.concatenate([frames, others.mean(axis=0, keepdims=True)])
 
 
-def _target(job: Job, fit: Fit, rest: Any, index: int) -> Fit:
+def _target(job: Job, found: dict[str, Any], index: int, step: int) -> Fit:
+    """What the frame found at `index` shall do under frame `step` of the driver."""
     driver, neutral = _driver(job)
     count = 0 if driver is None else len(driver.position) - (neutral is not None)
-    return retarget.target(fit, rest, driver, min(index, count - 1), neutral, job.params)
+    fit, rest = faces.fit_of(found, index), faces.shot_of(found, index).rest
+    lids = retarget.usual_lids(found["expression"][found["found"] & faces.same_shot(found, index)])
+    return retarget.target(fit, rest, driver, min(step, count - 1), neutral, job.params, lids)
 
 
 def _untouched(job: Job, image: Image) -> Layers:
