@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from likeness.face import rim, warp
+from likeness.face.cutout import Cutout
 from likeness.face.fit import Fit, rotation_matrix
 from likeness.face.reenact import Retake, redraw
 from likeness.face.taken import take
@@ -107,3 +108,18 @@ def test_a_rim_is_even_where_the_mesh_is_found_at_steps() -> None:
     apart = ways[-1, 0] - ways[0, 0]
     assert apart < -4
     assert np.diff(ways[:, 0]).min() > 0.3 * apart
+
+
+def test_a_mesh_that_is_wider_than_the_head_is_tightened_to_it() -> None:
+    middle, up = np.array([50, 50], np.float32), np.array([0, -1], np.float32)
+    around = rim.Outline(middle, up, np.full(rim.SAMPLES, 40, np.float32), np.zeros((2, 2), np.float32))
+    y, x = np.indices((100, 100)) + 0.5
+    left = x < 50
+    layer = np.zeros((100, 100, 4), np.float32)
+    layer[..., 3] = np.hypot(x - 50, y - 50) < np.where(left, 36, 60)
+    mesh = (np.hypot(x - 50, y - 50) < 40).astype(np.float32)
+    found = rim.slack(around, Cutout((0, 0), layer, layer[..., :3], (0, 0, 100, 100)), mesh)
+    places = np.array([[10, 50], [90, 50], [50, 10]], np.float32)
+    there = rim.tightened(places, middle, up, found)
+    assert abs(there[0, 0] - 14) < 0.8  # a percent of the radius, as finely as is looked
+    assert np.abs(there[1] - places[1]).max() < 0.05  # hair, or a neck, goes on there

@@ -56,7 +56,7 @@ class Turned:
         target = turned(self.fit, degrees)
         camera = self.camera(target)
         facing = facing_of(camera, normals_of(self.rig, camera))
-        turn = np.radians(abs(degrees))
+        turn = np.full(len(camera), np.radians(abs(degrees)), np.float32)
         pixels, count = to_pixels(camera, self.lens), len(camera)
         ramp = np.ones(self.box[3], np.float32), np.ones(self.box[2], np.float32)
         still, trusted = np.zeros((count, 5), np.float32), np.ones(count, np.float32)

@@ -130,6 +130,12 @@ def rotation_vector(rotation: Array) -> Array:
     return out
 
 
+def toward(fit: Fit) -> Array:
+    """The way (3,) from the head to the camera, in head space."""
+    way: Array = -fit.rotation.T @ fit.translation
+    return way / float(np.linalg.norm(way))
+
+
 def project(points_cam: Array, lens: Lens) -> Array:
     """Camera points (..., 3) to pixels (..., 2)."""
     out: Array = points_cam[..., :2] / points_cam[..., 2:] * lens.focal_px + lens.center_px

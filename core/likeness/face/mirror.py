@@ -16,13 +16,13 @@ from scipy import ndimage
 from likeness.face import fill, heads, references
 from likeness.face.compose import NO_SKIN
 from likeness.face.cutout import Cutout, found_at
-from likeness.face.fit import Fit, Lens
+from likeness.face.fit import Fit, Lens, toward
 from likeness.face.landmarks import down_face
 from likeness.face.lending import colors_at
 from likeness.face.part import Part
-from likeness.face.person import to_pixels
 from likeness.face.reenact import Retake, head_alone
 from likeness.face.rig import GRAZING, face_width
+from likeness.face.rim import upright
 from likeness.face.taken import Taken, take
 from likeness.head import points as dense
 from likeness.performance import ARKIT
@@ -37,6 +37,10 @@ Array = NDArray[np.float64]
 FAR = -0.5, -0.25  # face widths from the head's middle to where all is the mirror's
 LOBES = 0.5, 0.6  # from brows to chin is 1: between these ears end
 TURNED = 0.05, 0.45  # sine: turned less, a head has no far side, and more, its image is too far from it
+CHIN, LONG = (
+    0.15,
+    (0.1, 0.25),
+)  # of that way about the chin: hair that falls so far is so much of the head there
 WORN = 0.5  # of what is on a head: of a hat, two sides are not alike
 EMERGES, HIDDEN_CM = (0.0, 0.2), 2.0  # sine, from no turn to one by which the mirror is seen as it is
 CELLS, SOFT = 256, 5.0  # about so many the cutout is wide, and over so many its colors change softly
@@ -80,7 +84,7 @@ class Mirror:
 def mirror(taken: Taken, lens: Lens) -> Mirror | None:
     """The mirror image of the head that was `taken` apart, in the colors of its far side.
 
-    Jaw and neck are left out, for below the ears only hair is seen beyond the jaw. None of a head with a hat.
+    Jaw and neck are left out: below the ears only long hair is seen beyond the jaw. None of one with a hat.
     """
     kept, gain = _kept(taken), _gain(taken)
     if kept is None:
@@ -105,10 +109,12 @@ def _kept(taken: Taken) -> Float | None:
     out = 1 - _smooth(LOBES, down)
     if taken.regions is not None:
         hair, worn = (found_at(taken.regions, places, of) for of in ("hair", "occluder"))
-        above = cutout.layer[::cell, ::cell, 3] * (down < 0)
+        alpha = cutout.layer[::cell, ::cell, 3]
+        above, beside_chin = alpha * (down < 0), alpha * (np.abs(down - 1) < CHIN)
         if (above * worn).sum() > WORN * (above * (hair + worn)).sum():
             return None
-        out += (1 - out) * hair
+        falls = (beside_chin * hair).sum() / max(float(beside_chin.sum()), 1.0)
+        out += (1 - out) * hair * _smooth(LONG, np.array(falls))
     return out.astype(np.float32)
 
 
@@ -187,7 +193,7 @@ def behind(image: Mirror, retake: Retake) -> Part:
 
 def _columns(there: Retake) -> tuple[int, int]:
     """From which to before which column an upright head's image can be seen: about the half it shows best."""
-    columns, (middle, up) = there.taken.plate.shape[1], _upright(there)
+    columns, (middle, up) = there.taken.plate.shape[1], upright(there.rig, there.target, there.lens)
     reach = (MARGIN - FAR[0]) * face_width(there.taken.pixels[-dense.COUNT :])
     if abs(up[0]) > abs(up[1]) / 2:
         return 0, columns
@@ -196,20 +202,12 @@ def _columns(there: Retake) -> tuple[int, int]:
     return max(int(middle[0] - reach), 0), columns
 
 
-def _upright(retake: Retake) -> tuple[Float, Array]:
-    """The middle (2,) of the retake's head in its picture, and the direction (2,) up."""
-    target = retake.target
-    middle = target.rotation @ retake.rig.middle + target.translation
-    at = to_pixels(middle[None].astype(np.float32), retake.lens)[0, :2]
-    return at, target.rotation[:2, 1] / np.linalg.norm(target.rotation[:2, 1])
-
-
 def _across(retake: Retake, left: int, top: int) -> tuple[float, float, float]:
     """How far beyond the head's middle a place of a region is, on the side that comes into sight.
 
     That is a x + b y + c, of `FAR`, from 0 at its first to 1 at its second.
     """
-    taken, (middle, up) = retake.taken, _upright(retake)
+    taken, (middle, up) = retake.taken, upright(retake.rig, retake.target, retake.lens)
     per = far_side(taken.fit) / face_width(taken.pixels[-dense.COUNT :]) / (FAR[1] - FAR[0])
     (x, y), a, b = middle - [left, top], -up[1] * per, up[0] * per
     return float(a), float(b), float(-a * x - b * y - FAR[0] / (FAR[1] - FAR[0]))
@@ -262,12 +260,6 @@ def comes(fit: Fit, target: Fit) -> bool:
 def _came(fit: Fit, target: Fit) -> float:
     """How much farther the far side faces the camera, as a sine."""
     return float((toward(target)[0] - toward(fit)[0]) * far_side(fit))
-
-
-def toward(fit: Fit) -> Array:
-    """The way (3,) from the head to the camera, in head space."""
-    way: Array = -fit.rotation.T @ fit.translation
-    return way / float(np.linalg.norm(way))
 
 
 def _smooth(ends: tuple[float, float], value: NDArray[np.floating]) -> Array:

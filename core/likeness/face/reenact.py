@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from likeness.face import data_layers, folds, glasses, rim, shutter, silhouette, warp
 from likeness.face.compose import NO_SKIN, compose
-from likeness.face.fit import Fit, Lens, rotation_vector
+from likeness.face.fit import Fit, Lens, toward
 from likeness.face.lending import borrow
 from likeness.face.light import RELIGHT
 from likeness.face.motion import (
@@ -207,11 +207,15 @@ def _lay_head(
 
 
 def _uncovered(retake: Retake, moved: _Moved, field: warp.Field, box: Box) -> Skin:
-    """What the head's turn brings into sight in the region, where the `field` has its mesh."""
+    """What the head's turn brings into sight in the region, where the `field` has its mesh, but no wider than
+    the plate shows it.
+    """
     taken, facing = retake.taken, facing_of(moved.camera, moved.normals)
     level = np.log(np.maximum(taken.light.level(moved.normals), 0.2))
-    turn = float(np.linalg.norm(rotation_vector(moved.target.rotation @ taken.fit.rotation.T)))
-    return uncovered(taken, turn, facing, level, field, box, retake.behind)
+    turn = retake.rig.skull @ (toward(moved.target) - toward(taken.fit)).astype(np.float32)
+    middle, up = rim.upright(retake.rig, moved.target, retake.lens)
+    points = rim.tightened(field.points, middle - np.array(box[:2], np.float32), up, taken.slack)
+    return uncovered(taken, turn, facing, level, replace(field, points=points), box, retake.behind)
 
 
 def _rim(rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box) -> warp.Rim | None:

@@ -36,6 +36,7 @@ MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread ou
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 BEHIND = (*ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
 THROAT_CM = -8.0  # height on the mean head below which its skin lies under the chin
+SKULL_CM = np.array([7.5, 11.0, 9.5])  # its radii
 HAIRLINE_CM = 1.0  # about the scalp there may be hair
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
@@ -100,6 +101,12 @@ class Rig:
         nose = np.pad(self.person.head.regions["nose"], (0, dense.COUNT))
         parts = sum(mask for mask, name in zip(self.masks, references.PARTS, strict=False) if name != "brows")
         return np.maximum(parts, nose).astype(np.float32)
+
+    @cached_property
+    def skull(self) -> Float:
+        """The direction outward (V, 3) of an even skull at vertices and points, head space."""
+        out = np.concatenate([self.person.head.mean, self.person.head.point_mean]) / SKULL_CM**2
+        return (out / np.linalg.norm(out, axis=1, keepdims=True)).astype(np.float32)
 
     @cached_property
     def hairless(self) -> Float:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
+from likeness.face.cutout import Cutout
 from likeness.face.fit import Fit, Lens
 from likeness.face.person import to_pixels
 from likeness.face.rig import Rig, face_width
@@ -24,6 +25,7 @@ from likeness.face.warp import Rim
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+Array = NDArray[np.float64]
 
 BINS = 72  # of the angle: the farthest vertex of each is on the outline
 SAMPLES = 4 * BINS
@@ -39,6 +41,7 @@ FEATURES = slice(17, 68)  # of the points: all but the jaw's
 SHOWN = (0.04, 0.09)  # of the face's width, from outline to features: from here on the plate shows skin
 GRADUAL = 4.0  # samples: so gradually skin begins along the outline
 ASLANT = 0.5  # of it counts where a temple of the same side is hidden
+LOOSE = np.linspace(0, 0.2, 21)  # of the radius: so far within is the head's own edge looked for
 SPREAD = np.float32(0.35)  # of the way to a rim that comes into sight can be filled by spreading skin
 
 
@@ -74,11 +77,45 @@ class Outline:
 
 def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:
     """The outline of a head whose vertices lie at `pixels` (V, 2 or more), turned as `fit` says."""
-    up = (fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1])).astype(np.float32)
-    camera = (fit.rotation @ rig.middle + fit.translation).astype(np.float32)
-    middle = to_pixels(camera[None], lens)[0, :2]
+    middle, up = upright(rig, fit, lens)
     ears = np.stack([pixels[ids, :2].mean(axis=0) for ids in rig.both_ears])
     return Outline(middle, up, _even(*_farthest(pixels, rig.bare, middle, up)), ears)
+
+
+def upright(rig: Rig, fit: Fit, lens: Lens) -> tuple[Float, Float]:
+    """The middle (2,) of a head in the picture, between its ears, and the direction (2,) up."""
+    up = (fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1])).astype(np.float32)
+    camera = (fit.rotation @ rig.middle + fit.translation).astype(np.float32)
+    return to_pixels(camera[None], lens)[0, :2], up
+
+
+def slack(outline: Outline, cutout: Cutout, mesh: Float) -> Float:
+    """By which share of the `outline`'s radius the plate's head ends within its mesh, by angle (SAMPLES,).
+
+    `mesh` (h, w): how much of each pixel of the cutout that covers. Where hair, or a neck, goes on beyond the
+    mesh, there is none.
+    """
+    ways = np.cos(ANGLES[:, None]) * outline.up + np.sin(ANGLES[:, None]) * outline.aside
+    places = outline.middle + (1 - LOOSE[:, None, None]) * outline.radius[:, None] * ways - cutout.origin
+    at = np.moveaxis(places[..., ::-1] - 0.5, 2, 0)
+    own, seen = (_ends(ndimage.map_coordinates(of, at, order=1)) for of in (mesh, cutout.layer[..., 3]))
+    out = ndimage.gaussian_filter1d(np.maximum(seen - own, 0), SMOOTH, mode="wrap")
+    return np.asarray(out, np.float32)
+
+
+def _ends(cover: Float) -> Array:
+    """Within which share of the radius (N,) something covers the rest, looked at as `LOOSE` says (L, N)."""
+    held = cover > 0.5
+    return np.where(held.any(axis=0), LOOSE[held.argmax(axis=0)], 0)
+
+
+def tightened(points: Float, middle: Float, up: Float, slack: Float) -> Float:
+    """Places (N, 2 or more) of a head nearer to its `middle` by the `slack` at their angles."""
+    x, y = (points[:, :2] - middle).T
+    angle = np.arctan2(y * up[0] - x * up[1], x * up[0] + y * up[1])
+    out = points.copy()
+    out[:, :2] -= np.interp(angle, ANGLES, slack, period=2 * np.pi)[:, None] * (points[:, :2] - middle)
+    return out
 
 
 def skin_shown(outline: Outline, points: Float) -> Float:

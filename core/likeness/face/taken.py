@@ -34,6 +34,7 @@ from likeness.face.rig import (
 from likeness.face.uncovered import Complexion, complexion
 from likeness.head import points as dense
 from likeness.head.model import vertex_normals
+from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -85,6 +86,14 @@ class Taken:
     def jaw(self) -> warp.Stay:
         """What of the plate only the moved head shows; made when a head first turns."""
         return jaw_of(self.rig.face_skin, self.pixels, warp.cell_px(face_width(self.pixels[-dense.COUNT :])))
+
+    @cached_property
+    def slack(self) -> Float:
+        """See `rim.slack`; told when a head first turns."""
+        height, width = self.cutout.layer.shape[:2]
+        local = self.pixels - np.array([*self.cutout.origin, 0], np.float32)
+        mesh = rasterize(local, self.rig.skin, width, height)[0] >= 0
+        return rim.slack(self.outline, self.cutout, mesh.astype(np.float32))
 
     @cached_property
     def complexion(self) -> Complexion:

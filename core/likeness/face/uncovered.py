@@ -42,7 +42,7 @@ BARE = 0.6, 0.9  # of the neck about a place: from here on it can be bare, and i
 BESIDE_CM = 2.0, 3.5  # so far beside what is hidden of a neck it counts as such, and so far not
 TWIN_CM = 0.8, 1.6  # so near is a place on the other side, and so far is none
 CAME = 0.03, 0.12  # cosine to the view: by so much more is seen of a vertex
-TURN = 0.017, 0.07  # radians of the head: so much begins to uncover something, and so much has
+TURN = 0.01, 0.05  # cosine to the view: by so much more is seen of a skull, not of a nose's wing
 STRETCH = 0.4, 0.75  # of what is seen of it the plate shows: so little is uncovered, so much is not
 FINE = 2  # samples of a pixel, across and down: its edge is soft
 
@@ -155,19 +155,25 @@ NONE = Skin(NO_SKIN, NOWHERE)
 
 
 def uncovered(
-    taken: Taken, turn: float, facing: Float, level: Float, field: Field, box: Box, behind: Part = NO_SKIN
+    taken: Taken, turn: Float, facing: Float, level: Float, field: Field, box: Box, behind: Part = NO_SKIN
 ) -> Skin:
     """What comes into sight in a region, its `box` (x0, y0, width, height) of the picture.
 
     Skin lies over what is `behind` the head, RGBA, in the picture, which takes its place where hair may be.
-    The head has a `turn`, radians, that takes the mesh to where the `field` has it; `facing` (V,) is the
-    cosine of its vertices to the view, `level` (V,) the logarithm of the light on them. Of the neck comes
-    what the head hid: where the plate shows what is beside it, there is none, wherever the mesh may have it.
+    The head turned to where the `field` has its mesh, by which the cosine to the view of an even skull grew
+    by `turn` (V,); `facing` (V,) is that of the vertices, `level` (V,) the logarithm of the light on them.
+    Of the neck comes what the head hid: where the plate shows what is beside it, there is none, wherever the
+    mesh may have it.
     """
     rig, own, pixels = taken.rig, np.maximum(taken.facing, 0), field.points
-    turned = _rise(TURN, np.array(turn))
-    came = turned * _rise(CAME, facing - own) * _rise(STRETCH[::-1], own / np.maximum(facing, 1e-3))
-    face, hid, over = came * rig.hairless, turned * taken.complexion.bare, came * (1 - rig.features)
+    came = (
+        _rise(TURN, turn) * _rise(CAME, facing - own) * _rise(STRETCH[::-1], own / np.maximum(facing, 1e-3))
+    )
+    face, hid, over = (
+        came * rig.hairless,
+        _rise(TURN, np.abs(turn).max()) * taken.complexion.bare,
+        came * (1 - rig.features),
+    )
     behind, triangles = _in_region(behind, box), _some(rig.surface, rig.bare_skin, came + hid, facing)
     if not len(triangles):
         return Skin(behind, NOWHERE)
