@@ -35,7 +35,7 @@ Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 FAR = -0.5, -0.25  # face widths from the head's middle to where all is the mirror's
-LOBES = 0.5, 0.6  # from brows to chin is 1: between these ears end
+LOBES = 0.42, 0.62  # from brows to chin is 1: between these ears end
 TURNED = 0.05, 0.45  # sine: turned less, a head has no far side, and more, its image is too far from it
 CHIN, LONG = (
     0.15,

@@ -36,6 +36,7 @@ MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread ou
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 BEHIND = (*ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
 THROAT_CM = -8.0  # height on the mean head below which its skin lies under the chin
+JAW_CM = 1.2  # from the neck: so wide is the jaw's edge, and once more till it is cheek
 SKULL_CM = np.array([7.5, 11.0, 9.5])  # its radii
 HAIRLINE_CM = 1.0  # about the scalp there may be hair
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
@@ -101,6 +102,13 @@ class Rig:
         nose = np.pad(self.person.head.regions["nose"], (0, dense.COUNT))
         parts = sum(mask for mask, name in zip(self.masks, references.PARTS, strict=False) if name != "brows")
         return np.maximum(parts, nose).astype(np.float32)
+
+    @cached_property
+    def jaw_edge(self) -> Float:
+        """How near (V,) vertices and points of the face lie to the neck: 1 at the jaw's edge."""
+        mean = np.concatenate([self.person.head.mean, self.person.head.point_mean])
+        near = 2 - cKDTree(mean[self.neck]).query(mean)[0] / JAW_CM
+        return np.asarray(np.clip(near, 0, 1) * ~self.neck, np.float32)
 
     @cached_property
     def skull(self) -> Float:

@@ -43,6 +43,7 @@ BESIDE_CM = 2.0, 3.5  # so far beside what is hidden of a neck it counts as such
 TWIN_CM = 0.8, 1.6  # so near is a place on the other side, and so far is none
 CAME = 0.03, 0.12  # cosine to the view: by so much more is seen of a vertex
 TURN = 0.01, 0.05  # cosine to the view: by so much more is seen of a skull, not of a nose's wing
+FAR_TURN = 0.08, 0.16  # the same: from here on a jaw's own edge is left behind, and from there wholly
 STRETCH = 0.4, 0.75  # of what is seen of it the plate shows: so little is uncovered, so much is not
 FINE = 2  # samples of a pixel, across and down: its edge is soft
 
@@ -169,11 +170,9 @@ def uncovered(
     came = (
         _rise(TURN, turn) * _rise(CAME, facing - own) * _rise(STRETCH[::-1], own / np.maximum(facing, 1e-3))
     )
-    face, hid, over = (
-        came * rig.hairless,
-        _rise(TURN, np.abs(turn).max()) * taken.complexion.bare,
-        came * (1 - rig.features),
-    )
+    kept = np.maximum(rig.features, rig.jaw_edge * (1 - _rise(FAR_TURN, turn)))
+    face, over = came * rig.hairless, came * (1 - kept)
+    hid = _rise(TURN, np.abs(turn).max()) * taken.complexion.bare
     behind, triangles = _in_region(behind, box), _some(rig.surface, rig.bare_skin, came + hid, facing)
     if not len(triangles):
         return Skin(behind, NOWHERE)
