@@ -38,7 +38,7 @@ from likeness.face.person import JAW, to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
-from likeness.face.uncovered import NONE, Skin, uncovered
+from likeness.face.uncovered import NONE, TURN, Skin, uncovered
 from likeness.render.bands import aside
 from likeness.render.simd import copy_past
 
@@ -213,6 +213,8 @@ def _uncovered(retake: Retake, moved: _Moved, field: warp.Field, box: Box) -> Sk
     taken, facing = retake.taken, facing_of(moved.camera, moved.normals)
     level = np.log(np.maximum(taken.light.level(moved.normals), 0.2))
     turn = retake.rig.skull @ (toward(moved.target) - toward(taken.fit)).astype(np.float32)
+    if turn.max() <= TURN[0]:
+        return uncovered(taken, turn, facing, level, field, box, retake.behind)
     middle, up = rim.upright(retake.rig, moved.target, retake.lens)
     points = rim.tightened(field.points, middle - np.array(box[:2], np.float32), up, taken.slack)
     return uncovered(taken, turn, facing, level, replace(field, points=points), box, retake.behind)

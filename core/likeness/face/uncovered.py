@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from likeness.face import fill
 from likeness.face.compose import NO_SKIN
 from likeness.face.cutout import found_at
 from likeness.face.light import RELIGHT
 from likeness.face.part import Part, overlap
-from likeness.face.rig import HIDDEN_CM, bounds
+from likeness.face.rig import HIDDEN_CM, bounds, face_width
 from likeness.face.warp import SAMPLES, Field
+from likeness.head import points as dense
 from likeness.render.bands import in_bands
 from likeness.render.raster import rasterize
 from likeness.render.simd import FAST
@@ -42,10 +44,11 @@ BARE = 0.6, 0.9  # of the neck about a place: from here on it can be bare, and i
 BESIDE_CM = 2.0, 3.5  # so far beside what is hidden of a neck it counts as such, and so far not
 TWIN_CM = 0.8, 1.6  # so near is a place on the other side, and so far is none
 CAME = 0.03, 0.12  # cosine to the view: by so much more is seen of a vertex
-TURN = 0.01, 0.05  # cosine to the view: by so much more is seen of a skull, not of a nose's wing
+TURN = 0.04, 0.09  # cosine to the view: by so much more is seen of a skull, not of a nose's wing
 FAR_TURN = 0.08, 0.16  # the same: from here on a jaw's own edge is left behind, and from there wholly
 STRETCH = 0.4, 0.75  # of what is seen of it the plate shows: so little is uncovered, so much is not
-FINE = 2  # samples of a pixel, across and down: its edge is soft
+FINE = 2  # samples of a cell, across and down: its edge is soft
+LARGE_PX = 400  # a face that is as wide has cells of two pixels, others of one
 
 
 @dataclass(frozen=True)
@@ -183,14 +186,25 @@ def uncovered(
         return Skin(behind, NOWHERE)
     color = taken.complexion.lit(RELIGHT * level[:, None] * taken.light.tint)
     values = np.column_stack([color, face, hid, over]).astype(np.float32)
-    local = (pixels - np.array([left, top, 0], np.float32)) * np.array([FINE, FINE, 1], np.float32)
-    mesh = *rasterize(local, triangles, FINE * width, FINE * height), triangles
-    before = field.seen[2], SAMPLES / (FINE * field.cell), FINE * left, FINE * top
-    covered = _covered(taken.cutout, (box[0] + left, box[1] + top, width, height))
-    skin, share = np.empty((height, width, 4), np.float32), np.empty((height, width, 1), np.float32)
-    in_bands(_paint, height, *mesh, *before, values, covered, skin, share)
+    cell = 1 if face_width(pixels[-dense.COUNT :]) < LARGE_PX else 2
+    rows, columns, per = -(-height // cell), -(-width // cell), FINE / cell
+    local = (pixels - np.array([left, top, 0], np.float32)) * np.array([per, per, 1], np.float32)
+    mesh = *rasterize(local, triangles, FINE * columns, FINE * rows), triangles
+    before = field.seen[2], SAMPLES / (per * field.cell), per * left, per * top
+    covered = _covered(taken.cutout, (box[0] + left, box[1] + top, width, height))[::cell, ::cell]
+    skin, share = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 1), np.float32)
+    in_bands(_paint, rows, *mesh, *before, values, np.ascontiguousarray(covered), skin, share)
+    if cell > 1:
+        skin, share = (_enlarged(part, cell, (height, width)) for part in (skin, share))
     spot = slice(top, below), slice(left, right)
     return Skin(_over(Part(spot, skin), behind), Part(spot, share))
+
+
+def _enlarged(cells: Float, cell: int, shape: tuple[int, int]) -> Float:
+    """What was painted in `cells` (h, w, C) of so many pixels, by pixel, of that `shape`."""
+    out = np.zeros((*shape, cells.shape[2]), np.float32)
+    fill.add_cells(cells, cell, out)
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
@@ -215,8 +229,8 @@ def _paint(
     triangles: Int,
     before: Float,
     per: float,
-    left: int,
-    top: int,
+    left: float,
+    top: float,
     values: Float,
     covered: Float,
     skin: Float,
