@@ -16,6 +16,7 @@ from likeness.face.person import to_camera, to_pixels
 from likeness.face.reenact import Retake, redraw
 from likeness.face.regions import REGIONS, Regions
 from likeness.face.rig import facing_of, normals_of, outside
+from likeness.face.rim import upright
 from likeness.face.taken import take
 from likeness.face.uncovered import NONE, Skin, _over, complexion, uncovered
 from likeness.head.model import Head
@@ -61,7 +62,8 @@ class Turned:
         ramp = np.ones(self.box[3], np.float32), np.ones(self.box[2], np.float32)
         still, trusted = np.zeros((count, 5), np.float32), np.ones(count, np.float32)
         field = warp.spread(pixels, outside(self.rig, pixels), still, trusted, 4, (10.0, 10.0), ramp)
-        return uncovered(self.taken, turn, facing, self.taken.level, field, self.box, behind)
+        middle = upright(self.rig, target, self.lens)
+        return uncovered(self.taken, turn, facing, self.taken.level, field, middle, self.box, behind)
 
 
 @pytest.fixture(scope="module")

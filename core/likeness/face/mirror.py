@@ -16,6 +16,7 @@ from scipy import ndimage
 from likeness.face import fill, heads, references
 from likeness.face.compose import NO_SKIN
 from likeness.face.cutout import Cutout, found_at
+from likeness.face.eyes import smoothly
 from likeness.face.fit import Fit, Lens, toward
 from likeness.face.landmarks import down_face
 from likeness.face.lending import colors_at
@@ -37,10 +38,7 @@ Array = NDArray[np.float64]
 FAR = -0.5, -0.25  # face widths from the head's middle to where all is the mirror's
 LOBES = 0.42, 0.62  # from brows to chin is 1: between these ears end
 TURNED = 0.05, 0.45  # sine: turned less, a head has no far side, and more, its image is too far from it
-CHIN, LONG = (
-    0.15,
-    (0.1, 0.25),
-)  # of that way about the chin: hair that falls so far is so much of the head there
+CHIN, LONG = 0.15, (0.1, 0.25)  # of it about the chin; hair that is so much of what is there falls long
 WORN = 0.5  # of what is on a head: of a hat, two sides are not alike
 EMERGES, HIDDEN_CM = (0.0, 0.2), 2.0  # sine, from no turn to one by which the mirror is seen as it is
 CELLS, SOFT = 256, 5.0  # about so many the cutout is wide, and over so many its colors change softly
@@ -86,15 +84,14 @@ def mirror(taken: Taken, lens: Lens) -> Mirror | None:
 
     Jaw and neck are left out: below the ears only long hair is seen beyond the jaw. None of one with a hat.
     """
-    kept, gain = _kept(taken), _gain(taken)
+    kept = _kept(taken)
     if kept is None:
         return None
-    cutout, points = taken.cutout, taken.pixels[-dense.COUNT :, :2]
-    layer = np.empty_like(cutout.layer)
-    shape = layer.shape[:2]
-    np.multiply(cutout.layer, _enlarged(kept, shape)[..., None], out=layer)
-    for n in range(3):
-        layer[..., n] *= _enlarged(gain[..., n], shape)
+    cutout, points, per = taken.cutout, taken.pixels[-dense.COUNT :, :2], 1 / _cell(taken)
+    gain, shape = _gain(taken), (cutout.layer.shape[0], cutout.layer.shape[1])
+    layer = cutout.layer * fill.fitted(kept, per, shape)[..., None]
+    for n in range(3):  # one after another: large pictures leave no room for all
+        layer[..., n] *= fill.fitted(gain[..., n], per, shape)
     theirs = points - np.array(cutout.origin, np.float32)
     theirs[:, 0] = shape[1] - theirs[:, 0]
     return _stand(np.ascontiguousarray(layer[:, ::-1]), theirs[dense.TWIN], taken, lens)
@@ -106,7 +103,7 @@ def _kept(taken: Taken) -> Float | None:
     shape = [-(-n // cell) for n in cutout.layer.shape[:2]]
     places = cell * (np.indices(shape)[::-1].transpose(1, 2, 0) + 0.5) + cutout.origin
     down = down_face(points, places[..., 0], places[..., 1])
-    out = 1 - _smooth(LOBES, down)
+    out = 1 - smoothly(down, LOBES)
     if taken.regions is not None:
         hair, worn = (found_at(taken.regions, places, of) for of in ("hair", "occluder"))
         alpha = cutout.layer[::cell, ::cell, 3]
@@ -114,19 +111,13 @@ def _kept(taken: Taken) -> Float | None:
         if (above * worn).sum() > WORN * (above * (hair + worn)).sum():
             return None
         falls = (beside_chin * hair).sum() / max(float(beside_chin.sum()), 1.0)
-        out += (1 - out) * hair * _smooth(LONG, np.array(falls))
+        out += (1 - out) * hair * smoothly(falls, LONG)
     return out.astype(np.float32)
 
 
 def _cell(taken: Taken) -> int:
     """So many pixels are a cell in which it is told what of the cutout is kept, and in which colors."""
     return max(1, max(taken.cutout.layer.shape[:2]) // CELLS)
-
-
-def _enlarged(cells: Float, shape: tuple[int, ...]) -> Float:
-    """What was told in cells, by pixel of the cutout, of that `shape`."""
-    per = max(1, max(shape) // CELLS)
-    return fill.fitted(np.ascontiguousarray(cells), 1 / per, (shape[0], shape[1]))
 
 
 def _stand(layer: Float, theirs: Float, taken: Taken, lens: Lens) -> Mirror | None:
@@ -241,7 +232,7 @@ def _aside(fit: Fit, target: Fit) -> Fit:
 
     As long as hardly more of the far side is to be seen than in the plate, it hides behind the head.
     """
-    hidden = 1 - _smooth(EMERGES, np.array(_came(fit, target)))
+    hidden = 1 - smoothly(_came(fit, target), EMERGES)
     way = np.array([-far_side(fit) * HIDDEN_CM * float(hidden), 0, 0])
     return replace(target, translation=target.translation + way, body=np.zeros(2))
 
@@ -260,10 +251,3 @@ def comes(fit: Fit, target: Fit) -> bool:
 def _came(fit: Fit, target: Fit) -> float:
     """How much farther the far side faces the camera, as a sine."""
     return float((toward(target)[0] - toward(fit)[0]) * far_side(fit))
-
-
-def _smooth(ends: tuple[float, float], value: NDArray[np.floating]) -> Array:
-    """From 0 at the first of the `ends` to 1 at the second, smoothly."""
-    t = np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1)
-    out: Array = t * t * (3 - 2 * t)
-    return out

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from likeness.face import eyes, grain, mouth, tongue
-from likeness.face.fit import Fit, Lens, rotation_vector
+from likeness.face.fit import Fit, Lens
 from likeness.face.inside import highlight, light_between, light_in
 from likeness.face.lids import lay_lashes, lay_lid
 from likeness.face.limbus import disk_frame, radius_px
 from likeness.face.part import Part
 from likeness.face.person import upper_count
+from likeness.face.references import turned
 from likeness.face.retarget import lid_lowering
 from likeness.face.rig import EYES, Rig, ball_center, bounds, iris_axes, mean_gap
 from likeness.face.taken import Taken
@@ -130,8 +131,8 @@ def _made(rig: Rig, taken: Taken, target: Fit, side: int, outline: Float, lens: 
         mean_gap(lids) / max(radius_px(disk_frame(iris_axes(rig.person, side, fit, lens))), 1e-3)
         for lids, fit in ((outline, target), (taken.outlines[EYES[side]], taken.fit))
     ]
-    turns = np.degrees(np.linalg.norm(rotation_vector(target.rotation @ taken.fit.rotation.T)))
-    asked = (looks, LOOKS_DEG), (abs(opens[0] - opens[1]), OPENS), (float(turns), TURNS_DEG)
+    turns = float(np.degrees(turned(target, taken.fit)))
+    asked = (looks, LOOKS_DEG), (abs(opens[0] - opens[1]), OPENS), (turns, TURNS_DEG)
     return max(float(eyes.smoothly(much, ends)) for much, ends in asked)
 
 

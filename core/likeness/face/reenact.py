@@ -38,7 +38,7 @@ from likeness.face.person import JAW, to_camera, to_pixels
 from likeness.face.references import Reference
 from likeness.face.rig import Rig, facing_of, normals_of, open_facing, outlines_of, trust_of
 from likeness.face.taken import Taken
-from likeness.face.uncovered import NONE, TURN, Skin, uncovered
+from likeness.face.uncovered import NONE, Skin, uncovered
 from likeness.render.bands import aside
 from likeness.render.simd import copy_past
 
@@ -137,6 +137,7 @@ def redraw(retake: Retake) -> Drawn | None:
 class _Moved:
     """The head as `target`: vertices in the `camera`'s space (V, 3), their `normals`, and in `pixels`.
 
+    `facing` (V,) is their cosine to the view, `level` (V,) the logarithm of the plate's light on them.
     `shift` (V, 2): where in the plate each comes from, as displacement in pixels; `turn`: what of it the
     head's turn does, if it has `turned`.
     """
@@ -145,6 +146,8 @@ class _Moved:
     camera: Float
     pixels: Float
     normals: Float
+    facing: Float
+    level: Float
     outlines: dict[str, Float]
     shift: Float
     turn: Float
@@ -166,7 +169,9 @@ def _move(rig: Rig, taken: Taken, target: Fit, lens: Lens) -> _Moved:
     outlines["mouth"] = with_seam(taken, outlines["mouth"], lens)
     turned = not same_pose(taken.fit, target)
     turn = turn_shift(rig, taken, target, lens) if turned else np.zeros_like(shift)
-    return _Moved(target, camera, pixels, normals_of(rig, camera), outlines, shift, turn, turned)
+    normals = normals_of(rig, camera)
+    facing, level = facing_of(camera, normals), np.log(np.maximum(taken.light.level(normals), 0.2))
+    return _Moved(target, camera, pixels, normals, facing, level, outlines, shift, turn, turned)
 
 
 def _lay_head(
@@ -207,17 +212,12 @@ def _lay_head(
 
 
 def _uncovered(retake: Retake, moved: _Moved, field: warp.Field, box: Box) -> Skin:
-    """What the head's turn brings into sight in the region, where the `field` has its mesh, but no wider than
-    the plate shows it.
-    """
-    taken, facing = retake.taken, facing_of(moved.camera, moved.normals)
-    level = np.log(np.maximum(taken.light.level(moved.normals), 0.2))
+    """What the head's turn brings into sight in the region, where the `field` has its mesh."""
+    taken = retake.taken
     turn = retake.rig.skull @ (toward(moved.target) - toward(taken.fit)).astype(np.float32)
-    if turn.max() <= TURN[0]:
-        return uncovered(taken, turn, facing, level, field, box, retake.behind)
     middle, up = rim.upright(retake.rig, moved.target, retake.lens)
-    points = rim.tightened(field.points, middle - np.array(box[:2], np.float32), up, taken.slack)
-    return uncovered(taken, turn, facing, level, replace(field, points=points), box, retake.behind)
+    upright = middle - np.array(box[:2], np.float32), up
+    return uncovered(taken, turn, moved.facing, moved.level, field, upright, box, retake.behind)
 
 
 def _rim(rig: Rig, taken: Taken, moved: _Moved, lens: Lens, box: Box) -> warp.Rim | None:
@@ -242,10 +242,9 @@ def _draw_openings(
 
 def _changed(rig: Rig, taken: Taken, moved: _Moved) -> tuple[Float, Float]:
     """Displacement and light by vertex (V, 5), as in `Field.grid`, and how well the plate shows each (V,)."""
-    level = np.log(np.maximum(taken.light.level(moved.normals), 0.2))
-    trust = trust_of(taken.facing, facing_of(moved.camera, moved.normals))
+    trust = trust_of(taken.facing, moved.facing)
     trust[rig.ears] = 0  # their shape is too much their own: they go with the hair
-    return _joined(moved.shift, moved.turn, level - taken.level, taken.held), trust
+    return _joined(moved.shift, moved.turn, moved.level - taken.level, taken.held), trust
 
 
 @numba.njit(cache=True, nogil=True)

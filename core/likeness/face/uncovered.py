@@ -20,6 +20,7 @@ from likeness.face.cutout import found_at
 from likeness.face.light import RELIGHT
 from likeness.face.part import Part, overlap
 from likeness.face.rig import HIDDEN_CM, bounds, face_width
+from likeness.face.rim import tightened
 from likeness.face.warp import SAMPLES, Field
 from likeness.head import points as dense
 from likeness.render.bands import in_bands
@@ -159,7 +160,14 @@ NONE = Skin(NO_SKIN, NOWHERE)
 
 
 def uncovered(
-    taken: Taken, turn: Float, facing: Float, level: Float, field: Field, box: Box, behind: Part = NO_SKIN
+    taken: Taken,
+    turn: Float,
+    facing: Float,
+    level: Float,
+    field: Field,
+    upright: tuple[Float, Float],
+    box: Box,
+    behind: Part = NO_SKIN,
 ) -> Skin:
     """What comes into sight in a region, its `box` (x0, y0, width, height) of the picture.
 
@@ -167,18 +175,23 @@ def uncovered(
     The head turned to where the `field` has its mesh, by which the cosine to the view of an even skull grew
     by `turn` (V,); `facing` (V,) is that of the vertices, `level` (V,) the logarithm of the light on them.
     Of the neck comes what the head hid: where the plate shows what is beside it, there is none, wherever the
-    mesh may have it.
+    mesh may have it; and all is no wider than the plate shows the head, whose middle and direction up in the
+    region are `upright` (2,).
     """
-    rig, own, pixels = taken.rig, np.maximum(taken.facing, 0), field.points
+    rig, own, behind = taken.rig, np.maximum(taken.facing, 0), _in_region(behind, box)
+    most = np.abs(turn).max()
+    if most <= TURN[0]:
+        return Skin(behind, NOWHERE)
     came = (
         _rise(TURN, turn) * _rise(CAME, facing - own) * _rise(STRETCH[::-1], own / np.maximum(facing, 1e-3))
     )
     kept = np.maximum(rig.features, rig.jaw_edge * (1 - _rise(FAR_TURN, turn)))
     face, over = came * rig.hairless, came * (1 - kept)
-    hid = _rise(TURN, np.abs(turn).max()) * taken.complexion.bare
-    behind, triangles = _in_region(behind, box), _some(rig.surface, rig.bare_skin, came + hid, facing)
+    hid = _rise(TURN, most) * taken.complexion.bare
+    triangles = _some(rig.surface, rig.bare_skin, came + hid, facing)
     if not len(triangles):
         return Skin(behind, NOWHERE)
+    pixels = tightened(field.points, *upright, taken.slack)
     ends = np.floor(bounds(pixels, triangles.ravel())) + np.array([[-1], [2]])
     (left, top), (right, below) = np.clip(ends, 0, box[2:]).astype(int).tolist()
     width, height = right - left, below - top
