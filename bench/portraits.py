@@ -7,6 +7,7 @@ sheet is that of docs/human_cycles.jpg, drawn by Cycles in the Blender that is f
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,17 @@ from likeness.effects.human import human_portrait
 from likeness.effects.human.human_portrait import HUMAN_PORTRAIT
 from likeness.face.fit import PIVOT
 from likeness.human import cycles
-from likeness.human.portrait import EXPRESSIONS, LIGHTS, Sitter, View, develop, eye_joints, picture, sheet
+from likeness.human.portrait import (
+    EXPRESSIONS,
+    LIGHTS,
+    Sitter,
+    View,
+    develop,
+    eye_joints,
+    picture,
+    pose,
+    sheet,
+)
 from likeness.human.skeleton import skinned
 from likeness.render.blender import VARIABLE, find_blender
 
@@ -121,6 +132,16 @@ def head_turned(who: Sitter, turn: Float) -> Sitter:
         for each in who.hair
     )
     return Sitter(replace(who.character, levels=(parts,)), hair, fit)
+
+
+def expressing(who: Sitter, weights: Mapping[str, float]) -> Sitter:
+    """The sitter whose rest is an expression; no face shape is left. Hair stays where it was."""
+    done = {id(part): moved for part, *moved in pose(who.character, weights, np.zeros((2, 2), np.float32))}
+    parts = tuple(
+        replace(part, vertices=done[id(part)][0], normals=done[id(part)][1], shapes={}, shape_normals={})
+        for part in who.character.levels[0]
+    )
+    return replace(who, character=replace(who.character, levels=(parts,)))
 
 
 def save(path: Path, view: Float) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from likeness.face.fit import Shot, with_person
-from likeness.face.inside import ALBEDO, Inside, inside_of, light_between, light_in
+from likeness.face.inside import ALBEDO, Inside, inside_of, lit_between
 from likeness.face.light import LUMA
 from likeness.face.mouth import FINE, _join_teeth, _reach_lips, _under_lip, draw_mouth, soften, take_mouth
 from likeness.face.person import LOWER_CM, Person, build_person, opening, to_camera, to_pixels
+from likeness.face.warp import polygon
 from likeness.head import points as dense
-from likeness.head.model import Head, vertex_normals
+from likeness.head.model import Head
 from tests.face.conftest import SIZE, Scene, expression, scene
 
 
@@ -28,22 +29,19 @@ class Mouth:
         )
         pixels = to_pixels(camera, truth.lens)
         self.pixels = self.inside.at(pixels)
-        self.between = light_between(self.inside, self.inside.at(camera))
         self.outline = opening(self.person, pixels, "mouth")
         self.shade = np.ones_like(self.pixels)
-        loop = np.r_[dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]]
-        lips, behind = camera[loop + self.person.vertex_count], self.inside.at(camera)
-        normals = vertex_normals(behind, self.inside.triangles)
-        self.lit = light_in(self.inside, behind, normals, lips, self.between)
+        _, self.lit, self.between = lit_between(self.inside, self.person, camera, red=1.0)
 
     def draw(
         self, plate: np.ndarray, light: float = 1.0, lip: np.ndarray | None = None, skin: float = np.inf
     ) -> tuple[np.ndarray, np.ndarray]:
-        source = take_mouth(plate, self.inside, self.pixels, self.outline, self.shade * light, lip, skin)
+        args = (self.inside, self.pixels, self.outline, self.shade * light, self.lit)
+        source = take_mouth(plate, *args, lip, skin)
         box = (0, 0, *SIZE)
         shine = np.zeros_like(self.shade)
-        args = (self.pixels, self.shade * light, shine, self.outline, self.lit, box)
-        return draw_mouth(plate, source, self.inside, *args, between=self.between)
+        drawn = (self.pixels, self.shade * light, shine, self.outline, self.lit, box)
+        return draw_mouth(plate, source, self.inside, *drawn, between=self.between)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +143,7 @@ def test_teeth_are_redder_right_at_their_lip(head: Head) -> None:
 
 def test_pale_lips_redden_no_teeth(head: Head) -> None:
     smiling, plate = Mouth(head, 0.25, mouthSmile=0.8, mouthUpperUp=0.8), plate_of((np.nan, np.nan, np.nan))
-    args = plate, smiling.inside, smiling.pixels, smiling.outline, smiling.shade
+    args = plate, smiling.inside, smiling.pixels, smiling.outline, smiling.shade, smiling.lit
     lips = np.array([[0.4, 0.4, 0.4], [0.5, 0.28, 0.3]], np.float32)
     pale, usual = (take_mouth(*args, lip) for lip in lips)
     assert pale.red == 0
@@ -209,7 +207,7 @@ def test_teeth_are_no_brighter_than_the_faces_lights(head: Head) -> None:
 
 def test_lips_that_stay_show_the_plate_to_their_edges(mouth: Mouth) -> None:
     green = (0.1, 0.7, 0.1)
-    source = take_mouth(plate_of(green), mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    source = take_mouth(plate_of(green), mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
     shares = []
     for grown in (1.0, 1.15):
         outline = mouth.outline.mean(axis=0) + grown * (mouth.outline - mouth.outline.mean(axis=0))
@@ -223,7 +221,7 @@ def test_lips_that_stay_show_the_plate_to_their_edges(mouth: Mouth) -> None:
 def test_lips_that_nearly_close_show_none_of_the_teeth_they_showed(head: Head) -> None:
     """A strip of them stayed, white between closed lips."""
     green, mouth, slit = (0.1, 0.7, 0.1), Mouth(head, 0.5, mouthUpperUp=0.8), Mouth(head, 0.05)
-    source = take_mouth(plate_of(green), mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    source = take_mouth(plate_of(green), mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
     args = (slit.pixels, slit.shade, np.zeros_like(slit.shade), slit.outline, slit.lit, (0, 0, *SIZE))
     color, cover = draw_mouth(plate_of(green), source, slit.inside, *args)
     seen = color[cover > 0.9]
@@ -266,7 +264,7 @@ def test_teeth_that_the_plate_does_not_show_have_the_hue_of_light(mouth: Mouth) 
     enamel, upper = np.array([0.8, 1.05, 1.1], np.float32), list(ALBEDO).index("teeth_upper")
     gains = []
     for plate in (plate_of((np.nan, np.nan, np.nan)), plate_of((0.6, 0.5, 0.4))):
-        args = (plate, mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+        args = (plate, mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
         gains.append([take_mouth(*args, enamel=e).gain for e in (None, enamel)])
     assert np.allclose(gains[0][1][upper:], gains[0][0][upper:] * enamel)
     for bare, with_enamel in gains:
@@ -275,7 +273,7 @@ def test_teeth_that_the_plate_does_not_show_have_the_hue_of_light(mouth: Mouth) 
 
 def test_seen_teeth_go_toward_the_hue_of_light_as_bright_as_they_are(mouth: Mouth) -> None:
     enamel, upper = np.array([0.8, 1.05, 1.1], np.float32), list(ALBEDO).index("teeth_upper")
-    args = (plate_of((0.6, 0.4, 0.4)), mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    args = (plate_of((0.6, 0.4, 0.4)), mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
     seen, out = (take_mouth(*args, enamel=e).gain[upper] for e in (None, enamel))
     lit = np.quantile(mouth.shade[mouth.inside.teeth], 0.75, axis=0) * LUMA
     assert np.isclose(out @ lit, seen @ lit, rtol=1e-3)
@@ -288,7 +286,7 @@ def test_seen_teeth_go_toward_the_hue_of_light_as_bright_as_they_are(mouth: Mout
 def test_seen_teeth_are_as_pale_as_where_they_are_bare(head: Head) -> None:
     mouth = Mouth(head, 0.25, mouthSmile=0.8, mouthUpperUp=0.8)  # upper teeth, hardly any lower ones
     plate, upper = plate_of((0.8, 0.7, 0.6)), list(ALBEDO).index("teeth_upper")
-    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
     bare = take_mouth(plate, *args).gain[upper]
     plate[:, ::2] *= np.array([0.6, 0.4, 0.4], np.float32)  # half of it is gaps
     assert np.allclose(take_mouth(plate, *args).gain[upper], bare, rtol=0.1)
@@ -299,7 +297,7 @@ def test_lips_between_the_lips_outlines_are_not_carried_as_teeth(mouth: Mouth) -
     plate = plate_of((0.6, 0.55, 0.5))
     below = int(np.quantile(mouth.outline[:, 1], 0.6))
     plate[below:] = red
-    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
     source = take_mouth(plate, *args, lip=red)
     teeth, lip = np.vsplit(source.own[upper], [below - source.origin[1]])
     assert teeth.max() == 1 and lip.max() == 0
@@ -310,7 +308,7 @@ def test_lips_between_the_lips_outlines_are_not_carried_as_teeth(mouth: Mouth) -
 def test_teeth_on_the_tongue_are_not_carried_with_it(mouth: Mouth) -> None:
     """A yawn that was a grin in the plate had its teeth twice: made ones, and the plate's on the tongue."""
     red, tongue = np.array([0.5, 0.12, 0.12], np.float32), list(ALBEDO).index("tongue")
-    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
     plate = plate_of((0.6, 0.55, 0.5))
     below = int(np.quantile(mouth.outline[:, 1], 0.6))
     plate[below:] = red
@@ -324,7 +322,7 @@ def test_teeth_on_the_tongue_are_not_carried_with_it(mouth: Mouth) -> None:
 def test_a_tongue_that_is_seen_is_made_in_its_own_hue(mouth: Mouth) -> None:
     """Beside the plate's own, what was made of the tongue was purple."""
     tongue, gum = (list(ALBEDO).index(name) for name in ("tongue", "gums"))
-    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade)
+    args = (mouth.inside, mouth.pixels, mouth.outline, mouth.shade, mouth.lit)
     seen, albedo = np.array([0.4, 0.2, 0.15], np.float32), np.array(ALBEDO["tongue"], np.float32)
     gain = take_mouth(plate_of(tuple(seen)), *args).gain
     made = gain[tongue] * albedo
@@ -335,7 +333,9 @@ def test_a_tongue_that_is_seen_is_made_in_its_own_hue(mouth: Mouth) -> None:
 def test_a_row_of_teeth_is_the_plates_or_made_not_both(head: Head) -> None:
     green = np.array([0.1, 0.7, 0.1], np.float32)
     smile, grin = (Mouth(head, 0.1, mouthSmile=0.6, mouthUpperUp=up) for up in (0.3, 0.9))
-    source = take_mouth(plate_of(tuple(green)), smile.inside, smile.pixels, smile.outline, smile.shade)
+    source = take_mouth(
+        plate_of(tuple(green)), smile.inside, smile.pixels, smile.outline, smile.shade, smile.lit
+    )
     shares = []
     for there in (smile, grin):
         args = (there.pixels, there.shade, np.zeros_like(there.shade), there.outline, there.lit)
@@ -361,10 +361,67 @@ def test_no_tooth_is_brighter_than_all_the_plate(head: Head) -> None:
     glint = plate_of((0.5, 0.5, 0.5))
     glint[5, 7] = 0.9
     for plate in (plate_of((0.9, 0.9, 0.9)), plate_of((0.5, 0.5, 0.5)), glint):
-        source = take_mouth(plate, closed.inside, closed.pixels, closed.outline, closed.shade, skin=0.9)
+        source = take_mouth(
+            plate, closed.inside, closed.pixels, closed.outline, closed.shade, closed.lit, skin=0.9
+        )
         args = (smiling.pixels, smiling.shade, np.zeros_like(smiling.shade), smiling.outline, smiling.lit)
         color, cover = draw_mouth(plate, source, smiling.inside, *args, (0, 0, *SIZE))
         brightest.append(np.quantile(color[cover > 0.99], 0.99))
     assert brightest[1] == pytest.approx(brightest[0] * 5 / 9, rel=0.02)
     assert brightest[1] < 0.55
     assert brightest[2] == pytest.approx(brightest[0]), "a dim picture's eye may glint as teeth do"
+
+
+def smile_and_row(head: Head, below: tuple[float, float, float]) -> tuple[Mouth, np.ndarray, int]:
+    """A smile, and a plate that shows teeth in the upper half of it, `below` which is another color."""
+    smile = Mouth(head, 0.2, mouthSmile=0.8, mouthUpperUp=0.6)
+    plate = plate_of((0.6, 0.55, 0.5))
+    edge = int(np.quantile(smile.outline[:, 1], 0.55))
+    plate[edge:] = below
+    return smile, plate, edge
+
+
+def test_teeth_go_on_behind_the_lips_as_they_are_seen(head: Head) -> None:
+    """Where a lip goes up, made teeth above the plate's own were read as a second row."""
+    lip = np.array([0.5, 0.12, 0.12], np.float32)
+    smile, plate, _ = smile_and_row(head, (0.6, 0.55, 0.5))
+    stripes = np.linspace(0.8, 1.2, SIZE[0], dtype=np.float32)[:, None]
+    plate *= stripes
+    plate[polygon(smile.outline, 0, 0, *SIZE) <= 0] = lip
+    source = take_mouth(plate, smile.inside, smile.pixels, smile.outline, smile.shade, smile.lit, lip=lip)
+    sure = source.more[..., 3] > 0.9
+    assert sure.sum() > 100
+    assert not sure[source.own[list(ALBEDO).index("teeth_upper")] > 0.99].any()
+    x = np.nonzero(sure)[1] + source.origin[0]
+    near = np.abs(source.more[sure][:, :3] - (np.array([0.6, 0.55, 0.5]) * stripes[x])).max(axis=1)
+    assert np.median(near) < 0.005
+
+
+def test_no_tooth_is_drawn_where_the_plate_shows_none(head: Head) -> None:
+    """Teeth that end higher than the model's had a second row below them."""
+    lip, gum = np.array([0.5, 0.12, 0.12], np.float32), (0.4, 0.1, 0.09)
+    pale = []
+    for below in (gum, (0.6, 0.55, 0.5)):
+        smile, plate, edge = smile_and_row(head, below)
+        outline = smile.outline + np.array([4, 0], np.float32)  # it moves
+        source = take_mouth(plate, smile.inside, smile.pixels, smile.outline, smile.shade, smile.lit, lip=lip)
+        args = (smile.pixels + np.array([4, 0, 0], np.float32), smile.shade, np.zeros_like(smile.shade))
+        color, cover = draw_mouth(plate, source, smile.inside, *args, outline, smile.lit, (0, 0, *SIZE))
+        seen = color[edge + 2 :][cover[edge + 2 :] > 0.99]
+        pale.append(float((seen[:, 1] > 0.7 * seen[:, 0]).mean()))
+    assert pale[0] < 0.35 and pale[1] > 0.7
+
+
+def test_dark_corners_of_a_smile_stay_dark(head: Head) -> None:
+    """The plate's dark corners became gray teeth as soon as the head turned."""
+    lip = np.array([0.5, 0.12, 0.12], np.float32)
+    smile, plate, _ = smile_and_row(head, (0.6, 0.55, 0.5))
+    left = int(np.quantile(smile.outline[:, 0], 0.3))
+    plate[:, :left] = (0.02, 0.01, 0.01)
+    source = take_mouth(plate, smile.inside, smile.pixels, smile.outline, smile.shade, smile.lit, lip=lip)
+    moved = smile.outline + np.array([5, 0], np.float32)
+    args = (smile.pixels + np.array([5, 0, 0], np.float32), smile.shade, np.zeros_like(smile.shade))
+    color, cover = draw_mouth(plate, source, smile.inside, *args, moved, smile.lit, (0, 0, *SIZE))
+    corner = color[:, : left + 3][cover[:, : left + 3] > 0.99]
+    assert len(corner) > 30
+    assert np.median(corner[:, 1]) < 0.03

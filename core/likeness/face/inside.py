@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from likeness.face.light import Light
+from likeness.face.person import Person
+from likeness.head import points as dense
 from likeness.head.finer import finer
 from likeness.head.model import Head, vertex_normals
 from likeness.performance import ARKIT
@@ -166,6 +168,18 @@ def _seen(head: Head) -> Float:
     mesh = jaw - jaw.mean(axis=0), triangles.reshape(-1, 3).astype(np.int32)
     out[used] = occlusion(*mesh, VIEWS, VIEW_PX, VIEW_CM, NEAR_CM)
     return out
+
+
+def lit_between(inside: Inside, person: Person, camera: Float, red: float) -> tuple[Float, Float, float]:
+    """Unit normals (V, 3) of the inside of a `person` that lies as `camera` (N, 3), cm, has it.
+
+    And what of the light comes to it (V, 3) between the lips, and between the teeth: see `light_in`.
+    """
+    behind = inside.at(camera)
+    normals, between = vertex_normals(behind, inside.triangles), light_between(inside, behind)
+    loop = np.r_[dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]]
+    lips = camera[loop + person.vertex_count]
+    return normals, light_in(inside, behind, normals, lips, between, red), between
 
 
 def light_in(

@@ -64,10 +64,15 @@ def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float
 
 def color(plate: Float, person: Person, pixels: Float) -> Float:
     """The color (3,) of the lower lip in the `plate`; the arguments are those of `slide`."""
-    inner, way = _ways("lower", pixels[person.vertex_count :, :2])
-    at = np.floor(inner + 0.55 * way).astype(int)
+    at = np.floor(middle(person, pixels)).astype(int)
     x, y = np.clip(at, 0, [plate.shape[1] - 1, plate.shape[0] - 1]).T
     return np.median(np.nan_to_num(plate[y, x, :3], posinf=0, neginf=0), axis=0).astype(np.float32)
+
+
+def middle(person: Person, pixels: Float) -> Float:
+    """Places (N, 2) along the middle of the lower lip; the arguments are those of `slide`."""
+    inner, way = _ways("lower", pixels[person.vertex_count :, :2])
+    return inner + np.float32(0.55) * way
 
 
 def _ways(lip: str, points: Float) -> tuple[Float, Float]:

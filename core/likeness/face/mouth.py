@@ -13,11 +13,12 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
 from likeness.face.rig import mean_gap
+from likeness.face.teeth import green_of
 from likeness.face.warp import polygon
 from likeness.render.bands import in_bands
 from likeness.render.blur import gaussian
@@ -26,6 +27,7 @@ from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+Mask = NDArray[np.bool_]
 
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
@@ -40,16 +42,21 @@ UNDER_LIP = 0.0, 0.28, 0.26  # of each channel teeth lose right at their lip: it
 REDDENS = 1.76  # such lips' red over their green, under white light: these are the mean of four people's
 LIP_GAP = 0.3, 0.1  # of the opening, and of its width: so far from a lip teeth and gums reach up to it
 GUMS, TONGUE, UPPER_TEETH = (list(ALBEDO).index(name) for name in ("gums", "tongue", "teeth_upper"))
+WALL = ALBEDO["socket"]
 LEAST_TEETH, LEAST_TONGUE = 24, 24  # pixels tell their color
 OWN_HUE = 0.4  # so much of their hue; the rest is the light's, for the lips' color blurs into them
-BARE = 0.6  # of what is seen of teeth is darker and redder, by gaps, gums and the lips' blur
+BARE = 0.8  # of what is seen of teeth is darker and redder, by gaps, gums and the lips' blur
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
 WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
 ENAMEL = 0.35, 0.7  # of the way from a lip's paleness to a tooth's: from no tooth for sure to one for sure
 JOIN = 0.04  # of the mouth's width: teeth less apart let nothing be seen between them
-KNOWN = 0.3, 0.45  # of the upper teeth that show: a plate that shows less is no help, one that shows more is
+KNOWN = 0.4, 0.55  # of the upper teeth that show: a plate that shows less is no help, one that shows more is
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
+NEAR_LIP = 0.3  # of that, what has the hue of enamel, and no lip's
+UNLIT = 0.3, 0.5  # of a lip's luma: darker than the first is no lip for sure, than the second it may be one
+GOES_ON, SIDEWAYS = 0.12, 3  # of the mouth's width teeth go on as they were seen; how much less aside
+STAYS_OPEN = 0.8  # of the plate's opening: lips so far apart hide none of its teeth
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class PlateMouth:
     """What the plate shows of the inside: `own` (PARTS, h, w) is how sure a pixel shows a part.
 
     `open` (h, w) is all between the lips, of `outline` (N, 2); nearer to it than `border` px nothing is sure.
+    `more` (h, w, 4): upper teeth as they go on from where they are seen, and how sure that is; below 0, how
+    sure it is that there are none.
     `gain` (PARTS, 3) brings each part's color to the plate's. `red`: how much lips and walls redden what lies
     behind them, 1 as usual: see `_redness`.
     `shallow`: the opening is so low that all it shows are upper teeth, which stand still behind the lips.
@@ -68,6 +77,7 @@ class PlateMouth:
     border: float
     origin: tuple[int, int]
     pixels: Float
+    more: Float
     gain: Float
     red: float
     shallow: bool
@@ -79,44 +89,53 @@ def take_mouth(
     pixels: Float,
     outline: Float,
     shade: Float,
+    lit: Float,
     lip: Float | None = None,
     skin: float = np.inf,
     enamel: Float | None = None,
 ) -> PlateMouth:
     """Find which of the plate's pixels (H, W, 3) show the inside. `pixels` (V, 3): its projected vertices.
 
-    `shade` (V, 3): radiance of white at each vertex; the ratio of seen to shaded teeth sets the gain.
+    `shade` (V, 3): radiance of white at each vertex, of which `lit` (V, 3) comes in; the ratio of seen to
+    shaded teeth sets the gain.
     `lip` (3,): the color of the lips, whose hue tongue, gums and cheeks share. `skin`: the luma of the face's
     lights, of which teeth go beyond by little. `enamel` (3,) is that of `Light`.
     """
-    x0, y0, width, height = box_around(outline, 2, plate.shape)
+    wide = float(np.ptp(outline[:, 0]))
+    x0, y0, width, height = box_around(outline, 2 + ceil(GOES_ON * wide), plate.shape)
     between = polygon(outline, x0, y0, width, height)
     own = between.copy()
-    if own.sum() < OPEN_SHARE * float(np.ptp(outline[:, 0])) ** 2:
+    if own.sum() < OPEN_SHARE * wide**2:
         own[:] = 0  # lips that barely part show shadow, not teeth
     local = pixels - np.array([x0, y0, 0], np.float32)
     index, bary, _ = rasterize(local, inside.triangles, width, height)
     part = np.where(index >= 0, inside.part[index], -1).astype(np.int32)
-    border = max(OWN_BORDER_PX, 0.02 * float(np.ptp(outline[:, 0])))
+    border = max(OWN_BORDER_PX, 0.02 * wide)
     open_ = _shrink(own, border)
     shown = np.stack([_shrink(own * (part == p), border) for p in range(len(ALBEDO))])
     # Upper teeth and gums stand still behind the upper lip: all that is seen can be taken for them.
     shown[UPPER_TEETH] = open_
-    gain = np.ones(3, np.float32)
+    gain, more = np.ones(3, np.float32), np.zeros((height, width, 4), np.float32)
     picture = plate[y0 : y0 + height, x0 : x0 + width, :3]
-    teeth = (part >= UPPER_TEETH) & (open_ > 0.9) & np.isfinite(picture).all(axis=2)
+    near = _shrink(own, NEAR_LIP * border)
+    teeth = (part >= UPPER_TEETH) & (near > 0.5) & np.isfinite(picture).all(axis=2)
     shows_teeth = int(teeth.sum()) >= LEAST_TEETH
     if shows_teeth:
         corners = inside.triangles[index[teeth]]
-        model = (shade[corners] * bary[teeth][..., None]).sum(axis=1) * inside.albedo[index[teeth]]
+        arrives = ((shade * lit.mean(axis=1, keepdims=True))[corners] * bary[teeth][..., None]).sum(axis=1)
+        model = arrives * inside.albedo[index[teeth]]
         seen = picture[teeth]
         bare = seen[:, 1] >= np.quantile(seen[:, 1], BARE)
         seen, model = (np.median(colors[bare], axis=0) for colors in (seen, model))
         if lip is not None:
             pale = _enamel(picture, seen, lip)
-            shown[UPPER_TEETH:] *= pale
             if pale.min() < 1:  # where the model's are a little off, the tongue would carry them along
                 shown[:UPPER_TEETH] *= 1 - maximum_filter(pale, 2 * ceil(border) + 1)
+                shown[UPPER_TEETH:] *= pale
+                tooth, none = pale * near, near * _unlit(picture, lip)
+                more = _going_on(picture, pale, near > 0.5, GOES_ON * wide)
+                more[..., 3] -= open_ * (1 - pale)
+                shown[UPPER_TEETH] = np.maximum(tooth, none)
         gain = np.clip(seen / np.maximum(model, 1e-6), 0.4, 1.8).astype(np.float32)
     else:
         white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
@@ -131,10 +150,28 @@ def take_mouth(
     if int(tongue.sum()) >= LEAST_TONGUE:
         model = shade[inside.triangles[index[tongue]]].mean(axis=1) * inside.albedo[index[tongue]]
         gain[TONGUE] = _hued(gain[TONGUE], np.median(picture[tongue], axis=0), np.median(model, axis=0))
-    tall = float(own.sum()) / max(float(np.ptp(outline[:, 0])) ** 2, 1.0)
+    tall = float(own.sum()) / max(wide**2, 1.0)
     place = (x0, y0), pixels[:, :2].copy()
     red = 1.0 if lip is None else _redness(lip, shade[inside.teeth])
-    return PlateMouth(shown, between, outline, border, *place, gain, red, tall < SHALLOW)
+    return PlateMouth(shown, between, outline, border, *place, more, gain, red, tall < SHALLOW)
+
+
+def _going_on(picture: Float, pale: Float, seen: Mask, reach: float) -> Float:
+    """Teeth of a `picture` (h, w, 3) as they go on behind the lips: see `PlateMouth.more`.
+
+    For `reach` px beyond what is `seen` (h, w), where that ends with teeth, as surely as it is `pale` (h, w).
+    """
+    if not seen.any():
+        return np.zeros((*seen.shape, 4), np.float32)
+    away, (rows, columns) = distance_transform_edt(~seen, sampling=(1, SIDEWAYS), return_indices=True)
+    there = np.where(seen, 0, np.clip(2 - 2 * away / reach, 0, 1) * pale[rows, columns])
+    return np.dstack([picture[rows, columns], there]).astype(np.float32)
+
+
+def _unlit(picture: Float, lip: Float) -> Float:
+    """How surely (h, w) a pixel of the `picture` (h, w, 3) is too dark for the `lip` (3,)."""
+    luma = np.nan_to_num(picture, posinf=0) @ LUMA
+    return np.interp(luma / max(float(lip @ LUMA), 1e-6), UNLIT, (1, 0)).astype(np.float32)
 
 
 def _brightest(plate: Float) -> float:
@@ -161,17 +198,11 @@ def _enamel(colors: Float, tooth: Float, lip: Float) -> Float:
 
     Enamel is pale, lips and gums are red.
     """
-    pale, paler, least = (_pale(one) for one in (colors, tooth, lip))
+    pale, paler, least = (green_of(one) for one in (colors, tooth, lip))
     if paler - least < WHITER:
         return np.ones(colors.shape[:2], np.float32)
     way = (pale - least) / (paler - least)
     return np.asarray(np.interp(way, ENAMEL, (0, 1)), np.float32)
-
-
-def _pale(colors: Float) -> Any:
-    """How near the smallest channel of `colors` (..., 3) is to the largest."""
-    colors = np.maximum(np.nan_to_num(colors, posinf=0), 0)
-    return colors.min(axis=-1) / np.maximum(colors.max(axis=-1), 1e-6)
 
 
 def _hue(lip: Float, white: Float) -> Float:
@@ -230,10 +261,10 @@ def draw_mouth(
     shade, shine = shade * lit, shine * lit
     jaw = _jaw(source, inside, pixels, origin=(x0, y0))
     known = _known(source, index, inside.part, cover, jaw)
-    own = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2], known)
+    own, more = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2], known)
     in_bands(
         _shade, height, cover, _ends(cover), index, bary, inside.triangles, inside.albedo, inside.part,
-        inside.gloss, shade, shine, source.pixels, own, np.array(source.origin, np.int32),
+        inside.gloss, shade, shine, source.pixels, own, more, np.array(source.origin, np.int32),
         source.gain, _under_lip(source.red), plate, cavity, cheek, jaw, source.shallow, color, taken,
     )  # fmt: skip
     return soften(color, cover, taken, blur_px), cover
@@ -248,33 +279,38 @@ def _known(source: PlateMouth, index: Int, part: Int, cover: Float, jaw: Float) 
     trust = source.own[UPPER_TEETH]
     if not trust.any():
         return 0.0
-    return _mean_trust(trust, np.array(source.origin, np.float64), index, part, cover, jaw)
+    there = 1 + np.minimum(source.more[..., 3], 0)
+    return _mean_trust(trust, there, np.array(source.origin, np.float64), index, part, cover, jaw)
 
 
 @numba.njit(cache=True, nogil=True)
 def _mean_trust(
-    trust: Float, origin: NDArray[np.float64], index: Int, part: Int, cover: Float, jaw: Float
+    trust: Float, there: Float, origin: NDArray[np.float64], index: Int, part: Int, cover: Float, jaw: Float
 ) -> float:
-    """The mean of the plate's `trust` (h, w), which begins at pixel `origin`, where upper teeth are seen."""
-    total, count = 0.0, 0
+    """The mean of the plate's `trust` (h, w), which begins at pixel `origin`, where upper teeth are seen.
+
+    They count as far as they are `there` (h, w) in the plate.
+    """
+    total, count = 0.0, 0.0
     for y in range(index.shape[0]):
         for x in range(index.shape[1]):
             if index[y, x] < 0 or part[index[y, x]] != UPPER_TEETH or cover[y // FINE, x // FINE] <= 0:
                 continue
-            count += 1
             px, py = (x + 0.5) / FINE, (y + 0.5) / FINE
-            u = jaw[0, 0] * px + jaw[0, 1] * py + jaw[0, 2] - origin[0] - 0.5
-            v = jaw[1, 0] * px + jaw[1, 1] * py + jaw[1, 2] - origin[1] - 0.5
-            if 0 <= u < trust.shape[1] - 1 and 0 <= v < trust.shape[0] - 1:
-                c, r = int(u), int(v)
-                above = trust[r, c] + (u - c) * (trust[r, c + 1] - trust[r, c])
-                below = trust[r + 1, c] + (u - c) * (trust[r + 1, c + 1] - trust[r + 1, c])
-                total += above + (v - r) * (below - above)
-    return total / max(count, 1)
+            u = jaw[0, 0] * px + jaw[0, 1] * py + jaw[0, 2] - origin[0]
+            v = jaw[1, 0] * px + jaw[1, 1] * py + jaw[1, 2] - origin[1]
+            if 0 <= u < trust.shape[1] and 0 <= v < trust.shape[0]:
+                total += trust[int(v), int(u)]
+                count += there[int(v), int(u)]
+            else:
+                count += 1
+    return total / max(count, 1.0)
 
 
-def _trusted(source: PlateMouth, outline: Float, known: float) -> Float:
+def _trusted(source: PlateMouth, outline: Float, known: float) -> tuple[Float, Float]:
     """How sure the plate shows each part (PARTS, h, w): lips that stay as they are show all they did.
+
+    And `PlateMouth.more` as far as it is believed.
 
     `outline` (N, 2): the lips, in the plate where the upper teeth would be. `known`: see `_known`. Of a row
     of teeth of which the plate shows little, all is made: both kinds would not read as one row. And lips that
@@ -282,10 +318,15 @@ def _trusted(source: PlateMouth, outline: Float, known: float) -> Float:
     """
     moved = float(np.linalg.norm(outline - source.outline, axis=1).max())
     still = np.float32(np.clip(1.5 - moved / source.border, 0, 1))
-    open_ = mean_gap(outline) / max(float(np.ptp(outline[:, 0])), 1e-3)
-    own: Float = source.own * np.float32(np.interp(open_, SLIT, (0, 1)))
-    own[UPPER_TEETH] *= np.float32(np.interp(known, KNOWN, (0, 1)))
-    return own + still * (source.open - own) if still > 0 else own
+    open_, was = (mean_gap(each) / max(float(np.ptp(each[:, 0])), 1e-3) for each in (outline, source.outline))
+    wide = max(min(SLIT[1], STAYS_OPEN * was), SLIT[0] + 1e-3)
+    shows = np.float32(np.interp(open_, (SLIT[0], wide), (0, 1)))
+    row = np.float32(np.interp(known, KNOWN, (0, 1)))
+    own: Float = source.own * shows
+    own[UPPER_TEETH] *= row
+    more = source.more.copy()
+    more[..., 3] *= shows * row
+    return (own + still * (source.open - own) if still > 0 else own), more
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
@@ -411,6 +452,7 @@ def _shade(
     shine: Float,
     place: Float,
     own: Float,
+    more: Float,
     origin: Int,
     gain: Float,
     under_lip: Float,
@@ -423,6 +465,7 @@ def _shade(
     taken: Float,
 ) -> None:
     """Shade the rows from `first` to before `end`."""
+    wall = np.array(WALL, np.float32)
     zero, half, one, cell = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1 / FINE)
     rows, columns, widest = ends[0], ends[1], np.float32(ends[2])  # numba returned it as a Python float
     deep, aside = np.float32(1 / LIP_SHADOW) / widest, np.float32(1 / CHEEK_WIDE) / widest
@@ -431,8 +474,16 @@ def _shade(
     # unsigned places, since numba asks of all others whether they count from the end
     fine, upper, each = np.uint64(FINE), np.int32(UPPER_TEETH), np.uint64(FINE * FINE)
     most = FINE * FINE * cover.shape[1]
-    inks, kinds = np.empty((most, 3), np.float32), np.empty(most, np.int32)
-    places, trusts = np.empty((most, 2), np.float32), np.empty(most, np.float32)
+    inks, bare, kinds = (
+        np.empty((most, 3), np.float32),
+        np.zeros((most, 3), np.float32),
+        np.empty(most, np.int32),
+    )
+    places, trusts, tooth = (
+        np.empty((most, 2), np.float32),
+        np.empty(most, np.float32),
+        np.empty(most, np.bool_),
+    )
     for y in range(np.uint64(first), np.uint64(end)):
         count = np.uint64(0)
         for x in range(np.uint64(cover.shape[1])):
@@ -458,6 +509,7 @@ def _shade(
                 px = jaw[0, 0] * fx + jaw[0, 1] * fy + jaw[0, 2]
                 py = jaw[1, 0] * fx + jaw[1, 1] * fy + jaw[1, 2]
                 kinds[at] = upper if shallow or there else -1
+                tooth[at] = there and part[t] == upper
                 if not there:
                     for k in range(np.uint64(3)):
                         inks[at, k] = cavity[k]
@@ -474,6 +526,7 @@ def _shade(
                         white = a * shade[i, k] + b * shade[j, k] + c * shade[m, k]
                         wet = a * shine[i, k] + b * shine[j, k] + c * shine[m, k]
                         inks[at, k] = white * (albedo[t, k] * shadow * gain[own_part, k])
+                        bare[at, k] = white * (wall[k] * shadow * gain[0, k])
                         inks[at, k] *= one - lip * under_lip[k]
                         inks[at, k] += gloss[t] * wet * shadow
                     if not shallow:
@@ -484,8 +537,9 @@ def _shade(
                 for k in range(np.uint64(3)):
                     dim = max(inks[at, k], lit * shadow * cheek[k])
                     inks[at, k] = dim + slit * (cheek[k] - dim)
+                    bare[at, k] = max(bare[at, k], lit * shadow * cheek[k])
             count += each
-        _own(plate, own, origin, kinds[:count], places, inks, trusts)
+        _own(plate, own, more, origin, kinds[:count], tooth, places, bare, inks, trusts)
         count = np.uint64(0)
         for x in range(np.uint64(cover.shape[1])):
             if cover[y, x] > 0:
@@ -498,11 +552,21 @@ def _shade(
 
 @numba.njit(cache=True, fastmath=FAST, nogil=True)
 def _own(
-    plate: Float, own: Float, origin: Int, kinds: Int, places: Float, inks: Float, trusts: Float
+    plate: Float,
+    own: Float,
+    more: Float,
+    origin: Int,
+    kinds: Int,
+    tooth: Mask,
+    places: Float,
+    bare: Float,
+    inks: Float,
+    trusts: Float,
 ) -> None:
     """Replace `inks` (n, 3) by the plate's color at pixels `places` (n, 2) as far as `own` trusts it.
 
     That is how far it is sure to be of the part that `kinds` (n,) says, into `trusts` (n,); of none below 0.
+    What is `tooth` (n,) goes on as `more` has it; where that has none, the wall behind is `bare` (n, 3).
     """
     zero, one, next_ = np.float32(0), np.float32(1), np.uint64(1)
     for n in range(np.uint64(len(kinds))):
@@ -512,12 +576,19 @@ def _own(
         if kinds[n] < 0 or not (0 <= qx < own.shape[2] - 1 and 0 <= qy < own.shape[1] - 1):
             continue
         kind, c, r = np.uint64(kinds[n]), np.uint64(qx), np.uint64(qy)
+        if tooth[n]:
+            some = more[r, c, 3]
+            goal, some = (more[r, c, :3], some) if some > 0 else (bare[n], -some)
+            for k in range(np.uint64(3)):
+                inks[n, k] += some * (goal[k] - inks[n, k])
+            trusts[n] = max(more[r, c, 3], zero)
         above = own[kind, r, c] * (one - wx) + own[kind, r, c + next_] * wx
         below = own[kind, r + next_, c] * (one - wx) + own[kind, r + next_, c + next_] * wx
         trust = above * (one - wy) + below * wy
         if trust <= 0:
             continue
-        trusts[n], c, r = trust, np.uint64(ix), np.uint64(iy)
+        trusts[n] += trust * (one - trusts[n])
+        c, r = np.uint64(ix), np.uint64(iy)
         for k in range(np.uint64(3)):
             above = plate[r, c, k] * (one - wx) + plate[r, c + next_, k] * wx
             below = plate[r + next_, c, k] * (one - wx) + plate[r + next_, c + next_, k] * wx

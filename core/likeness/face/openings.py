@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from likeness.face import eyes, grain, mouth, tongue
 from likeness.face.fit import Fit, Lens
-from likeness.face.inside import highlight, light_between, light_in
+from likeness.face.inside import highlight, lit_between
 from likeness.face.lids import lay_lashes, lay_lid
 from likeness.face.limbus import disk_frame, radius_px
 from likeness.face.part import Part
@@ -22,8 +22,6 @@ from likeness.face.references import turned
 from likeness.face.retarget import lid_lowering
 from likeness.face.rig import EYES, Rig, ball_center, bounds, iris_axes, mean_gap
 from likeness.face.taken import Taken
-from likeness.head import points as dense
-from likeness.head.model import vertex_normals
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -175,12 +173,8 @@ def draw_mouth(
     if box is None:
         return None
     x, y, width, height = box
-    behind = inside.at(camera)
-    normals = vertex_normals(behind, inside.triangles)
-    loop = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]])
-    lips = camera[loop + rig.person.vertex_count]
-    first, between = (x + origin[0], y + origin[1]), light_between(inside, behind)
-    lit = light_in(inside, behind, normals, lips, between, taken.mouth.red)
+    first = (x + origin[0], y + origin[1])
+    normals, lit, between = lit_between(inside, rig.person, camera, taken.mouth.red)
     white, shine = taken.light.at(normals), highlight(taken.light, normals)
     where = (*first, width, height)
     color, cover = mouth.draw_mouth(

@@ -229,7 +229,7 @@ def build_person(head: Head, shot: Shot) -> Person:
     )
     plain = np.concatenate([mesh, points]).astype(np.float32)
     rest = plain + bias
-    rest[np.concatenate(_tooth_rows(head)), 1] -= LOWER_CM
+    rest[np.concatenate(tooth_rows(head)), 1] -= LOWER_CM
     height = np.concatenate([head.mean, head.point_mean])[:, 1]
     ramp = np.clip((height - NECK_STILL_CM) / (NECK_FREE_CM - NECK_STILL_CM), 0, 1)
     stiffness = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
@@ -268,7 +268,7 @@ def of_lip(head: Head, lip: str) -> NDArray[np.bool_]:
 def _moving(head: Head) -> tuple[Shapes, Float, Float]:
     """`Person.shapes`, `Person.jaw` and `Person.glide`, which are the same for everybody."""
     basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
-    basis[JAW, _tooth_rows(head)[1]] *= LOWER_FARTHER
+    basis[JAW, tooth_rows(head)[1]] *= LOWER_FARTHER
     jaw = np.zeros_like(basis[JAW])
     behind = _behind_lips(head)
     jaw[behind] = basis[JAW, behind]
@@ -284,7 +284,7 @@ def _behind_lips(head: Head) -> Int:
 
 
 @cache
-def _tooth_rows(head: Head) -> tuple[Int, Int]:
+def tooth_rows(head: Head) -> tuple[Int, Int]:
     """The vertices of the upper teeth, and of the lower ones with their gums.
 
     The house head's upper incisors show 7.5 mm of their crowns, people's 10: their gums stay where they are.

@@ -14,6 +14,7 @@ from likeness.face.body import Body, cut_body
 from likeness.face.cutout import Cutout, cut, found_at, regions_of, whole
 from likeness.face.fit import Fit, Lens
 from likeness.face.glasses import Glasses
+from likeness.face.inside import lit_between
 from likeness.face.jaw import jaw_of
 from likeness.face.lids import Lid, take_lid
 from likeness.face.light import Light, estimate
@@ -33,7 +34,6 @@ from likeness.face.rig import (
 )
 from likeness.face.uncovered import Complexion, complexion
 from likeness.head import points as dense
-from likeness.head.model import vertex_normals
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
@@ -170,11 +170,12 @@ def take(
         for outline, axis in zip(lids, axes, strict=True)
     )
     inside = rig.inside
-    shade = light.at(vertex_normals(inside.at(camera), inside.triangles))
     lip = lips.color(plate, person, pixels)
+    behind_lips, lit, _ = lit_between(inside, person, camera, red=1.0)
     plate_mouth = mouth.take_mouth(
-        plate, inside, inside.at(pixels), outlines["mouth"], shade, lip, light.skin, light.enamel
-    )
+        plate, inside, inside.at(pixels), outlines["mouth"], light.at(behind_lips), lit, lip,
+        light.skin, light.enamel,
+    )  # fmt: skip
     level = np.log(np.maximum(light.level(normals), 0.2))
     facing = facing_of(camera, normals) * visible(rig, pixels)
     return Taken(

@@ -26,6 +26,7 @@ from likeness.face import (
     references,
     retarget,
     shutter,
+    teeth,
 )
 from likeness.face import findings as faces
 from likeness.face.backdrop import Backdrop
@@ -50,6 +51,7 @@ Made = TypeVar("Made")
 
 GLASSES_FRAMES = 5  # so many of a clip tell whether glasses are worn
 IRIS_FRAMES = 5  # and so many of a shot, how large irises are
+TEETH_FRAMES = 10  # and so many, how high teeth are
 
 
 def frames(job: Job) -> Sequence[int]:
@@ -163,7 +165,10 @@ def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
         looks = ((source.look(int(found["frames"][i])), faces.fit_of(found, i)) for i in some)
         person = replace(person, iris_cm=seen_radius(person, lens, looks))
         away = float(np.median(found["translation"][seen][:, 2]))
-        return build_rig(with_meeting(person, found["expression"][seen]), lens.focal_px / away)
+        rig = build_rig(with_meeting(person, found["expression"][seen]), lens.focal_px / away)
+        some = seen[teeth.widest(found["points"][seen], TEETH_FRAMES)]
+        looks = ((source.look(int(found["frames"][i])), faces.fit_of(found, i)) for i in some)
+        return replace(rig, person=teeth.raised(rig.person, rig.inside, lens, looks))
 
     shot = faces.shot_number(found, index)
     return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
