@@ -201,10 +201,9 @@ def _lay_head(
     head = (taken.plate, taken.cutout, field, (x0, y0), picture, body, taken.light.tint)
     skin = _uncovered(retake, moved, field, box) if moved.turned and not alone else NONE
     matte, motion = compose(*head, retake.layers, bends, data, skin.under)
-    (left, top), drawn = taken.cutout.origin, picture[y0 : y0 + height, x0 : x0 + width]
-    first = (x0 - left, y0 - top)
+    drawn = picture[y0 : y0 + height, x0 : x0 + width]
     skin.lay(drawn[..., :3])
-    silhouette.soften(rig.skin, rig.joints, field, taken.cutout.layer, first, drawn, matte)
+    silhouette.soften(rig.skin, rig.joints, field, drawn, matte)
     if behind is None:
         return matte, {}
     data_layers.look_in(behind.result(), field.moved, data)

@@ -39,6 +39,7 @@ THROAT_CM = -8.0  # height on the mean head below which its skin lies under the 
 JAW_CM = 1.2  # from the neck: so wide is the jaw's edge, and once more till it is cheek
 SKULL_CM = np.array([7.5, 11.0, 9.5])  # its radii
 HAIRLINE_CM = 1.0  # about the scalp there may be hair
+EAR_CM = 0.6  # so near an ear a face ends
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
 FACETS_PX_PER_CM, FINER = 60.0, 2  # so large, facets of teeth and tongue would show; how often they are cut
@@ -118,11 +119,17 @@ class Rig:
 
     @cached_property
     def hairless(self) -> Float:
-        """How surely (V,) vertices and points of the face have no hair: away from scalp and temples."""
+        """How surely (V,) vertices and points of the face have no hair: away from scalp and temples.
+
+        Before the ears they soon have.
+        """
         head = self.person.head
         mean = np.concatenate([head.mean, head.point_mean])
-        away = cKDTree(head.mean[head.regions["scalp"] > 0.5]).query(mean)[0]
-        sure = np.minimum(away / HAIRLINE_CM - 1, FRINGE_CM - mean[:, 1])
+        scalp, ears = (
+            cKDTree(head.mean[head.regions[name] > 0.5]).query(mean)[0] for name in ("scalp", "ears")
+        )
+        sure = np.minimum(scalp / HAIRLINE_CM - 1, FRINGE_CM - mean[:, 1])
+        sure = np.minimum(sure, ears / EAR_CM - 1)
         return np.asarray(np.clip(sure, 0, 1) * (self.face & ~self.neck), np.float32)
 
     @cached_property
@@ -254,8 +261,11 @@ def visible(rig: Rig, pixels: Float) -> Float:
 
 
 def trust_of(before: Float, after: Float) -> Float:
-    """How well the plate shows each vertex (V,), from its facing there and here: from 0.5 well enough."""
-    enough = np.minimum(before, after) / GRAZING
+    """How well the plate shows each vertex (V,), from its facing there and here: from 0.5 well enough.
+
+    What it shows well it does so where that turns away, up to the outline.
+    """
+    enough = before / GRAZING
     dense_enough = before / np.maximum(after, 1e-3) * MOST_STRETCH
     return np.clip(np.minimum(enough, dense_enough) / 2, 0, 1).astype(np.float32)
 

@@ -1,9 +1,9 @@
 """Softens a moved head's own outlines, where chin or nose cross what lies behind them and goes another way.
 
 There the field of displacements breaks off from pixel to pixel: what was drawn has steps, or dashes where a
-thin line of the plate's own edge comes along. Wherever an outline of the mesh cuts a pixel, the pixel takes
-what it covers of the one beyond (geometric post-process antialiasing, Persson 2011). Where both sides go the
-same way, the plate's own edge is soft already, and stays.
+thin line of the plate's own edge comes along. The pixels on either side of an outline of the mesh mix by how
+near it is, over two pixels as in a plate (geometric post-process antialiasing, Persson 2011). Where both
+sides go the same way, the plate's own edge is soft already, and stays.
 """
 
 from __future__ import annotations
@@ -24,16 +24,13 @@ AWAY = 1.25  # samples of the field's mesh, from an outline to what lies on eith
 BEHIND_CM, BEFORE_CM = 0.2, 4.0  # so far behind is what lies beyond; within, skin comes forward by less
 
 
-def soften(
-    skin: Int, joints: Int, field: Field, layer: Float, first: tuple[int, int], color: Float, matte: Float
-) -> None:
+def soften(skin: Int, joints: Int, field: Field, color: Float, matte: Float) -> None:
     """Soften the outlines in a region's `color` (h, w, 3 or more) and `matte` (h, w), in place.
 
     `skin` (T, 3) are all triangles of which the field may have some, `joints` what `joints_of` says of them.
-    `layer` (H, W, 4) is the plate's head; the region's first pixel lies `first` right of and below its own.
     """
     of = (*field.seen, field.triangles, field.moved, field.around)
-    _blend(_breaks(joints, skin, field.points, layer, *first, of), color, matte)
+    _blend(_breaks(joints, skin, field.points, of), color, matte)
 
 
 def joints_of(triangles: Int) -> Int:
@@ -46,11 +43,8 @@ def joints_of(triangles: Int) -> Int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _breaks(joints: Int, skin: Int, points: Float, layer: Float, left: int, top: int, of: Known) -> Float:
-    """Outlines that are seen and where the field breaks: ends and how much it does (N, 5).
-
-    Not steep ones before the background: the head's own edge is drawn softly there, see `compose`.
-    """
+def _breaks(joints: Int, skin: Int, points: Float, of: Known) -> Float:
+    """Outlines that are seen and where the field breaks: ends and how much it does (N, 5)."""
     out, count = np.empty((len(joints), 5), np.float32), 0
     step, away = np.float32(AWAY / SAMPLES) / of[-1].per_px, _facing_away(points, skin)
     for n in range(len(joints)):
@@ -70,11 +64,6 @@ def _breaks(joints: Int, skin: Int, points: Float, layer: Float, left: int, top:
         beyond, behind = _way(x + turn * dy, y - turn * dx, of)
         if not (z - BEFORE_CM < within < np.inf and behind > z + BEHIND_CM):
             continue
-        if abs(dy) > abs(dx):
-            c = left + int(np.floor(x + turn * dy + beyond[0]))
-            r = top + int(np.floor(y - turn * dx + beyond[1]))
-            if not (0 <= r < len(layer) and 0 <= c < layer.shape[1] and layer[r, c, 3] > 0.5):
-                continue
         apart = np.sqrt((inside[0] - beyond[0]) ** 2 + (inside[1] - beyond[1]) ** 2)
         share = (apart - max(BREAK_PX[0], 2 * STRETCH * step)) / BREAK_PX[1]
         if share > 0:
@@ -131,13 +120,13 @@ def _between(cells: Float, r: int, c: int, x: float, y: float) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def _blend(lines: Float, color: Float, matte: Float) -> None:
-    """Blend every pixel that a line (N, 5) crosses with the one beyond, by what that covers of it. In place.
+    """Blend the two pixels whose centers a line (N, 5) parts, each the more the nearer it is. In place.
 
     A line goes from column to column, or from row to row where it is steeper. Colors are those from before.
     """
     most = np.int64(0)
     for n in range(len(lines)):
-        most += np.int64(max(abs(lines[n, 2] - lines[n, 0]), abs(lines[n, 3] - lines[n, 1]))) + 2
+        most += 2 * np.int64(max(abs(lines[n, 2] - lines[n, 0]), abs(lines[n, 3] - lines[n, 1]))) + 4
     at, new, count = np.empty((most, 2), np.int32), np.empty((most, 4), np.float32), 0
     for px, py, qx, qy, share in lines:
         flat = abs(qx - px) >= abs(qy - py)
@@ -146,21 +135,21 @@ def _blend(lines: Float, color: Float, matte: Float) -> None:
             a, b, c, d = c, d, a, b
         for along in range(int(np.ceil(a - 0.5)), int(np.ceil(c - 0.5))):
             place = b + (along + 0.5 - a) / (c - a) * (d - b)
-            aside = int(np.floor(place))
-            off = aside + 0.5 - place
-            beside = aside - 1 if off > 0 else aside + 1
-            y, x, v, u = (aside, along, beside, along) if flat else (along, aside, along, beside)
-            if min(y, x, v, u) < 0 or max(y, v) >= matte.shape[0] or max(x, u) >= matte.shape[1]:
+            near = int(np.floor(place - 0.5))
+            off = np.float32(place - 0.5 - near)
+            y, x, v, u = (near, along, near + 1, along) if flat else (along, near, along, near + 1)
+            if min(y, x) < 0 or v >= matte.shape[0] or u >= matte.shape[1]:
                 continue
-            covers = np.float32(share * (0.5 - abs(off)))
-            whole = True
-            for k in range(3):
-                new[count, k] = color[y, x, k] + covers * (color[v, u, k] - color[y, x, k])
-                whole = whole and np.isfinite(new[count, k])
-            new[count, 3] = max(matte[y, x], covers * matte[v, u])
-            if whole and new[count, 3] > 0:
-                at[count, 0], at[count, 1] = y, x
-                count += 1
+            for side in range(2):
+                covers, whole = np.float32(0.5 * share * (off if side else 1 - off)), True
+                for k in range(3):
+                    new[count, k] = color[y, x, k] + covers * (color[v, u, k] - color[y, x, k])
+                    whole = whole and np.isfinite(new[count, k])
+                new[count, 3] = max(matte[y, x], covers * matte[v, u])
+                if whole and new[count, 3] > 0:
+                    at[count, 0], at[count, 1] = y, x
+                    count += 1
+                y, x, v, u = v, u, y, x
     for n in range(count):
         y, x = at[n, 0], at[n, 1]
         for k in range(3):

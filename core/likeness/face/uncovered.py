@@ -19,11 +19,12 @@ from likeness.face.compose import NO_SKIN
 from likeness.face.cutout import found_at
 from likeness.face.light import RELIGHT
 from likeness.face.part import Part, overlap
-from likeness.face.rig import HIDDEN_CM, bounds, face_width
+from likeness.face.rig import bounds, face_width
 from likeness.face.rim import tightened
-from likeness.face.warp import SAMPLES, Field
+from likeness.face.warp import Field
 from likeness.head import points as dense
 from likeness.render.bands import in_bands
+from likeness.render.blur import gaussian
 from likeness.render.raster import rasterize
 from likeness.render.simd import FAST
 
@@ -48,7 +49,8 @@ CAME = 0.03, 0.12  # cosine to the view: by so much more is seen of a vertex
 TURN = 0.04, 0.09  # cosine to the view: by so much more is seen of a skull, not of a nose's wing
 FAR_TURN = 0.08, 0.16  # the same: from here on a jaw's own edge is left behind, and from there wholly
 STRETCH = 0.4, 0.75  # of what is seen of it the plate shows: so little is uncovered, so much is not
-FINE = 2  # samples of a cell, across and down: its edge is soft
+FINE = 2  # samples of a cell, across and down
+EDGE, MARGIN = 0.7, 4  # so soft is its edge, cells; and so far beyond it nothing is left of it, pixels
 LARGE_PX = 400  # a face that is as wide has cells of two pixels, others of one
 
 
@@ -188,11 +190,11 @@ def uncovered(
     kept = np.maximum(rig.features, rig.jaw_edge * (1 - _rise(FAR_TURN, turn)))
     face, over = came * rig.hairless, came * (1 - kept)
     hid = _rise(TURN, most) * taken.complexion.bare
-    triangles = _some(rig.surface, rig.bare_skin, came + hid, facing)
-    if not len(triangles):
+    shown = _some(rig.surface, rig.bare_skin, came + hid, facing)
+    if not len(shown):
         return Skin(behind, NOWHERE)
     pixels = tightened(field.points, *upright, taken.slack)
-    ends = np.floor(bounds(pixels, triangles.ravel())) + np.array([[-1], [2]])
+    ends = np.floor(bounds(pixels, shown.ravel())) + np.array([[-MARGIN], [MARGIN + 1]])
     (left, top), (right, below) = np.clip(ends, 0, box[2:]).astype(int).tolist()
     width, height = right - left, below - top
     if min(width, height) < 1:
@@ -202,11 +204,12 @@ def uncovered(
     cell = 1 if face_width(pixels[-dense.COUNT :]) < LARGE_PX else 2
     rows, columns, per = -(-height // cell), -(-width // cell), FINE / cell
     local = (pixels - np.array([left, top, 0], np.float32)) * np.array([per, per, 1], np.float32)
-    mesh = *rasterize(local, triangles, FINE * columns, FINE * rows), triangles
-    before = field.seen[2], SAMPLES / (per * field.cell), per * left, per * top
+    triangles = np.concatenate([shown, _before(field.triangles, local, facing, FINE * columns, FINE * rows)])
+    index, bary, _ = rasterize(local, triangles, FINE * columns, FINE * rows)
     covered = _covered(taken.cutout, (box[0] + left, box[1] + top, width, height))[::cell, ::cell]
     skin, share = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 1), np.float32)
-    in_bands(_paint, rows, *mesh, *before, values, np.ascontiguousarray(covered), skin, share)
+    in_bands(_paint, rows, index, bary, shown, values, np.ascontiguousarray(covered), skin, share)
+    skin, share = (gaussian(part, EDGE) for part in (skin, share))
     if cell > 1:
         skin, share = (_enlarged(part, cell, (height, width)) for part in (skin, share))
     spot = slice(top, below), slice(left, right)
@@ -232,18 +235,32 @@ def _some(triangles: Int, bare: NDArray[np.bool_], shown: Float, facing: Float) 
     return out[:count]
 
 
+@numba.njit(cache=True, nogil=True)
+def _before(triangles: Int, points: Float, facing: Float, width: int, height: int) -> Int:
+    """Those of the triangles (T, 3) that face the view and can hide something of a picture of that size."""
+    out, count = np.empty_like(triangles), 0
+    for t in range(len(triangles)):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        x, y, z = points[i], points[j], points[k]
+        if (
+            max(facing[i], facing[j], facing[k]) > 0
+            and max(x[0], y[0], z[0]) > 0
+            and min(x[0], y[0], z[0]) < width
+            and max(x[1], y[1], z[1]) > 0
+            and min(x[1], y[1], z[1]) < height
+        ):
+            out[count, 0], out[count, 1], out[count, 2] = i, j, k
+            count += 1
+    return out[:count]
+
+
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _paint(
     first: int,
     end: int,
     index: Int,
     bary: Float,
-    depth: Float,
     triangles: Int,
-    before: Float,
-    per: float,
-    left: float,
-    top: float,
     values: Float,
     covered: Float,
     skin: Float,
@@ -251,9 +268,9 @@ def _paint(
 ) -> None:
     """The `skin` (h, w, 4) that the mesh carries, in `FINE` times as fine samples; and `over` (h, w, 1).
 
-    No sample counts behind the depth `before` it, which is `per` times as fine, and begins as much farther
-    `left` and `top`. `values` (V, 6) are color, how much of it is the face's, how much the neck's and how
-    much lies over the head. Of the neck is only what the head `covered` (h, w).
+    Samples whose `index` is none of the `triangles` show something else. `values` (V, 6) are color, how much
+    of it is the face's, how much the neck's and how much lies over the head. Of the neck is only what the
+    head `covered` (h, w).
     """
     zero, told, all_ = np.float32(0), np.empty(6, np.float32), np.float32(FINE * FINE)
     for y in range(first, end):
@@ -263,10 +280,7 @@ def _paint(
             for v in range(FINE * y, FINE * y + FINE):
                 for u in range(FINE * x, FINE * x + FINE):
                     t = index[v, u]
-                    if t < 0:
-                        continue
-                    r, c = int((v + 0.5 + top) * per), int((u + 0.5 + left) * per)
-                    if depth[v, u] > before[min(r, len(before) - 1), min(c, before.shape[1] - 1)] + HIDDEN_CM:
+                    if t < 0 or t >= len(triangles):
                         continue
                     count += np.float32(1)
                     for k in range(3):
