@@ -425,3 +425,17 @@ def test_dark_corners_of_a_smile_stay_dark(head: Head) -> None:
     corner = color[:, : left + 3][cover[:, : left + 3] > 0.99]
     assert len(corner) > 30
     assert np.median(corner[:, 1]) < 0.03
+
+
+def test_the_hue_of_teeth_is_not_the_tongues(head: Head) -> None:
+    """Teeth whose blue was seen made tongues purple."""
+    lip, tongue = np.array([0.5, 0.12, 0.12], np.float32), list(ALBEDO).index("tongue")
+    hues = []
+    for tooth in ((0.6, 0.55, 0.4), (0.55, 0.55, 0.6)):
+        smile, plate, _ = smile_and_row(head, tooth)
+        plate[:] = tooth
+        plate[polygon(smile.outline, 0, 0, *SIZE) <= 0] = lip
+        args = (smile.inside, smile.pixels, smile.outline, smile.shade, smile.lit)
+        gain = take_mouth(plate, *args, lip=lip).gain
+        hues.append(gain[tongue] / gain[tongue, 0])
+    assert np.allclose(*hues, rtol=1e-3)

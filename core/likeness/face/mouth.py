@@ -145,7 +145,7 @@ def take_mouth(
         teeth_gain, lit = gain[UPPER_TEETH], np.quantile(shade[inside.teeth], 0.75, axis=0)
         gain[UPPER_TEETH:] = _less_lip(teeth_gain, enamel, lit) if shows_teeth else teeth_gain * enamel
     if lip is not None:
-        gain[:UPPER_TEETH] *= _hue(lip, shade[inside.teeth])
+        gain[:UPPER_TEETH] = (gain[0] @ LUMA) * _hue(lip, shade[inside.teeth])  # teeth tell no tongue's hue
     tongue = (shown[TONGUE] > 0.9) & np.isfinite(picture).all(axis=2)
     if int(tongue.sum()) >= LEAST_TONGUE:
         model = shade[inside.triangles[index[tongue]]].mean(axis=1) * inside.albedo[index[tongue]]

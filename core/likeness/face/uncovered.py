@@ -50,6 +50,7 @@ TURN = 0.04, 0.09  # cosine to the view: by so much more is seen of a skull, not
 FAR_TURN = 0.08, 0.16  # the same: from here on a jaw's own edge is left behind, and from there wholly
 STRETCH = 0.4, 0.75  # of what is seen of it the plate shows: so little is uncovered, so much is not
 FINE = 2  # samples of a cell, across and down
+TILE = 16  # samples, in which what may be hidden is looked for
 EDGE, MARGIN = 0.7, 4  # so soft is its edge, cells; and so far beyond it nothing is left of it, pixels
 LARGE_PX = 400  # a face that is as wide has cells of two pixels, others of one
 
@@ -204,7 +205,9 @@ def uncovered(
     cell = 1 if face_width(pixels[-dense.COUNT :]) < LARGE_PX else 2
     rows, columns, per = -(-height // cell), -(-width // cell), FINE / cell
     local = (pixels - np.array([left, top, 0], np.float32)) * np.array([per, per, 1], np.float32)
-    triangles = np.concatenate([shown, _before(field.triangles, local, facing, FINE * columns, FINE * rows)])
+    triangles = np.concatenate(
+        [shown, _before(field.triangles, shown, local, facing, FINE * columns, FINE * rows)]
+    )
     index, bary, _ = rasterize(local, triangles, FINE * columns, FINE * rows)
     covered = _covered(taken.cutout, (box[0] + left, box[1] + top, width, height))[::cell, ::cell]
     skin, share = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 1), np.float32)
@@ -236,22 +239,41 @@ def _some(triangles: Int, bare: NDArray[np.bool_], shown: Float, facing: Float) 
 
 
 @numba.njit(cache=True, nogil=True)
-def _before(triangles: Int, points: Float, facing: Float, width: int, height: int) -> Int:
-    """Those of the triangles (T, 3) that face the view and can hide something of a picture of that size."""
+def _before(triangles: Int, shown: Int, points: Float, facing: Float, width: int, height: int) -> Int:
+    """Those of the triangles (T, 3) that face the view and may hide some of those `shown` (N, 3)."""
+    far = np.zeros((height // TILE + 1, width // TILE + 1), np.float32)
+    for t in range(len(shown)):
+        near, deep = _tiles(shown[t], points, far.shape)
+        if near[0] >= 0:
+            for r in range(near[0], near[1]):
+                for c in range(near[2], near[3]):
+                    far[r, c] = max(far[r, c], deep[1])
     out, count = np.empty_like(triangles), 0
     for t in range(len(triangles)):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        x, y, z = points[i], points[j], points[k]
-        if (
-            max(facing[i], facing[j], facing[k]) > 0
-            and max(x[0], y[0], z[0]) > 0
-            and min(x[0], y[0], z[0]) < width
-            and max(x[1], y[1], z[1]) > 0
-            and min(x[1], y[1], z[1]) < height
-        ):
+        if max(facing[i], facing[j], facing[k]) <= 0:
+            continue
+        near, deep = _tiles(triangles[t], points, far.shape)
+        if near[0] >= 0 and far[near[0] : near[1], near[2] : near[3]].max() > deep[0]:
             out[count, 0], out[count, 1], out[count, 2] = i, j, k
             count += 1
     return out[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _tiles(
+    triangle: Int, points: Float, shape: tuple[int, int]
+) -> tuple[tuple[int, int, int, int], tuple[np.float32, np.float32]]:
+    """Rows and columns of the tiles that a triangle (3,) meets, -1 for none; its least and most depth."""
+    a, b, c = points[triangle[0]], points[triangle[1]], points[triangle[2]]
+    left, right = min(a[0], b[0], c[0]) / TILE, max(a[0], b[0], c[0]) / TILE
+    top, below = min(a[1], b[1], c[1]) / TILE, max(a[1], b[1], c[1]) / TILE
+    deep = min(a[2], b[2], c[2]), max(a[2], b[2], c[2])
+    if right < 0 or below < 0 or left >= shape[1] or top >= shape[0]:
+        return (-1, -1, -1, -1), deep
+    rows = max(int(top), 0), min(int(below) + 1, shape[0])
+    columns = max(int(left), 0), min(int(right) + 1, shape[1])
+    return (rows[0], rows[1], columns[0], columns[1]), deep
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
