@@ -439,3 +439,19 @@ def test_the_hue_of_teeth_is_not_the_tongues(head: Head) -> None:
         gain = take_mouth(plate, *args, lip=lip).gain
         hues.append(gain[tongue] / gain[tongue, 0])
     assert np.allclose(*hues, rtol=1e-3)
+
+
+def test_a_smile_that_closes_halfway_keeps_its_teeth(head: Head) -> None:
+    """For a frame they were gray: made ones in the dark of a slit, mixed with the plate's."""
+    green = np.array([0.1, 0.7, 0.1], np.float32)
+    smile = Mouth(head, 0.1, mouthSmile=0.6, mouthUpperUp=0.7)
+    args = (smile.inside, smile.pixels, smile.outline, smile.shade, smile.lit)
+    source = take_mouth(plate_of(tuple(green)), *args)
+    middle, shares = smile.outline.mean(axis=0), []
+    for high in (0.62, 0.3):
+        lips = (middle + [0.95, high] * (smile.outline - middle)).astype(np.float32)
+        drawn = (smile.pixels, smile.shade, np.zeros_like(smile.shade), lips, smile.lit, (0, 0, *SIZE))
+        color, cover = draw_mouth(plate_of(tuple(green)), source, smile.inside, *drawn)
+        shares.append((np.abs(color - green).max(axis=2) < 0.02)[cover > 0.99].mean())
+    assert shares[0] > 0.5
+    assert shares[1] == 0

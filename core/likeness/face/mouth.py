@@ -56,7 +56,7 @@ OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 NEAR_LIP = 0.3  # of that, what has the hue of enamel, and no lip's
 UNLIT = 0.3, 0.5  # of a lip's luma: darker than the first is no lip for sure, than the second it may be one
 GOES_ON, SIDEWAYS = 0.12, 3  # of the mouth's width teeth go on as they were seen; how much less aside
-STAYS_OPEN = 0.8  # of the plate's opening: lips so far apart hide none of its teeth
+STAYS_OPEN = 0.4, 0.6  # of the plate's opening: lips so far apart hide all of its teeth, or none
 
 
 @dataclass(frozen=True)
@@ -319,8 +319,7 @@ def _trusted(source: PlateMouth, outline: Float, known: float) -> tuple[Float, F
     moved = float(np.linalg.norm(outline - source.outline, axis=1).max())
     still = np.float32(np.clip(1.5 - moved / source.border, 0, 1))
     open_, was = (mean_gap(each) / max(float(np.ptp(each[:, 0])), 1e-3) for each in (outline, source.outline))
-    wide = max(min(SLIT[1], STAYS_OPEN * was), SLIT[0] + 1e-3)
-    shows = np.float32(np.interp(open_, (SLIT[0], wide), (0, 1)))
+    shows = np.float32(np.interp(open_, np.minimum(SLIT, np.array(STAYS_OPEN) * was), (0, 1)))
     row = np.float32(np.interp(known, KNOWN, (0, 1)))
     own: Float = source.own * shows
     own[UPPER_TEETH] *= row
