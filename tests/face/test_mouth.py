@@ -397,6 +397,18 @@ def test_teeth_go_on_behind_the_lips_as_they_are_seen(head: Head) -> None:
     assert np.median(near) < 0.005
 
 
+def test_what_is_no_number_does_not_go_on(head: Head) -> None:
+    lip = np.array([0.5, 0.12, 0.12], np.float32)
+    smile, plate, edge = smile_and_row(head, (0.6, 0.55, 0.5))
+    plate[polygon(smile.outline, 0, 0, *SIZE) <= 0] = lip
+    plate[edge - 8 : edge, ::3] = (np.inf, 0.5, 0.5)
+    plate[edge - 8 : edge, 1::3] = np.nan
+    source = take_mouth(plate, smile.inside, smile.pixels, smile.outline, smile.shade, smile.lit, lip=lip)
+    sure = source.more[..., 3] > 0
+    assert sure.any()
+    assert np.isfinite(source.more[sure]).all()
+
+
 def test_no_tooth_is_drawn_where_the_plate_shows_none(head: Head) -> None:
     """Teeth that end higher than the model's had a second row below them."""
     lip, gum = np.array([0.5, 0.12, 0.12], np.float32), (0.4, 0.1, 0.09)

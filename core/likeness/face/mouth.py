@@ -129,13 +129,14 @@ def take_mouth(
         seen, model = (np.median(colors[bare], axis=0) for colors in (seen, model))
         if lip is not None:
             pale = _enamel(picture, seen, lip)
-            if pale.min() < 1:  # where the model's are a little off, the tongue would carry them along
-                shown[:UPPER_TEETH] *= 1 - maximum_filter(pale, 2 * ceil(border) + 1)
-                shown[UPPER_TEETH:] *= pale
-                tooth, none = pale * near, near * _unlit(picture, lip)
+            if pale.min() < 1:
+                shown[:UPPER_TEETH] *= 1 - maximum_filter(
+                    pale, 2 * ceil(border) + 1
+                )  # else tongues carry teeth
+                shown[UPPER_TEETH + 1 :] *= pale
+                shown[UPPER_TEETH] = near * np.maximum(pale, _unlit(picture, lip))
                 more = _going_on(picture, pale, near > 0.5, GOES_ON * wide)
                 more[..., 3] -= open_ * (1 - pale)
-                shown[UPPER_TEETH] = np.maximum(tooth, none)
         gain = np.clip(seen / np.maximum(model, 1e-6), 0.4, 1.8).astype(np.float32)
     else:
         white = float(np.quantile(shade[inside.teeth] @ LUMA, 0.75))
@@ -161,6 +162,7 @@ def _going_on(picture: Float, pale: Float, seen: Mask, reach: float) -> Float:
 
     For `reach` px beyond what is `seen` (h, w), where that ends with teeth, as surely as it is `pale` (h, w).
     """
+    seen = seen & np.isfinite(picture).all(axis=2)
     if not seen.any():
         return np.zeros((*seen.shape, 4), np.float32)
     away, (rows, columns) = distance_transform_edt(~seen, sampling=(1, SIDEWAYS), return_indices=True)
