@@ -17,7 +17,7 @@ from bench.runs import read_srgb, reanimate, write_srgb
 from bench.table import Row
 from likeness.demo import PERFORMANCE
 from likeness.effects.human.human_portrait import view_of
-from likeness.human.portrait import EXPRESSIONS, Sitter
+from likeness.human.portrait import EXPRESSIONS, Sitter, both_sides
 from likeness.performance import ARKIT, Performance, make, read_csv, rotations, write_csv
 
 SEEDS, SIZE_PX = (3, 7, 11), 512
@@ -79,8 +79,8 @@ def _smiles() -> Performance:
     """A smile that turns, fades, and opens."""
     weights = np.zeros((len(SMILING), len(ARKIT)))
     for row, (jaw, smile, _) in zip(weights, SMILING, strict=True):
-        row[ARKIT.index("jawOpen")] = jaw
-        row[[ARKIT.index(f"{name}{side}") for name in SMILE for side in ("Left", "Right")]] = smile
+        for shape, weight in both_sides({"jawOpen": jaw, **dict.fromkeys(SMILE, smile)}).items():
+            row[ARKIT.index(shape)] = weight
     head = np.radians([(yaw, 0, 0) for *_, yaw in SMILING])
     return make(weights, eyes=np.zeros((len(SMILING), 2, 3)), head=head)
 

@@ -136,10 +136,9 @@ def head_turned(who: Sitter, turn: Float) -> Sitter:
 
 def expressing(who: Sitter, weights: Mapping[str, float]) -> Sitter:
     """The sitter whose rest is an expression; no face shape is left. Hair stays where it was."""
-    done = {id(part): moved for part, *moved in pose(who.character, weights, np.zeros((2, 2), np.float32))}
     parts = tuple(
-        replace(part, vertices=done[id(part)][0], normals=done[id(part)][1], shapes={}, shape_normals={})
-        for part in who.character.levels[0]
+        replace(part, vertices=vertices, normals=normals, shapes={}, shape_normals={})
+        for part, vertices, normals in pose(who.character, weights)
     )
     return replace(who, character=replace(who.character, levels=(parts,)))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from likeness.face.fit import Shot, with_person
 from likeness.face.inside import inside_of
 from likeness.face.person import Person, build_person, shown_in, to_pixels, tooth_rows
 from likeness.face.rig import outlines_of
-from likeness.face.teeth import LOWER, UPPER, green_of, raised, widest
+from likeness.face.teeth import LOWER, UPPER, green_of, raised, raised_cm, widest
 from likeness.face.warp import polygon
 from likeness.head import points as dense
 from likeness.head.model import Head
@@ -27,12 +25,6 @@ def standing(head: Head, turn_deg: tuple[float, float, float] = (0, 0, 0), **wei
     truth: Scene = scene(head, 5, turn_deg=turn_deg, **weights)
     shot = Shot(truth.lens, truth.identity, np.zeros((dense.COUNT, 3)), head.point_mean.astype(float))
     return truth, build_person(head, with_person(head, shot, truth.identity, shot.bias))
-
-
-def moved(person: Person, up_cm: float) -> Person:
-    rest = person.rest.copy()
-    rest[np.concatenate(tooth_rows(person.head)), 1] += up_cm
-    return replace(person, rest=rest)
 
 
 def picture_of(person: Person, truth: Scene, tooth: tuple[float, float, float] = TOOTH) -> Shown:
@@ -60,14 +52,15 @@ def test_teeth_are_raised_to_where_a_picture_shows_them(
     head: Head, up_cm: float, turn_deg: tuple[float, float, float]
 ) -> None:
     truth, person = standing(head, turn_deg, **GRIN)
-    look = picture_of(moved(person, up_cm), truth)
-    found = raised(person, inside_of(head), truth.lens, [(look, truth.fit)])
+    look = picture_of(raised(person, up_cm), truth)
+    found = raised(person, raised_cm(person, inside_of(head), truth.lens, [(look, truth.fit)]))
     assert height(found) - height(person) == pytest.approx(up_cm, abs=0.07)
 
 
 def test_lower_teeth_go_along_and_lips_stay(head: Head) -> None:
     truth, person = standing(head, **GRIN)
-    found = raised(person, inside_of(head), truth.lens, [(picture_of(moved(person, 0.2), truth), truth.fit)])
+    look = picture_of(raised(person, 0.2), truth)
+    found = raised(person, raised_cm(person, inside_of(head), truth.lens, [(look, truth.fit)]))
     up = found.rest[:, 1] - person.rest[:, 1]
     upper, lower = tooth_rows(head)
     assert up[lower].max() == pytest.approx(up[upper].min(), abs=1e-5)
@@ -79,7 +72,7 @@ def test_pictures_without_teeth_tell_nothing(head: Head) -> None:
     closed, person = standing(head)
     open_, _ = standing(head, **GRIN)
     looks = [(picture_of(person, closed), closed.fit), (picture_of(person, open_, LIP), open_.fit)]
-    assert raised(person, inside_of(head), closed.lens, looks) is person
+    assert raised(person, raised_cm(person, inside_of(head), closed.lens, looks)) is person
 
 
 def test_yellow_teeth_are_teeth() -> None:

@@ -18,7 +18,7 @@ from scipy.ndimage import distance_transform_edt, maximum_filter
 from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
 from likeness.face.rig import mean_gap
-from likeness.face.teeth import green_of
+from likeness.face.teeth import enamel_of
 from likeness.face.warp import polygon
 from likeness.render.bands import in_bands
 from likeness.render.blur import gaussian
@@ -48,7 +48,6 @@ OWN_HUE = 0.4  # so much of their hue; the rest is the light's, for the lips' co
 BARE = 0.8  # of what is seen of teeth is darker and redder, by gaps, gums and the lips' blur
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
-WHITER = 0.1  # by as much is a tooth's smallest channel nearer to its largest than a lip's
 ENAMEL = 0.35, 0.7  # of the way from a lip's paleness to a tooth's: from no tooth for sure to one for sure
 JOIN = 0.04  # of the mouth's width: teeth less apart let nothing be seen between them
 KNOWN = 0.4, 0.55  # of the upper teeth that show: a plate that shows less is no help, one that shows more is
@@ -128,11 +127,10 @@ def take_mouth(
         bare = seen[:, 1] >= np.quantile(seen[:, 1], BARE)
         seen, model = (np.median(colors[bare], axis=0) for colors in (seen, model))
         if lip is not None:
-            pale = _enamel(picture, seen, lip)
-            if pale.min() < 1:
-                shown[:UPPER_TEETH] *= 1 - maximum_filter(
-                    pale, 2 * ceil(border) + 1
-                )  # else tongues carry teeth
+            pale = enamel_of(picture, seen, lip, ENAMEL)
+            if pale is not None and pale.min() < 1:
+                # where the model's are a little off, the tongue would carry them along
+                shown[:UPPER_TEETH] *= 1 - maximum_filter(pale, 2 * ceil(border) + 1)
                 shown[UPPER_TEETH + 1 :] *= pale
                 shown[UPPER_TEETH] = near * np.maximum(pale, _unlit(picture, lip))
                 more = _going_on(picture, pale, near > 0.5, GOES_ON * wide)
@@ -143,8 +141,8 @@ def take_mouth(
         gain *= np.float32(min(BRIGHTER, min(TEETH_TO_SKIN * skin, _brightest(plate)) / max(white, 1e-6)))
     gain = np.tile(gain, (len(ALBEDO), 1))
     if enamel is not None:
-        teeth_gain, lit = gain[UPPER_TEETH], np.quantile(shade[inside.teeth], 0.75, axis=0)
-        gain[UPPER_TEETH:] = _less_lip(teeth_gain, enamel, lit) if shows_teeth else teeth_gain * enamel
+        teeth_gain, bright = gain[UPPER_TEETH], np.quantile(shade[inside.teeth], 0.75, axis=0)
+        gain[UPPER_TEETH:] = _less_lip(teeth_gain, enamel, bright) if shows_teeth else teeth_gain * enamel
     if lip is not None:
         gain[:UPPER_TEETH] = (gain[0] @ LUMA) * _hue(lip, shade[inside.teeth])  # teeth tell no tongue's hue
     tongue = (shown[TONGUE] > 0.9) & np.isfinite(picture).all(axis=2)
@@ -193,18 +191,6 @@ def _hued(gain: Float, seen: Float, model: Float) -> Float:
     hue = np.maximum(seen, 0) / np.maximum(model, 1e-6)
     hue, luma = np.clip(hue / max(float(hue.mean()), 1e-6), 0.5, 2.0), model * LUMA
     return (hue * (gain @ luma) / (hue @ luma)).astype(np.float32)
-
-
-def _enamel(colors: Float, tooth: Float, lip: Float) -> Float:
-    """How surely `colors` (h, w, 3) are of the `tooth` (3,) and not of the `lip` (3,): 1 where no hue tells.
-
-    Enamel is pale, lips and gums are red.
-    """
-    pale, paler, least = (green_of(one) for one in (colors, tooth, lip))
-    if paler - least < WHITER:
-        return np.ones(colors.shape[:2], np.float32)
-    way = (pale - least) / (paler - least)
-    return np.asarray(np.interp(way, ENAMEL, (0, 1)), np.float32)
 
 
 def _hue(lip: Float, white: Float) -> Float:
@@ -263,11 +249,13 @@ def draw_mouth(
     shade, shine = shade * lit, shine * lit
     jaw = _jaw(source, inside, pixels, origin=(x0, y0))
     known = _known(source, index, inside.part, cover, jaw)
-    own, more = _trusted(source, (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2], known)
+    there = (outline - np.array([x0, y0], np.float32)) @ jaw[:, :2].T + jaw[:, 2]
+    own, believed = _trusted(source, there, known)
     in_bands(
         _shade, height, cover, _ends(cover), index, bary, inside.triangles, inside.albedo, inside.part,
-        inside.gloss, shade, shine, source.pixels, own, more, np.array(source.origin, np.int32),
-        source.gain, _under_lip(source.red), plate, cavity, cheek, jaw, source.shallow, color, taken,
+        inside.gloss, shade, shine, source.pixels, own, source.more, believed,
+        np.array(source.origin, np.int32), source.gain, _under_lip(source.red), plate, cavity, cheek, jaw,
+        source.shallow, color, taken,
     )  # fmt: skip
     return soften(color, cover, taken, blur_px), cover
 
@@ -309,10 +297,10 @@ def _mean_trust(
     return total / max(count, 1.0)
 
 
-def _trusted(source: PlateMouth, outline: Float, known: float) -> tuple[Float, Float]:
+def _trusted(source: PlateMouth, outline: Float, known: float) -> tuple[Float, np.float32]:
     """How sure the plate shows each part (PARTS, h, w): lips that stay as they are show all they did.
 
-    And `PlateMouth.more` as far as it is believed.
+    And how far `PlateMouth.more` is believed.
 
     `outline` (N, 2): the lips, in the plate where the upper teeth would be. `known`: see `_known`. Of a row
     of teeth of which the plate shows little, all is made: both kinds would not read as one row. And lips that
@@ -325,9 +313,7 @@ def _trusted(source: PlateMouth, outline: Float, known: float) -> tuple[Float, F
     row = np.float32(np.interp(known, KNOWN, (0, 1)))
     own: Float = source.own * shows
     own[UPPER_TEETH] *= row
-    more = source.more.copy()
-    more[..., 3] *= shows * row
-    return (own + still * (source.open - own) if still > 0 else own), more
+    return (own + still * (source.open - own) if still > 0 else own), shows * row
 
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
@@ -454,6 +440,7 @@ def _shade(
     place: Float,
     own: Float,
     more: Float,
+    believed: np.float32,
     origin: Int,
     gain: Float,
     under_lip: Float,
@@ -540,7 +527,7 @@ def _shade(
                     inks[at, k] = dim + slit * (cheek[k] - dim)
                     bare[at, k] = max(bare[at, k], lit * shadow * cheek[k])
             count += each
-        _own(plate, own, more, origin, kinds[:count], tooth, places, bare, inks, trusts)
+        _own(plate, own, more, believed, origin, kinds[:count], tooth, places, bare, inks, trusts)
         count = np.uint64(0)
         for x in range(np.uint64(cover.shape[1])):
             if cover[y, x] > 0:
@@ -556,6 +543,7 @@ def _own(
     plate: Float,
     own: Float,
     more: Float,
+    believed: np.float32,
     origin: Int,
     kinds: Int,
     tooth: Mask,
@@ -567,7 +555,8 @@ def _own(
     """Replace `inks` (n, 3) by the plate's color at pixels `places` (n, 2) as far as `own` trusts it.
 
     That is how far it is sure to be of the part that `kinds` (n,) says, into `trusts` (n,); of none below 0.
-    What is `tooth` (n,) goes on as `more` has it; where that has none, the wall behind is `bare` (n, 3).
+    What is `tooth` (n,) goes on as `more`, so far `believed`, has it; where that has none, the wall behind is
+    `bare` (n, 3).
     """
     zero, one, next_ = np.float32(0), np.float32(1), np.uint64(1)
     for n in range(np.uint64(len(kinds))):
@@ -578,11 +567,11 @@ def _own(
             continue
         kind, c, r = np.uint64(kinds[n]), np.uint64(qx), np.uint64(qy)
         if tooth[n]:
-            some = more[r, c, 3]
-            goal, some = (more[r, c, :3], some) if some > 0 else (bare[n], -some)
+            some = more[r, c, 3] * believed
+            goal = more[r, c, :3] if some > 0 else bare[n]
             for k in range(np.uint64(3)):
-                inks[n, k] += some * (goal[k] - inks[n, k])
-            trusts[n] = max(more[r, c, 3], zero)
+                inks[n, k] += abs(some) * (goal[k] - inks[n, k])
+            trusts[n] = max(some, zero)
         above = own[kind, r, c] * (one - wx) + own[kind, r, c + next_] * wx
         below = own[kind, r + next_, c] * (one - wx) + own[kind, r + next_, c + next_] * wx
         trust = above * (one - wy) + below * wy

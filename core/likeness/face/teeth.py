@@ -13,6 +13,7 @@ from scipy import ndimage
 from likeness.face import lips
 from likeness.face.fit import Fit, Lens
 from likeness.face.inside import ALBEDO, Inside
+from likeness.face.limbus import DISPLAY
 from likeness.face.person import Person, shown_in, to_pixels, tooth_rows
 from likeness.face.rig import outlines_of
 from likeness.face.warp import polygon
@@ -23,14 +24,11 @@ from likeness.render.raster import rasterize
 Float = NDArray[np.float32]
 Array = NDArray[np.float64]
 
-DISPLAY = 2.2  # from display codes to light, near enough to tell enamel from lips
 COLUMNS, ROWS, MOUTH = 160, 112, 120  # pixels of the crop, and of the mouth's width in it
 UPPER, LOWER = (list(ALBEDO).index(name) for name in ("teeth_upper", "teeth_lower"))
 RAISED_CM = np.linspace(-0.5, 0.5, 41)
-USUAL_CM, UNUSUAL = (
-    0.2,
-    0.045,
-)  # so far teeth of most are from the usual; what it costs, as a share of what shows
+USUAL_CM = 0.2  # so far teeth of most are from the usual
+UNUSUAL = 0.045  # what that costs, as a share of what shows
 LEAST = 60  # pixels of the opening tell something
 BRIGHTER, PALER = 0.5, 0.6  # of what is seen is darker than teeth; of what is not, redder
 WHITER = 0.1  # by as much is a tooth's green, of its red, more than a lip's
@@ -52,18 +50,36 @@ def widest(points: Float, count: int) -> list[int]:
     return half[np.linspace(0, len(half) - 1, min(count, len(half))).astype(int)].tolist()
 
 
-def raised(person: Person, inside: Inside, lens: Lens, pictures: Iterable[tuple[Look, Fit]]) -> Person:
-    """The person with the teeth as high as some pictures show them, in each of which the head lies as its
-    fit says; where none shows teeth, they stay where they usually are.
+def enamel_of(colors: Float, tooth: Float, lip: Float, way: tuple[float, float]) -> Float | None:
+    """How surely `colors` (h, w, 3) are of the `tooth` (3,) and not of the `lip` (3,); None if no hue tells.
+
+    `way`: how far from lip to tooth is no tooth for sure, and how far is one. Lips and gums are red.
+    """
+    pale, paler, least = (green_of(one) for one in (colors, tooth, lip))
+    if paler - least < WHITER:
+        return None
+    return np.asarray(np.interp((pale - least) / (paler - least), way, (0, 1)), np.float32)
+
+
+def raised(person: Person, up_cm: float) -> Person:
+    """The person with the teeth so much higher behind the lips."""
+    if not up_cm:
+        return person
+    rest = person.rest.copy()
+    rest[np.concatenate(tooth_rows(person.head)), 1] += up_cm
+    return replace(person, rest=rest)
+
+
+def raised_cm(person: Person, inside: Inside, lens: Lens, pictures: Iterable[tuple[Look, Fit]]) -> float:
+    """How much higher than usual a person's teeth are in pictures, in each of which the head lies as its fit
+    says; 0 where none shows teeth.
     """
     costs = [_costs(person, inside, lens, look, fit) for look, fit in pictures]
     told = [cost for cost in costs if cost is not None]
     if not told:
-        return person
+        return 0.0
     cost = np.mean(told, axis=0) + UNUSUAL * (RAISED_CM / USUAL_CM) ** 2
-    rest = person.rest.copy()
-    rest[np.concatenate(tooth_rows(person.head)), 1] += RAISED_CM[cost.argmin()]
-    return replace(person, rest=rest)
+    return float(RAISED_CM[cost.argmin()])
 
 
 def _costs(person: Person, inside: Inside, lens: Lens, look: Look, fit: Fit) -> Array | None:
@@ -112,8 +128,5 @@ def _teeth(picture: Float, open_: NDArray[np.bool_], lip: Float) -> Float | None
     luma, pale = picture.mean(axis=2), green_of(picture)
     bright = open_ & (luma >= np.quantile(luma[open_], BRIGHTER))
     tooth = np.median(picture[bright & (pale >= np.quantile(pale[bright], PALER))], axis=0)
-    paler, least = float(green_of(tooth)), float(green_of(lip))
-    if paler - least < WHITER:
-        return None
-    sure = np.interp((pale - least) / (paler - least), PALE, (0, 1))
-    return (sure * np.interp(luma / tooth.mean(), LIT, (0, 1))).astype(np.float32)
+    sure = enamel_of(picture, tooth, lip, PALE)
+    return None if sure is None else sure * np.interp(luma / tooth.mean(), LIT, (0, 1)).astype(np.float32)

@@ -7,7 +7,7 @@ side, or of the skin nearest to it, in the light that falls on it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -243,37 +243,31 @@ def _before(triangles: Int, shown: Int, points: Float, facing: Float, width: int
     """Those of the triangles (T, 3) that face the view and may hide some of those `shown` (N, 3)."""
     far = np.zeros((height // TILE + 1, width // TILE + 1), np.float32)
     for t in range(len(shown)):
-        near, deep = _tiles(shown[t], points, far.shape)
-        if near[0] >= 0:
-            for r in range(near[0], near[1]):
-                for c in range(near[2], near[3]):
-                    far[r, c] = max(far[r, c], deep[1])
+        top, below, left, right, _, most = _tiles(shown[t], points, far.shape)
+        for r in range(top, below):
+            for c in range(left, right):
+                far[r, c] = max(far[r, c], most)
     out, count = np.empty_like(triangles), 0
     for t in range(len(triangles)):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         if max(facing[i], facing[j], facing[k]) <= 0:
             continue
-        near, deep = _tiles(triangles[t], points, far.shape)
-        if near[0] >= 0 and far[near[0] : near[1], near[2] : near[3]].max() > deep[0]:
+        top, below, left, right, least, _ = _tiles(triangles[t], points, far.shape)
+        if top < below and left < right and far[top:below, left:right].max() > least:
             out[count, 0], out[count, 1], out[count, 2] = i, j, k
             count += 1
     return out[:count]
 
 
 @numba.njit(cache=True, nogil=True)
-def _tiles(
-    triangle: Int, points: Float, shape: tuple[int, int]
-) -> tuple[tuple[int, int, int, int], tuple[np.float32, np.float32]]:
-    """Rows and columns of the tiles that a triangle (3,) meets, -1 for none; its least and most depth."""
+def _tiles(triangle: Int, points: Float, shape: tuple[int, int]) -> tuple[int, int, int, int, Any, Any]:
+    """First and end row and column of the tiles that a triangle (3,) meets; its least and most depth."""
     a, b, c = points[triangle[0]], points[triangle[1]], points[triangle[2]]
     left, right = min(a[0], b[0], c[0]) / TILE, max(a[0], b[0], c[0]) / TILE
     top, below = min(a[1], b[1], c[1]) / TILE, max(a[1], b[1], c[1]) / TILE
-    deep = min(a[2], b[2], c[2]), max(a[2], b[2], c[2])
-    if right < 0 or below < 0 or left >= shape[1] or top >= shape[0]:
-        return (-1, -1, -1, -1), deep
     rows = max(int(top), 0), min(int(below) + 1, shape[0])
     columns = max(int(left), 0), min(int(right) + 1, shape[1])
-    return (rows[0], rows[1], columns[0], columns[1]), deep
+    return rows[0], rows[1], columns[0], columns[1], min(a[2], b[2], c[2]), max(a[2], b[2], c[2])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)

@@ -174,7 +174,8 @@ _FACES: dict[str, tuple[dict[str, float], tuple[float, float]]] = {
 }
 
 
-def _both_sides(weights: Mapping[str, float]) -> dict[str, float]:
+def both_sides(weights: Mapping[str, float]) -> dict[str, float]:
+    """The `weights` of ARKit's shapes; a name without its side stands for both."""
     out: dict[str, float] = {}
     for name, weight in weights.items():
         names = [name] if name in ARKIT else [f"{name}Left", f"{name}Right"]
@@ -182,7 +183,7 @@ def _both_sides(weights: Mapping[str, float]) -> dict[str, float]:
     return out
 
 
-EXPRESSIONS = {name: (_both_sides(weights), gaze) for name, (weights, gaze) in _FACES.items()}
+EXPRESSIONS = {name: (both_sides(weights), gaze) for name, (weights, gaze) in _FACES.items()}
 
 
 def picture(sitter: Sitter, view: View, light: Light, size: int) -> Float:

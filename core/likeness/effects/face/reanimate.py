@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likeness import demo
 from likeness.declare import Effect, Input, Layer, Output, Param
@@ -42,6 +43,7 @@ from likeness.frames import CODEC
 from likeness.head.model import load_head
 from likeness.media.color import convert, display_view
 from likeness.media.image import Image, color_channels, rgb
+from likeness.media.look import Look
 from likeness.performance import ARKIT, ROTATIONS, Performance, read_csv, resample, retime, smooth
 
 if TYPE_CHECKING:
@@ -155,23 +157,34 @@ def render(job: Job, frame: int) -> Layers:
 
 
 def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
-    """The head of the shot in which that frame is."""
+    """The head of the shot in which that frame is: what its pictures tell of it is found once."""
     source, lens = job.source("plate"), faces.lens_of(found, index)
+    shot, chosen = faces.shot_number(found, index), parameters.chosen()
 
     def build() -> Rig:
         person = build_person(load_head(), faces.shot_of(found, index))
         seen = np.flatnonzero(found["found"] & faces.same_shot(found, index))
-        some = seen[choose_typical(found["points"][seen], IRIS_FRAMES)]
-        looks = ((source.look(int(found["frames"][i])), faces.fit_of(found, i)) for i in some)
-        person = replace(person, iris_cm=seen_radius(person, lens, looks))
         away = float(np.median(found["translation"][seen][:, 2]))
         rig = build_rig(with_meeting(person, found["expression"][seen]), lens.focal_px / away)
-        some = seen[teeth.widest(found["points"][seen], TEETH_FRAMES)]
-        looks = ((source.look(int(found["frames"][i])), faces.fit_of(found, i)) for i in some)
-        return replace(rig, person=teeth.raised(rig.person, rig.inside, lens, looks))
+        told = job.cached(f"person of shot {shot}", lambda: tell(rig, seen), inputs=["plate"], params=chosen)
+        person = teeth.raised(rig.person, float(told["raised_cm"]))
+        return replace(rig, person=replace(person, iris_cm=float(told["iris_cm"])))
 
-    shot = faces.shot_number(found, index)
-    return job.keep("rig", build, inputs=["plate"], params=parameters.chosen(), frame=shot)
+    def tell(rig: Rig, seen: NDArray[np.intp]) -> dict[str, Any]:
+        def looks(some: Sequence[int]) -> Iterator[tuple[Look, Fit]]:
+            # in their order, which is how a clip is read fastest
+            return (
+                (source.look(int(found["frames"][i])), faces.fit_of(found, i)) for i in sorted(seen[some])
+            )
+
+        points = found["points"][seen]
+        irises, open_ = choose_typical(points, IRIS_FRAMES), teeth.widest(points, TEETH_FRAMES)
+        return {
+            "iris_cm": seen_radius(rig.person, lens, looks(irises)),
+            "raised_cm": teeth.raised_cm(rig.person, rig.inside, lens, looks(open_)),
+        }
+
+    return job.keep("rig", build, inputs=["plate"], params=chosen, frame=shot)
 
 
 def _way(job: Job, found: dict[str, Any], index: int, wanted: Fit, frame: int) -> shutter.Way | None:
