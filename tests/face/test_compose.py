@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeness.face.compose import SQUEEZED, _head
+from likeness.face.compose import SQUEEZED, _head, compose
+from likeness.face.cutout import Cutout
+from tests.face.test_warp import spread
 
 WIDE, EDGE = 96, 60.0
 
@@ -35,3 +37,21 @@ def test_an_edge_that_is_not_squeezed_is_the_plates_own() -> None:
     assert SQUEEZED > 1.1
     alpha = drawn(1.0, 0.0)
     np.testing.assert_allclose(alpha, np.clip(EDGE - np.arange(len(alpha)), 0, 1), atol=1e-6)
+
+
+def test_a_head_alone_has_a_matte_of_its_own() -> None:
+    """Where the head went away there is background, which changed too."""
+    plate = np.full((40, 60, 3), 0.8, np.float32)
+    layer = np.zeros((40, 60, 4), np.float32)
+    layer[:, 10:30] = [0.2, 0.1, 0.05, 0.5]
+    cutout = Cutout((0, 0), layer, plate, (0, 0, 60, 40))
+    own = layer[..., :3] + (1 - layer[..., 3:]) * plate
+    everywhere = np.array([[-1, -1, 9], [9999, -1, 9], [-1, 9999, 9]], np.float32)
+    field = spread(everywhere, [-15, 0, 0, 0, 0], (40, 60), reach=1)
+    canvas, other = own.copy(), own.copy()
+    matte = compose(own, cutout, field, (0, 0), canvas, alone=True)[0]
+    changed = compose(own, cutout, field, (0, 0), other)[0]
+    assert np.array_equal(canvas, other)
+    assert (changed[:, 12:43] == 1).all()
+    np.testing.assert_allclose(matte[:, 27:43], 0.5, atol=1e-6)
+    assert not matte[:, :23].any()

@@ -12,7 +12,7 @@ from bench.pictures import srgb
 from bench.portraits import drawn, head_turned, sitter
 from likeness.cli import main
 from likeness.face.fit import Fit
-from likeness.face.mirror import HIDDEN_CM, TWIN_SHAPE, _aside, comes, far_side, mirrored, toward
+from likeness.face.mirror import HIDDEN_CM, TWIN_SHAPE, _aside, _cut, comes, far_side, mirrored, toward
 from likeness.human.portrait import View
 from likeness.media import open_source
 from likeness.performance import ARKIT, make, rotations, write_csv
@@ -61,6 +61,17 @@ def test_it_hides_behind_a_head_that_has_not_turned() -> None:
     assert abs(ways[0] + HIDDEN_CM) < 0.6  # nearly all of the way, away from its own far side
     assert ways == sorted(ways)
     assert abs(ways[-1]) < 0.01
+
+
+def test_of_what_was_drawn_the_head_alone_lies_behind() -> None:
+    """Where the image had gone away, its background covered the head's own hair."""
+    drawn, plate = np.full((1, 4, 3), 0.8, np.float32), np.full((1, 4, 3), 0.8, np.float32)
+    drawn[0, 1:3] = [[0.2] * 3, [0.5] * 3]
+    matte = np.array([[0, 1, 0.5, 0]], np.float32)
+    out, clean = np.zeros((1, 4, 4), np.float32), np.full((1, 1, 3), 0.6, np.float32)
+    _cut(0, 1, drawn, matte, plate, clean, -2, 0, 0.0, 0.0, 1.0, out)
+    np.testing.assert_allclose(out[0, :, 3], matte[0])
+    np.testing.assert_allclose(out[0, :, 0], [0, 0.2, 0.5 - 0.5 * 0.6, 0], atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from likeness.face import warp
 from likeness.face.compose import NO_SKIN
 from likeness.face.cutout import regions_of
 from likeness.face.fit import Fit, rotation_matrix
+from likeness.face.light import RELIGHT
 from likeness.face.part import Part
 from likeness.face.person import to_camera, to_pixels
 from likeness.face.reenact import Retake, redraw
@@ -103,6 +105,31 @@ def test_unseen_skin_is_no_lighter_than_any_that_is_seen(scene: Turned) -> None:
     seen = complexion(scene.taken)
     glaring = seen.lit(np.full_like(seen.even, 2.0))
     assert (glaring < 1.05 * np.max(SKIN_COLOR)).all()
+
+
+def test_skin_in_another_light_does_not_tell_the_color_of_its_other_side(scene: Turned) -> None:
+    """A near cheek in shade is more saturated: lit as the far one, that became cream, with a hard edge."""
+    rig, taken = scene.rig, scene.taken
+    left = rig.person.rest[:, 0] > 0
+    sides = [taken.facing[side & (rig.hairless > 0.9)].mean() for side in (~left, left)]
+    far = left if sides[1] < sides[0] else ~left
+    hidden = far & (rig.hairless > 0.9) & (taken.facing < 0.2) & (np.abs(rig.person.rest[:, 0]) > 4)
+    assert hidden.sum() > 20
+    shade, red = np.float32(-1.5), np.float32([0.0, -1.0, -1.0])
+    cheek = ~far & (np.abs(rig.person.rest[:, 0]) > 3)
+    level = np.where(cheek, shade, 0).astype(np.float32)
+    layer = taken.cutout.layer.copy()
+    at = taken.pixels[cheek & (taken.facing > 0.2), :2].astype(int)
+    dark = np.zeros(layer.shape[:2], bool)
+    at = at[(at < dark.shape[::-1]).all(axis=1)]
+    dark[at[:, 1], at[:, 0]] = True
+    dark = ndimage.binary_dilation(dark, iterations=2) & (layer[..., 3] > 0)
+    layer[dark, :3] *= np.exp(RELIGHT * shade + red)
+    shaded = replace(taken, level=level, cutout=replace(taken.cutout, layer=layer))
+    even = complexion(shaded).even[hidden]
+    own = np.log(np.float32(SKIN_COLOR))
+    off = (even - even[:, :1]) - (own - own[0])
+    assert np.abs(off).max() < 0.1
 
 
 def test_a_neck_that_nobody_saw_bare_stays_in_its_clothes(scene: Turned) -> None:

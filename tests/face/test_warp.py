@@ -29,14 +29,19 @@ def sampled(plate: np.ndarray, dx: float, dy: float) -> np.ndarray:
 
 
 def spread(
-    points: np.ndarray, moved: list[float], shape: tuple[int, int], reach: float, trust: float = 1
+    points: np.ndarray,
+    moved: list[float],
+    shape: tuple[int, int],
+    reach: float,
+    trust: float = 1,
+    stands: np.ndarray | None = None,
 ) -> warp.Field:
     """The field of a triangle of which all corners move alike."""
     triangle = np.array([[0, 1, 2]], np.int32)
     each = np.array([moved] * 3, np.float32)
     ramp = (np.ones(shape[0], np.float32), np.ones(shape[1], np.float32))
     certain = np.full(3, trust, np.float32)
-    return warp.spread(points, triangle, each, certain, warp.CELL_PX, (reach, reach), ramp)
+    return warp.spread(points, triangle, each, certain, warp.CELL_PX, (reach, reach), ramp, stands=stands)
 
 
 def at(field: warp.Field, x: int, y: int) -> tuple[float, float, float]:
@@ -103,6 +108,14 @@ class TestSpread:
         field = spread(self.MIDDLE, [0, 0, 0, 6, 0], self.SHAPE, reach=1000)
         assert at(field, 198, 90)[0] > 4
         assert at(field, 2, 2)[0] > 4
+
+    def test_what_stands_does_so_up_to_the_mesh(self) -> None:
+        stands = np.zeros((50, 50), bool)
+        stands[:, :20] = True  # columns of four pixels
+        field = spread(self.MIDDLE, [0, 0, 0, 6, 0], self.SHAPE, reach=1000, stands=stands)
+        assert at(field, 81, 90)[0] == pytest.approx(6, abs=1e-5)  # of the mesh
+        assert at(field, 79, 90)[0] == at(field, 20, 90)[0] == 0
+        assert at(field, 190, 90)[0] > 3
 
     def test_without_motion_there_is_none(self) -> None:
         field = spread(self.MIDDLE, [0, 0, 0, 0, 0], self.SHAPE, reach=20)

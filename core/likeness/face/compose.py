@@ -43,6 +43,7 @@ def compose(
     folds: Folds = NO_FOLDS,
     data: Data = NO_DATA,
     skin: Part = NO_SKIN,
+    alone: bool = False,
 ) -> tuple[Float, Float]:
     """Draw the region with first pixel `origin` into `canvas` (H, W, 3 or more), a copy of the picture.
 
@@ -51,7 +52,7 @@ def compose(
     light's (see `Light`). The `folds` relight what was drawn; `data` is filled with what the field's mesh
     carries. Returns the region's matte (h, w) and, if asked for, the motion (h, w, 2): displacement from the
     place in the plate to the place here, pixels. Where the matte is 0, the canvas is left as it is and the
-    motion is 0.
+    motion is 0. `alone`: the matte is not of all that changed, but how much of that is the head.
     """
     height, width = (len(side) for side in field.ramp)
     matte = np.empty((height, width), np.float32)
@@ -63,7 +64,7 @@ def compose(
         span[_ceiling(body[0].top - origin[1], body[1]) :] = 0, width
         under = body[0].layer, body[0].bare, body[0].top, body[1]
     laid = skin.values, skin.spot[0].start, skin.spot[1].start
-    head = (plate, cutout.layer, cutout.clean, *under, *laid, tint, *cutout.origin, *origin, span)
+    head = (plate, cutout.layer, cutout.clean, *under, *laid, tint, *cutout.origin, *origin, span, alone)
     in_bands(_draw, height, *head, *field.parts, folds, data, canvas, matte, moved)
     return matte, moved
 
@@ -132,6 +133,7 @@ def _draw(
     x0: int,
     y0: int,
     span: Int,
+    alone: bool,
     points: Float,
     triangles: Int,
     extent: Int,
@@ -179,6 +181,8 @@ def _draw(
                     folded[relit_from : max(min(end_fold, high), relit_from)],
                     relit_from - low, canvas, matte, went[low:high], spare,
                 )  # fmt: skip
+                if alone:
+                    matte[y, low:high] *= spare[2 * (high - low) : 6 * (high - low)].reshape(-1, 4)[:, 3]
             if motion.size > 0:
                 stream(flow, np.uint64(went.size), flat_motion, np.uint64(y * went.size))
 

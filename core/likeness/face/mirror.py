@@ -176,9 +176,10 @@ def behind(image: Mirror, retake: Retake) -> Part:
     (x, y), (height, width) = drawn.origin, drawn.matte.shape
     left, top = x + image.origin[0], y + image.origin[1]
     spot = slice(top, top + height), slice(left, left + width)
-    out, own = np.zeros((height, width, 4), np.float32), retake.taken.plate[spot]
-    drawn_here = drawn.picture[y : y + height, x : x + width]
-    in_bands(_cut, height, drawn_here, own, drawn.matte, *_across(retake, left, top), out)
+    out, cutout = np.zeros((height, width, 4), np.float32), retake.taken.cutout
+    head = drawn.picture[y : y + height, x : x + width], drawn.matte
+    clean = retake.taken.plate[spot], cutout.clean, left - cutout.origin[0], top - cutout.origin[1]
+    in_bands(_cut, height, *head, *clean, *_across(retake, left, top), out)
     return Part(spot, out)
 
 
@@ -206,25 +207,37 @@ def _across(retake: Retake, left: int, top: int) -> tuple[float, float, float]:
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _cut(
-    first: int, end: int, drawn: Float, own: Float, matte: Float, a: float, b: float, c: float, out: Float
+    first: int,
+    end: int,
+    drawn: Float,
+    matte: Float,
+    plate: Float,
+    clean: Float,
+    left: int,
+    top: int,
+    a: float,
+    b: float,
+    c: float,
+    out: Float,
 ) -> None:
-    """What was `drawn` (h, w, 3) and is not the plate's `own` (h, w, 3), RGBA, premultiplied, on one side."""
+    """The head that was `drawn` (h, w, 3) with that `matte` (h, w), RGBA, premultiplied, on one side.
+
+    It lies before the `plate` (h, w, 3), and before what is `clean`, of which the region's first pixel is in
+    column `left` and row `top`.
+    """
     zero, one = np.float32(0), np.float32(1)
     for y in range(first, end):
         for x in range(out.shape[1]):
             share = min(max(np.float32(a * (x + 0.5) + b * (y + 0.5) + c), zero), one)
-            alpha = matte[y, x] * share * share * (np.float32(3) - np.float32(2) * share)
-            if alpha <= zero:
+            share *= share * (np.float32(3) - np.float32(2) * share)
+            alpha, v, u = matte[y, x], y + top, x + left
+            if share <= zero or alpha <= zero:
                 continue
-            if (
-                drawn[y, x, 0] == own[y, x, 0]
-                and drawn[y, x, 1] == own[y, x, 1]
-                and drawn[y, x, 2] == own[y, x, 2]
-            ):
-                continue
+            known = 0 <= v < clean.shape[0] and 0 <= u < clean.shape[1]
             for n in range(3):
-                out[y, x, n] = alpha * drawn[y, x, n]
-            out[y, x, 3] = alpha
+                behind = clean[v, u, n] if known else plate[y, x, n]
+                out[y, x, n] = share * (drawn[y, x, n] - (one - alpha) * behind)
+            out[y, x, 3] = share * alpha
 
 
 def _aside(fit: Fit, target: Fit) -> Fit:

@@ -22,6 +22,7 @@ from likeness.face.person import (
 from likeness.face.retarget import LOWERING, lid_lowering
 from likeness.face.rig import EYES, Rig, bounds, face_width, mean_gap, outside
 from likeness.face.taken import Taken
+from likeness.head import points as dense
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -199,6 +200,7 @@ def field_of(
     box: tuple[int, int, int, int],
     more: Float | None,
     rim: warp.Rim | None,
+    stands: NDArray[np.bool_] | None,
 ) -> warp.Field:
     """The displacement to the plate and the change of light of the region.
 
@@ -211,10 +213,23 @@ def field_of(
     reach = (face * FACE_REACH, face * _hair_reach(rig, taken, box, cell))
     ramp = _ramp(box, taken.plate.shape)
     went = float(np.hypot(*moved[rig.person.vertex_count + 8, 3:])) / (face * FACE_REACH)
-    mesh = points, outside(rig, points), moved, trust, cell, reach, ramp, more, rim
+    mesh = points, outside(rig, points), moved, trust, cell, reach, ramp, more, rim, stands
     if went < JAW_WENT:
         return warp.spread(*mesh)
     return warp.spread(*mesh, taken.jaw.by(2 * went - 1, box[:2]), rig.face)
+
+
+def standing(taken: Taken, target: Fit, box: tuple[int, int, int, int]) -> NDArray[np.bool_] | None:
+    """Which cells of the region (rows, columns) stand with the neck while the head turns.
+
+    None where the network was not asked, or the head travels: a neck goes with it, nobody knows how far.
+    """
+    if taken.neck is None or _travels(target, taken.fit):
+        return None
+    x0, y0, width, height = box
+    cell = warp.cell_px(face_width(taken.pixels[-dense.COUNT :]))
+    x, y = (first + cell * (np.arange(-(-n // cell)) + 0.5) for first, n in ((x0, width), (y0, height)))
+    return taken.neck.at(np.stack(np.meshgrid(x, y), axis=-1))
 
 
 def _hair_reach(rig: Rig, taken: Taken, box: tuple[int, int, int, int], cell: int) -> Float:

@@ -25,6 +25,7 @@ from likeness.face.motion import (
     region,
     same_pose,
     slide_lids,
+    standing,
     turn_back,
     turn_shift,
     unmoved,
@@ -84,7 +85,7 @@ class Drawn:
 def head_alone(retake: Retake, columns: tuple[int, int]) -> Drawn | None:
     """The head of the retake, without its body, with what eyes and mouth show in the plate.
 
-    From the first of the `columns` to before the second; None as of `redraw`.
+    From the first of the `columns` to before the second; the matte is the head's. None as of `redraw`.
     """
     rig, taken, target, lens = retake.rig, retake.taken, retake.target, retake.lens
     moved = _move(rig, taken, target, lens)
@@ -187,7 +188,8 @@ def _lay_head(
     local = moved.pixels - np.array([x0, y0, 0], np.float32)
     more = _carried(rig, moved, relief, retake.layers)
     edge = _rim(rig, taken, moved, lens, box)
-    field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more, edge)
+    stands = standing(taken, moved.target, box) if moved.turned else None
+    field = field_of(rig, local, *_changed(rig, taken, moved), taken, box, more, edge, stands)
     shifted = None if alone else body_shift(rig, taken, moved.target, lens, box)
     body = None if shifted is None else (taken.body, shifted)
     bends, data, behind = folds.NO_FOLDS, data_layers.NO_DATA, None
@@ -200,7 +202,7 @@ def _lay_head(
         behind = aside(data_layers.behind, rig, local, outlines, seen)
     head = (taken.plate, taken.cutout, field, (x0, y0), picture, body, taken.light.tint)
     skin = _uncovered(retake, moved, field, box) if moved.turned and not alone else NONE
-    matte, motion = compose(*head, retake.layers, bends, data, skin.under)
+    matte, motion = compose(*head, retake.layers, bends, data, skin.under, alone)
     drawn = picture[y0 : y0 + height, x0 : x0 + width]
     skin.lay(drawn[..., :3])
     silhouette.soften(rig.skin, rig.joints, field, drawn, matte)

@@ -20,6 +20,7 @@ from likeness.face.lids import Lid, take_lid
 from likeness.face.light import Light, estimate
 from likeness.face.limbus import disk_frame
 from likeness.face.mouth import PlateMouth
+from likeness.face.neck import Neck, neck_of
 from likeness.face.person import shown_in, to_camera, to_pixels, upper_count
 from likeness.face.regions import Regions
 from likeness.face.rig import (
@@ -86,6 +87,11 @@ class Taken:
     def jaw(self) -> warp.Stay:
         """What of the plate only the moved head shows; made when a head first turns."""
         return jaw_of(self.rig.face_skin, self.pixels, warp.cell_px(face_width(self.pixels[-dense.COUNT :])))
+
+    @cached_property
+    def neck(self) -> Neck | None:
+        """What stands while the head turns, if the network was asked; told when it first does."""
+        return None if self.regions is None else neck_of(self.regions)
 
     @cached_property
     def slack(self) -> Float:

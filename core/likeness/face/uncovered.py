@@ -45,6 +45,7 @@ AROUND = 40  # so many tell by how much one side differs from the other
 BARE = 0.6, 0.9  # of the neck about a place: from here on it can be bare, and is
 BESIDE_CM = 2.0, 3.5  # so far beside what is hidden of a neck it counts as such, and so far not
 TWIN_CM = 0.8, 1.6  # so near is a place on the other side, and so far is none
+UNLIKE = 0.4, 1.0  # of the light's logarithm: by so much it differs there, and so much is another light
 CAME = 0.03, 0.12  # cosine to the view: by so much more is seen of a vertex
 TURN = 0.04, 0.09  # cosine to the view: by so much more is seen of a skull, not of a nose's wing
 FAR_TURN = 0.08, 0.16  # the same: from here on a jaw's own edge is left behind, and from there wholly
@@ -100,7 +101,9 @@ def complexion(taken: Taken) -> Complexion:
     if both.any():
         off, near = cKDTree(rest[ids][both]).query(rest[ids], k=list(range(1, min(AROUND, both.sum()) + 1)))
         theirs += _mean((mine - theirs)[both][near], off)
-    alone = np.where(shown, 1, _rise(TWIN_CM, far[:, 0]))[:, None]
+    unlike = np.abs(taken.level[ids] - taken.level[seen[twin[:, 0]]])
+    alone = np.maximum(_rise(TWIN_CM, far[:, 0]), _rise(UNLIKE, unlike))
+    alone = np.where(shown, 1, alone)[:, None]
     out[ids] = theirs + alone * (mine - theirs)
     return Complexion(out, _bare(taken), *ends)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from likeness.render.bands import aside
 from likeness.render.blur import gaussian
@@ -149,6 +150,7 @@ def spread(
     ramp: tuple[Float, Float],
     more: Float | None = None,
     rim: Rim | None = None,
+    stands: NDArray[np.bool_] | None = None,
     stay: Stay = NOTHING_STAYS,
     part: NDArray[np.bool_] | None = None,
 ) -> Field:
@@ -156,8 +158,8 @@ def spread(
 
     `moved` (V, 5): displacement and light as in `Field.grid`. `reach_px`: within it the near and the far part
     fade; the far one's may differ from cell to cell. At the region's border the near part is nothing, the far
-    part goes on as it comes. `more` (V, 3 or 6) and `stay`: see `Field`. Of the mesh it is
-    the `part` whose vertices (V,) are told.
+    part goes on as it comes, but is nothing in cells beyond the mesh that `stands` (r, c) tells. `more`
+    (V, 3 or 6) and `stay`: see `Field`. Of the mesh it is the `part` whose vertices (V,) are told.
     """
     rows, columns = (-(-len(side) // cell) for side in ramp)
     fine = points * np.array([SAMPLES / cell, SAMPLES / cell, 1], np.float32)
@@ -168,6 +170,8 @@ def spread(
         told = _at_rim(
             rim.places, rim.out, rim.aside, rim.whence, rim.spread, np.float32(cell), grid[3:], known
         )
+    if stands is not None:
+        told = _let_stand(stands, known, grid[3:, 1:-1, 1:-1], told)
     far = aside(_fade, grid[3:], told, cell, reach_px[1], False)
     _fade(grid[:3], known, cell, reach_px[0], True)
     far.result()
@@ -283,6 +287,17 @@ def _at_rim(
                 grid[0, r + 1, c + 1] = sums[0, r, c] / count[r, c]
                 grid[1, r + 1, c + 1] = sums[1, r, c] / count[r, c]
     return everywhere
+
+
+def _let_stand(stands: NDArray[np.bool_], known: Float, grid: Float, told: Float) -> Float:
+    """Empty the cells of a `grid` (2, r, c) that stand beyond the mesh, in place; returns where all is known.
+
+    Those next to them below the mesh, too: pixels just beyond it are between cells.
+    """
+    beyond = stands & (known == 0)
+    still = beyond | (ndimage.binary_dilation(beyond, np.ones((5, 5), bool)) & (known > 0))
+    grid[:, still] = 0
+    return np.where(still, np.float32(1), told)
 
 
 @numba.njit(cache=True, nogil=True)
