@@ -14,6 +14,7 @@ from likeness.render.blur import gaussian
 from likeness.render.simd import FAST
 
 Float = NDArray[np.float32]
+Int = NDArray[np.integer]
 Mask = NDArray[np.bool_]
 
 SHORT = 2.5  # standard deviations of a bell that makes tone: beyond them it ends
@@ -320,20 +321,44 @@ def _add_enlarged(small: Float, step: float, first: float, out: Float) -> None:
 def _add_rows(begin: int, end: int, small: Float, step: float, first: float, out: Float) -> None:
     rows, columns, channels = small.shape
     near, far = np.empty((2, out.shape[1]), np.int64)
-    share, line = np.empty(out.shape[1], np.float32), np.empty((columns, channels), np.float32)
+    share, flat = np.empty(out.shape[1], np.float32), out.reshape(len(out), -1)
     for x in range(out.shape[1]):
         at = min(max(x * step + first, 0.0), columns - 1.0)
         near[x], far[x], share[x] = int(at), min(int(at) + 1, columns - 1), at - int(at)
+    above, below = np.empty((2, out.shape[1] * channels), np.float32)
+    ends, ends_below, row = (0, 0), (0, 0), -2
     for y in range(begin, end):
         at = min(max(y * step + first, 0.0), rows - 1.0)
-        above, below, v = small[int(at)], small[min(int(at) + 1, rows - 1)], np.float32(at - int(at))
-        for c in range(columns):
-            for k in range(channels):
-                line[c, k] = above[c, k] + v * (below[c, k] - above[c, k])
-        for x in range(out.shape[1]):
-            one, other, u = near[x], far[x], share[x]
-            for k in range(channels):
-                out[y, x, k] += line[one, k] + u * (line[other, k] - line[one, k])
+        if int(at) != row:
+            above, below, ends = below, above, ends_below
+            if int(at) != row + 1:
+                ends = _widened(small[int(at)], near, far, share, above)
+            row = int(at)
+            ends_below = _widened(small[min(row + 1, rows - 1)], near, far, share, below)
+        v = np.float32(at - row)
+        for x in range(np.uint64(min(ends[0], ends_below[0])), np.uint64(max(ends[1], ends_below[1]))):
+            flat[y, x] += above[x] + v * (below[x] - above[x])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _widened(line: Float, near: Int, far: Int, share: Float, out: Float) -> tuple[int, int]:
+    """A row (w, C) of a small picture as wide as a large one, `out` (W * C,).
+
+    Each pixel lies between two, `near` and `far` (W,), with so much `share` (W,) of the latter. Returns from
+    where on it is not 0, and from where on it is again.
+    """
+    first, end, channels = 0, len(line), line.shape[1]
+    while first < end and not line[first].any():
+        first += 1
+    while first < end and not line[end - 1].any():
+        end -= 1
+    low, high = np.searchsorted(far, first), np.searchsorted(near, end)
+    out[: low * channels] = out[high * channels :] = 0
+    for x in range(low, high):
+        for k in range(channels):
+            one, other = line[near[x], k], line[far[x], k]
+            out[x * channels + k] = one + share[x] * (other - one)
+    return low * channels, high * channels
 
 
 def lined(picture: Float, known: Mask, grain_px: float, tone: Float) -> None:

@@ -134,9 +134,8 @@ class Rig:
 
     @cached_property
     def bare_skin(self) -> NDArray[np.bool_]:
-        """Which triangles (T,) of the surface are the skin of face, neck and throat."""
-        out = self.face | self.neck
-        return np.asarray(out[self.surface].all(axis=1))
+        """Which vertices and points (V,) are the skin of face, neck and throat."""
+        return self.face | self.neck
 
     @cached_property
     def joints(self) -> Int:

@@ -111,10 +111,21 @@ def _ends(cover: Float) -> Array:
 
 def tightened(points: Float, middle: Float, up: Float, slack: Float) -> Float:
     """Places (N, 2 or more) of a head nearer to its `middle` by the `slack` at their angles."""
-    x, y = (points[:, :2] - middle).T
-    angle = np.arctan2(y * up[0] - x * up[1], x * up[0] + y * up[1])
+    return _tightened(points, middle, up, slack)
+
+
+@numba.njit(cache=True, nogil=True)
+def _tightened(points: Float, middle: Float, up: Float, slack: Float) -> Float:
     out = points.copy()
-    out[:, :2] -= np.interp(angle, ANGLES, slack, period=2 * np.pi)[:, None] * (points[:, :2] - middle)
+    for n in range(len(points)):
+        x, y = points[n, 0] - middle[0], points[n, 1] - middle[1]
+        angle = np.arctan2(y * up[0] - x * up[1], x * up[0] + y * up[1])
+        at = (angle - ANGLES[0]) * (SAMPLES / (2 * np.pi))
+        before = int(np.floor(at))
+        share, here, after = at - before, slack[before % SAMPLES], slack[(before + 1) % SAMPLES]
+        less = here + share * (after - here)
+        out[n, 0] -= less * x
+        out[n, 1] -= less * y
     return out
 
 

@@ -18,18 +18,17 @@ from likeness.face import fill
 from likeness.face.compose import NO_SKIN
 from likeness.face.cutout import found_at
 from likeness.face.light import RELIGHT
-from likeness.face.part import Part, overlap
+from likeness.face.part import Part, Spot, overlap, window
 from likeness.face.rig import bounds, face_width
 from likeness.face.rim import tightened
 from likeness.face.warp import Field
 from likeness.head import points as dense
 from likeness.render.bands import in_bands
 from likeness.render.blur import gaussian
-from likeness.render.raster import rasterize
+from likeness.render.raster import carry, extents, reaching, room
 from likeness.render.simd import FAST
 
 if TYPE_CHECKING:
-    from likeness.face.cutout import Cutout
     from likeness.face.taken import Taken
 
 Float = NDArray[np.float32]
@@ -53,6 +52,8 @@ STRETCH = 0.4, 0.75  # of what is seen of it the plate shows: so little is uncov
 FINE = 2  # samples of a cell, across and down
 TILE = 16  # samples, in which what may be hidden is looked for
 EDGE, MARGIN = 0.7, 4  # so soft is its edge, cells; and so far beyond it nothing is left of it, pixels
+AROUND_CELLS = 6  # the same, and beyond that nothing tells of it
+BAND_ROWS = 8  # of cells are drawn at once: their samples stay in the cache
 LARGE_PX = 400  # a face that is as wide has cells of two pixels, others of one
 
 
@@ -70,9 +71,12 @@ class Complexion:
     darkest: Float
     lightest: Float
 
-    def lit(self, change: Float) -> Float:
-        """The color (V, 3) in light whose logarithm differs by `change` (V, 3), as far as it is known."""
-        log = self.even + change
+    def lit(self, change: Float, of: NDArray[np.bool_] | slice = slice(None)) -> Float:
+        """The color (N, 3) in light whose logarithm differs by `change` (N, 3), as far as it is known.
+
+        Of all vertices, or `of` some (V,).
+        """
+        log = self.even[of] + change
         mean = log.mean(axis=1, keepdims=True)
         shown = np.clip(np.hstack([mean, log - mean]), self.darkest, self.lightest)
         return np.asarray(np.exp(shown[:, :1] + shown[:, 1:]), np.float32)
@@ -85,7 +89,7 @@ def complexion(taken: Taken) -> Complexion:
     its own other side.
     """
     rig, out = taken.rig, np.zeros((len(taken.pixels), 3), np.float32)
-    ids = np.unique(rig.surface[rig.bare_skin])
+    ids = np.unique(rig.surface[rig.bare_skin[rig.surface].all(axis=1)])
     seen, log = _seen(taken, ids)
     if len(seen) < NEAREST:
         return Complexion(out, out[:, 0], *np.zeros((2, 4), np.float32))
@@ -194,56 +198,88 @@ def uncovered(
     kept = np.maximum(rig.features, rig.jaw_edge * (1 - _rise(FAR_TURN, turn)))
     face, over = came * rig.hairless, came * (1 - kept)
     hid = _rise(TURN, most) * taken.complexion.bare
-    shown = _some(rig.surface, rig.bare_skin, came + hid, facing)
+    chosen = _chosen(field.triangles, rig.bare_skin, came + hid, facing)
+    shown = field.triangles[chosen]
     if not len(shown):
         return Skin(behind, NOWHERE)
     pixels = tightened(field.points, *upright, taken.slack)
     ends = np.floor(bounds(pixels, shown.ravel())) + np.array([[-MARGIN], [MARGIN + 1]])
     (left, top), (right, below) = np.clip(ends, 0, box[2:]).astype(int).tolist()
-    width, height = right - left, below - top
-    if min(width, height) < 1:
+    if min(right - left, below - top) < 1:
         return Skin(behind, NOWHERE)
-    color = taken.complexion.lit(RELIGHT * level[:, None] * taken.light.tint)
-    values = np.column_stack([color, face, hid, over]).astype(np.float32)
+    values = _values(taken, level, shown, (face, hid, over))
     cell = 1 if face_width(pixels[-dense.COUNT :]) < LARGE_PX else 2
-    rows, columns, per = -(-height // cell), -(-width // cell), FINE / cell
-    local = (pixels - np.array([left, top, 0], np.float32)) * np.array([per, per, 1], np.float32)
-    triangles = np.concatenate(
-        [shown, _before(field.triangles, shown, local, facing, FINE * columns, FINE * rows)]
+    cells = np.zeros((-(-(below - top) // cell), -(-(right - left) // cell), 5), np.float32)
+    fine = np.float32(FINE / cell)
+    local = (pixels - np.array([left, top, 0], np.float32)) * np.array([fine, fine, 1], np.float32)
+    size = FINE * cells.shape[1], FINE * cells.shape[0]
+    hiding = _before(field.triangles, chosen, shown, local, facing, *size)
+    reach = extents(local, shown), extents(local, hiding)
+    first = box[0] + left - taken.cutout.origin[0], box[1] + top - taken.cutout.origin[1]
+    head = taken.cutout.layer, *first, cell
+    in_bands(_paint, len(cells), local, shown, hiding, *reach, values, *head, cells)
+    rows, columns = _with_margin(window(np.ascontiguousarray(cells[..., 3])), cells.shape)
+    cells = gaussian(cells[rows, columns], EDGE)
+    spot = tuple(
+        slice(least + cell * some.start, min(least + cell * some.stop, end))
+        for some, least, end in ((rows, top, below), (columns, left, right))
     )
-    index, bary, _ = rasterize(local, triangles, FINE * columns, FINE * rows)
-    covered = _covered(taken.cutout, (box[0] + left, box[1] + top, width, height))[::cell, ::cell]
-    skin, share = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 1), np.float32)
-    in_bands(_paint, rows, index, bary, shown, values, np.ascontiguousarray(covered), skin, share)
-    skin, share = (gaussian(part, EDGE) for part in (skin, share))
-    if cell > 1:
-        skin, share = (_enlarged(part, cell, (height, width)) for part in (skin, share))
-    spot = slice(top, below), slice(left, right)
+    skin, share = (_enlarged(part, cell, spot) for part in (cells[..., :4], cells[..., 4:]))
     return Skin(_over(Part(spot, skin), behind), Part(spot, share))
 
 
-def _enlarged(cells: Float, cell: int, shape: tuple[int, int]) -> Float:
-    """What was painted in `cells` (h, w, C) of so many pixels, by pixel, of that `shape`."""
-    out = np.zeros((*shape, cells.shape[2]), np.float32)
+def _values(taken: Taken, level: Float, shown: Int, cover: tuple[Float, Float, Float]) -> Float:
+    """The color of the vertices of the triangles `shown` (T, 3), and three kinds of `cover`: (V, 6)."""
+    out, there = np.zeros((len(level), 6), np.float32), np.zeros(len(level), bool)
+    there[shown] = True
+    light = RELIGHT * level[there, None] * taken.light.tint
+    out[there, :3] = taken.complexion.lit(light, there)
+    for k, each in enumerate(cover):
+        out[:, 3 + k] = each
+    return out
+
+
+def _with_margin(spot: Spot, shape: tuple[int, ...]) -> Spot:
+    """A spot with as many cells around it as its blur reaches, of as many as there are."""
+    rows, columns = (
+        slice(max(some.start - AROUND_CELLS, 0), min(some.stop + AROUND_CELLS, size))
+        for some, size in zip(spot, shape, strict=False)
+    )
+    return rows, columns
+
+
+def _enlarged(cells: Float, cell: int, spot: Spot) -> Float:
+    """What was painted in `cells` (h, w, C) of so many pixels, by pixel of that spot."""
+    if cell == 1:
+        return np.ascontiguousarray(cells)
+    rows, columns = spot
+    out = np.zeros((rows.stop - rows.start, columns.stop - columns.start, cells.shape[2]), np.float32)
     fill.add_cells(cells, cell, out)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _some(triangles: Int, bare: NDArray[np.bool_], shown: Float, facing: Float) -> Int:
-    """Those `bare` triangles (T, 3) of which something is `shown` (V,), and which face the view."""
-    out, count = np.empty_like(triangles), 0
+def _chosen(triangles: Int, bare: NDArray[np.bool_], shown: Float, facing: Float) -> NDArray[np.bool_]:
+    """Those triangles (T,) of `bare` vertices of which something is `shown` (V,), and which face the view."""
+    out = np.zeros(len(triangles), np.bool_)
     for t in range(len(triangles)):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        if bare[t] and max(shown[i], shown[j], shown[k]) > 0 and max(facing[i], facing[j], facing[k]) > 0:
-            out[count, 0], out[count, 1], out[count, 2] = i, j, k
-            count += 1
-    return out[:count]
+        if bare[i] and bare[j] and bare[k] and max(shown[i], shown[j], shown[k]) > 0:
+            out[t] = max(facing[i], facing[j], facing[k]) > 0
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _before(triangles: Int, shown: Int, points: Float, facing: Float, width: int, height: int) -> Int:
-    """Those of the triangles (T, 3) that face the view and may hide some of those `shown` (N, 3)."""
+def _before(
+    triangles: Int,
+    chosen: NDArray[np.bool_],
+    shown: Int,
+    points: Float,
+    facing: Float,
+    width: int,
+    height: int,
+) -> Int:
+    """Those of the triangles (T, 3) not `chosen` that face the view and may hide some of those `shown`."""
     far = np.zeros((height // TILE + 1, width // TILE + 1), np.float32)
     for t in range(len(shown)):
         top, below, left, right, _, most = _tiles(shown[t], points, far.shape)
@@ -253,7 +289,7 @@ def _before(triangles: Int, shown: Int, points: Float, facing: Float, width: int
     out, count = np.empty_like(triangles), 0
     for t in range(len(triangles)):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        if max(facing[i], facing[j], facing[k]) <= 0:
+        if chosen[t] or max(facing[i], facing[j], facing[k]) <= 0:
             continue
         top, below, left, right, least, _ = _tiles(triangles[t], points, far.shape)
         if top < below and left < right and far[top:below, left:right].max() > least:
@@ -277,42 +313,58 @@ def _tiles(triangle: Int, points: Float, shape: tuple[int, int]) -> tuple[int, i
 def _paint(
     first: int,
     end: int,
-    index: Int,
-    bary: Float,
-    triangles: Int,
+    points: Float,
+    shown: Int,
+    hiding: Int,
+    reach: Int,
+    hiding_reach: Int,
     values: Float,
-    covered: Float,
-    skin: Float,
-    over: Float,
+    layer: Float,
+    left: int,
+    top: int,
+    cell: int,
+    cells: Float,
 ) -> None:
-    """The `skin` (h, w, 4) that the mesh carries, in `FINE` times as fine samples; and `over` (h, w, 1).
+    """The skin, RGBA, that the mesh carries to `cells` (h, w, 5) of zeros, and how much lies over the head.
 
-    Samples whose `index` is none of the `triangles` show something else. `values` (V, 6) are color, how much
-    of it is the face's, how much the neck's and how much lies over the head. Of the neck is only what the
-    head `covered` (h, w).
+    `points` (V, 3) are in samples, `FINE` times as fine; `shown` and `hiding` (T, 3), with their `extents`,
+    are the skin's triangles and others. `values` (V, 6) are color, how much of it is the face's, how much the
+    neck's and how much lies over the head. Of the neck is only what the head covered: the plate's `layer`, in
+    which the first cell, of so many pixels, lies at `left` and `top`.
     """
     zero, told, all_ = np.float32(0), np.empty(6, np.float32), np.float32(FINE * FINE)
-    for y in range(first, end):
-        for x in range(skin.shape[1]):
-            told[:] = zero
-            count = zero
-            for v in range(FINE * y, FINE * y + FINE):
-                for u in range(FINE * x, FINE * x + FINE):
-                    t = index[v, u]
-                    if t < 0 or t >= len(triangles):
-                        continue
-                    count += np.float32(1)
-                    for k in range(3):
-                        share, vertex = bary[v, u, k], triangles[t, k]
-                        for n in range(6):
-                            told[n] += share * values[vertex, n]
-            if count == zero:
-                skin[y, x], over[y, x] = zero, zero
-                continue
-            alpha = min((told[3] + told[4] * covered[y, x]) / all_, np.float32(1))
-            for n in range(3):
-                skin[y, x, n] = told[n] / count * alpha
-            skin[y, x, 3], over[y, x, 0] = alpha, told[5] / all_
+    wide, nothing = FINE * cells.shape[1], np.zeros((len(points), 1), np.float32)
+    near, carried = room(FINE * BAND_ROWS, wide, 6)
+    before, empty = room(FINE * BAND_ROWS, wide, 1)
+    for start in range(first, end, BAND_ROWS):
+        stop = min(start + BAND_ROWS, end)
+        low, high = FINE * start, FINE * stop
+        there, extent = reaching(low, high, shown, reach)
+        if len(there) == 0:
+            continue
+        carry(low, high, points, there, extent, values, near, carried)
+        there, extent = reaching(low, high, hiding, hiding_reach)
+        carry(low, high, points, there, extent, nothing, before, empty)
+        for y in range(start, stop):
+            line = FINE * (y - start)
+            for x in range(cells.shape[1]):
+                told[:] = zero
+                count = zero
+                for v in range(line, line + FINE):
+                    for u in range(FINE * x, FINE * x + FINE):
+                        if near[v, u] > zero and near[v, u] >= before[v, u]:
+                            count += np.float32(1)
+                            for n in range(6):
+                                told[n] += carried[v, n, u]
+                if count == zero:
+                    continue
+                v, u, covered = top + cell * y, left + cell * x, zero
+                if 0 <= v < layer.shape[0] and 0 <= u < layer.shape[1]:
+                    covered = layer[v, u, 3]
+                alpha = min((told[3] + told[4] * covered) / all_, np.float32(1))
+                for n in range(3):
+                    cells[y, x, n] = told[n] / count * alpha
+                cells[y, x, 3], cells[y, x, 4] = alpha, told[5] / all_
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -348,16 +400,6 @@ def _over(part: Part, under: Part) -> Part:
     below = out.values[overlap(out.spot, part.spot)[0]]
     below *= 1 - part.values[..., 3:]
     below += part.values
-    return out
-
-
-def _covered(cutout: Cutout, box: Box) -> Float:
-    """How much (h, w) of a `box` of the picture the plate's head covers."""
-    (x0, y0, width, height), (left, top), alpha = box, cutout.origin, cutout.layer[..., 3]
-    out = np.zeros((height, width), np.float32)
-    spot = (slice(top - y0, top - y0 + alpha.shape[0]), slice(left - x0, left - x0 + alpha.shape[1]))
-    there, here = overlap((slice(0, height), slice(0, width)), spot)
-    out[there] = alpha[here]
     return out
 
 
