@@ -220,10 +220,11 @@ def uncovered(
     in_bands(_paint, len(cells), local, shown, hiding, *reach, values, *head, cells)
     rows, columns = _with_margin(window(np.ascontiguousarray(cells[..., 3])), cells.shape)
     cells = gaussian(cells[rows, columns], EDGE)
-    spot = tuple(
+    down, across = (
         slice(least + cell * some.start, min(least + cell * some.stop, end))
         for some, least, end in ((rows, top, below), (columns, left, right))
     )
+    spot = down, across
     skin, share = (_enlarged(part, cell, spot) for part in (cells[..., :4], cells[..., 4:]))
     return Skin(_over(Part(spot, skin), behind), Part(spot, share))
 
