@@ -218,7 +218,7 @@ def uncovered(
     first = box[0] + left - taken.cutout.origin[0], box[1] + top - taken.cutout.origin[1]
     head = taken.cutout.layer, *first, cell
     in_bands(_paint, len(cells), local, shown, hiding, *reach, values, *head, cells)
-    rows, columns = _with_margin(window(np.ascontiguousarray(cells[..., 3])), cells.shape)
+    rows, columns = _with_margin(window(np.maximum(cells[..., 3], cells[..., 4])), cells.shape)
     cells = gaussian(cells[rows, columns], EDGE)
     down, across = (
         slice(least + cell * some.start, min(least + cell * some.stop, end))
