@@ -162,6 +162,19 @@ def test_what_is_behind_the_head_is_under_its_skin(scene: Turned) -> None:
     np.testing.assert_allclose(canvas[1], wanted, atol=1e-6)
 
 
+def test_what_lies_over_the_head_does_so_where_its_own_skin_is_hair(scene: Turned) -> None:
+    """The mirror image's hair is laid there, though no skin is."""
+    found, (_, _, width, height) = scene.uncovered(-20), scene.box
+    skin, over = np.zeros((2, height, width), np.float32)
+    skin[found.under.spot], over[found.over.spot] = found.under.values[..., 3], found.over.values[..., 0]
+    hair = (over > 0.9) & (skin == 0)
+    assert hair.sum() > 1000
+    color = np.zeros((height, width, 3), np.float32)
+    behind = Part((slice(0, height), slice(0, width)), np.ones((height, width, 4), np.float32))
+    scene.uncovered(-20, behind).lay(color)
+    assert (color[hair] > 0.9).all()
+
+
 def test_nothing_over_nothing_is_nothing() -> None:
     assert _over(NO_SKIN, NO_SKIN) is NO_SKIN
     color = np.ones((4, 4, 3), np.float32)

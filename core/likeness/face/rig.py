@@ -40,9 +40,23 @@ JAW_CM = 1.2  # from the neck: so wide is the jaw's edge, and once more till it 
 SKULL_CM = np.array([7.5, 11.0, 9.5])  # its radii
 HAIRLINE_CM = 1.0  # about the scalp there may be hair
 EAR_CM = 0.6  # so near an ear a face ends
+SPOT_CM, SPOTS = 0.8, 4  # so far apart are vertices that stand for others, and so many for each of these
 FRINGE_CM = 4.9  # height on the mean head above which hair can lie before the face
 EYES = ("eye_left", "eye_right")
 FACETS_PX_PER_CM, FINER = 60.0, 2  # so large, facets of teeth and tongue would show; how often they are cut
+
+
+@dataclass(frozen=True)
+class Spots:
+    """What some vertices stand for: the vertices `ids` (N,), of which these are `some` (M,).
+
+    Each is told by those at `near` (N, SPOTS) among them, each by its `share` (N, SPOTS).
+    """
+
+    ids: Int
+    some: Int
+    near: Int
+    share: Float
 
 
 @dataclass(frozen=True)
@@ -136,6 +150,17 @@ class Rig:
     def bare_skin(self) -> NDArray[np.bool_]:
         """Which vertices and points (V,) are the skin of face, neck and throat."""
         return self.face | self.neck
+
+    @cached_property
+    def spots(self) -> Spots:
+        """Some of the vertices of bare skin, one a cube of `SPOT_CM`."""
+        ids = np.unique(self.surface[self.bare_skin[self.surface].all(axis=1)])
+        rest = self.person.rest[ids]
+        some = np.unique(np.floor(rest / SPOT_CM).astype(int), axis=0, return_index=True)[1]
+        off, near = cKDTree(rest[some]).query(rest, k=SPOTS)
+        share = (off + SPOT_CM / 4) ** -2.0
+        share /= share.sum(axis=1, keepdims=True)
+        return Spots(ids, ids[some], near.astype(np.int32), share.astype(np.float32))
 
     @cached_property
     def joints(self) -> Int:

@@ -40,7 +40,7 @@ DARKEST = 1e-5  # of colors
 NEARLY_ALL = 0.08, 0.92  # of skin
 WHOLE = 0.95  # of the head's matte, that it does
 NEAREST, NEAR_CM = 12, 0.3  # so many tell the color of another; nearer than that is as near
-AROUND = 40  # so many tell by how much one side differs from the other
+AROUND = 16  # so many tell by how much one side differs from the other
 BARE = 0.6, 0.9  # of the neck about a place: from here on it can be bare, and is
 BESIDE_CM = 2.0, 3.5  # so far beside what is hidden of a neck it counts as such, and so far not
 TWIN_CM = 0.8, 1.6  # so near is a place on the other side, and so far is none
@@ -89,26 +89,28 @@ def complexion(taken: Taken) -> Complexion:
     its own other side.
     """
     rig, out = taken.rig, np.zeros((len(taken.pixels), 3), np.float32)
-    ids = np.unique(rig.surface[rig.bare_skin[rig.surface].all(axis=1)])
-    seen, log = _seen(taken, ids)
+    spots, rest = rig.spots, rig.person.rest
+    seen, log = _seen(taken, spots.ids)
     if len(seen) < NEAREST:
         return Complexion(out, out[:, 0], *np.zeros((2, 4), np.float32))
     mean = log.mean(axis=1, keepdims=True)
     ends = np.quantile(np.hstack([mean, log - mean]), NEARLY_ALL, axis=0).astype(np.float32)
     color = log - RELIGHT * taken.level[seen, None] * taken.light.tint
-    rest, shown = rig.person.rest, np.isin(ids, seen)
+    shown = np.isin(spots.some, seen)
     (off, near), (far, twin) = (
-        cKDTree(rest[seen] * [side, 1, 1]).query(rest[ids], k=NEAREST) for side in (1, -1)
+        cKDTree(rest[seen] * [side, 1, 1]).query(rest[spots.some], k=NEAREST) for side in (1, -1)
     )
     mine, theirs = _mean(color[near], off), _mean(color[twin], far)
     both = shown & (far[:, 0] < TWIN_CM[1])
     if both.any():
-        off, near = cKDTree(rest[ids][both]).query(rest[ids], k=list(range(1, min(AROUND, both.sum()) + 1)))
+        around = list(range(1, min(AROUND, both.sum()) + 1))
+        off, near = cKDTree(rest[spots.some][both]).query(rest[spots.some], k=around)
         theirs += _mean((mine - theirs)[both][near], off)
-    unlike = np.abs(taken.level[ids] - taken.level[seen[twin[:, 0]]])
+    unlike = np.abs(taken.level[spots.some] - taken.level[seen[twin[:, 0]]])
     alone = np.maximum(_rise(TWIN_CM, far[:, 0]), _rise(UNLIKE, unlike))
     alone = np.where(shown, 1, alone)[:, None]
-    out[ids] = theirs + alone * (mine - theirs)
+    told = theirs + alone * (mine - theirs)
+    out[spots.ids] = (told[spots.near] * spots.share[..., None]).sum(axis=1)
     return Complexion(out, _bare(taken), *ends)
 
 
