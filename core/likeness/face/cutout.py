@@ -170,8 +170,7 @@ def regions_of(shown: Float, points_px: Float, device: str = "auto") -> Regions:
 
 def found_at(regions: Regions, places: NDArray[np.floating], of: str) -> Float:
     """How surely (...) there is that region, by name, at `places` (..., 2) of the picture."""
-    matrix, cells = regions.crop.matrix, len(regions.alpha)
-    at = (places - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T * cells - 0.5
+    at = regions.crop.within(places) * len(regions.alpha) - 0.5
     alpha = regions.alpha[..., REGIONS.index(of)]
     found = ndimage.map_coordinates(alpha, [at[..., 1], at[..., 0]], order=1, mode="nearest")
     return np.clip((found - LIKELY) / (SURE - LIKELY), 0, 1).astype(np.float32)

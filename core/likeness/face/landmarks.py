@@ -59,6 +59,11 @@ class Crop:
         x, y = self.center
         return np.array([[c, -s, x - 0.5 * (c - s)], [s, c, y - 0.5 * (s + c)]])
 
+    def within(self, places: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Crop coordinates 0..1 of `places` (..., 2), pixels of the picture."""
+        matrix = self.matrix
+        return np.asarray((places - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T)
+
 
 @dataclass(frozen=True)
 class View:

@@ -29,9 +29,8 @@ class Neck:
 
     def at(self, places: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether what lies at those `places` (..., 2) of the picture stands."""
-        matrix, last = self.crop.matrix, len(self.stands) - 1
-        cells = (places - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T * len(self.stands)
-        x, y = np.moveaxis(np.clip(cells, 0, last).astype(int), -1, 0)
+        cells = self.crop.within(places) * len(self.stands)
+        x, y = np.moveaxis(np.clip(cells, 0, len(self.stands) - 1).astype(int), -1, 0)
         return np.asarray(self.stands[y, x])
 
 
