@@ -26,7 +26,6 @@ EDGE_PX = 0.8  # so soft is what a camera shows of it at least
 FEATHER_CM, TONE_CM = 0.07, 0.1
 PLAIN_CM = 0.04  # beyond the feathered edge skin is plain enough to be continued
 SKIN_LIGHT, HAIR_CM = 0.75, 0.06  # of the light about an eye: what is darker is brow or lash, so far about it
-BULGE_SHARE, MOST_BULGE = 0.85, 1.35  # of skin about an eye, how bright a lid's middle is; times at most
 COARSE = 1.0  # standard deviations of skin's texture: what stands out by more are lashes and folds
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
@@ -36,9 +35,14 @@ LINES_CM, LINES_LIGHT = 0.2, 0.7  # so much farther beside and below lashes' lin
 LINE_WIDTH_CM, BESIDE_SKIN_CM = 0.2, 0.3  # wider is no line but shade; so far away lies skin to compare with
 SAMPLES = 24  # along an upper lid
 LEAST_DARK, BARE = 0.5, 0.16  # of the skin's light, the line at most; none in this share at the inner corner
-LINE_CM, LINE_PX = 0.045, 0.6  # half the width of the margin's line, and its least
+LINE_CM, LINE_PX = 0.085, 0.6  # half the width of the margin's line, and its least
 LEAST_COVER = 0.8  # of a line that is finer than it is drawn, at least
-LASH_CM, LASH_DARK, LASHES = 0.4, 0.55, 46  # how far lashes hang, how much they cover, and how many
+OUTER_CM = 0.25  # beyond an eye's outer corner its closed lid's line goes on
+LASH_CM, LASH_DARK, LASHES = 0.4, 0.8, 46  # how far lashes hang, how much they cover, and how many
+LAID = 0.6  # of an open lid's line, how bright a closed one's is: its lashes lie on each other
+SHADE_BELOW, SHADE_ABOVE = (0.6, 0.5), (0.4, 0.25)  # of the light about the line, taken at it, and how far, cm
+SHADE_CM = 0.9  # there it ends
+SHADE_RED = 0.75  # of that red loses, which skin scatters farthest
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     eye = _with_lines(eye, near, crop, _bare(crop, _plain(eye, crop, wide), wide), wide)
     soft = ndimage.gaussian_filter(eye, FEATHER_CM * wide, truncate=2.5)
     bare = _bare(crop, _plain(eye, crop, wide), wide)
-    skin = fill.textured(crop, bare, TONE_CM * wide, coarse=COARSE) * _bulge(crop, bare, soft)
+    skin = fill.textured(crop, bare, TONE_CM * wide, coarse=COARSE)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
 
@@ -155,22 +159,6 @@ def _bare(crop: Float, known: NDArray[np.bool_], wide: float) -> NDArray[np.bool
     return bare if bare.any() else known
 
 
-def _bulge(crop: Float, bare: NDArray[np.bool_], soft: Float) -> Float:
-    """How much more light (h, w, 1) a lid takes than what is about it: in its middle as much as bright skin.
-
-    Over the eyeball it bulges; what is `bare` (h, w) of the `crop` about it lies in folds and below the brow.
-    """
-    inside = soft > 0.5
-    if not inside.any() or not bare.any():
-        return np.ones((*soft.shape, 1), np.float32)
-    luma = crop.mean(axis=2)[bare]
-    usual, bright = np.quantile(luma, (0.5, BULGE_SHARE))
-    away = ndimage.distance_transform_edt(inside)
-    rise = np.sin(0.5 * np.pi * away / away.max()) ** 2
-    gain = min(float(bright / max(usual, 1e-6)), MOST_BULGE)
-    return (1 + (gain - 1) * rise)[..., None].astype(np.float32)
-
-
 def _line(plate: Float, margin: Float, cm_px: Float) -> Float:
     """The color (SAMPLES, 3) of the lid's dark line along its `margin` (N, 2), inner corner first."""
     at = np.linspace(0, len(margin) - 1, SAMPLES)
@@ -190,7 +178,7 @@ def _line(plate: Float, margin: Float, cm_px: Float) -> Float:
     along = np.linspace(0, 1, SAMPLES)
     there = np.clip((along - 0.5 * BARE) / BARE, 0, 1)[:, None]
     dark = np.minimum(dark, skin * (1 - (1 - LEAST_DARK) * there))
-    return ndimage.gaussian_filter1d(dark, 1.0, axis=0, mode="nearest").astype(np.float32)
+    return LAID * ndimage.gaussian_filter1d(dark, 1.0, axis=0, mode="nearest").astype(np.float32)
 
 
 def lay_lid(
@@ -222,20 +210,26 @@ def lay_lashes(
     `blur_px`: standard deviation of the plate's own blur.
     """
     wide = float(np.linalg.norm(lid.cm_px[:, 0]))
-    reach = int(np.ceil((LASH_CM + 3 * LINE_CM) * wide)) + 2
+    reach = int(np.ceil(SHADE_CM * wide)) + 2
     low, high = np.floor(margin.min(axis=0)) - reach, np.ceil(margin.max(axis=0)) + reach
     spot = _spot(low, tuple(high - low), origin, matte.shape)
     if spot is None:
         return
     first = np.array([spot[1].start + origin[0], spot[0].start + origin[1]], np.float32)
-    path = margin if lid.inner_first else margin[::-1]
+    path = _beyond(margin if lid.inner_first else margin[::-1], OUTER_CM * wide)
     down = -lid.cm_px[:, 1] / max(float(np.linalg.norm(lid.cm_px[:, 1])), 1e-6)
     half = np.hypot(max(LINE_CM * wide, LINE_PX), blur_px)
     share *= max(LINE_CM * wide / half, LEAST_COVER)
     _lay_line(
         np.ascontiguousarray(path - first, np.float32), lid.line, down.astype(np.float32),
-        np.float32(half), np.float32(LASH_CM * wide), np.float32(share), color[spot], matte[spot],
+        np.float32(half), np.float32(wide), np.float32(share), color[spot], matte[spot],
     )  # fmt: skip
+
+
+def _beyond(margin: Float, more: float) -> Float:
+    """A lid's `margin` (N, 2), inner corner first, that goes on beyond its outer corner by so much `more`."""
+    way = margin[-1] - margin[0]
+    return np.concatenate([margin, margin[-1:] + more / max(float(np.hypot(*way)), 1e-6) * way])
 
 
 def _spot(low: Any, size: Any, origin: tuple[int, int], shape: tuple[int, ...]) -> tuple[slice, slice] | None:
@@ -268,9 +262,10 @@ def _lay_skin(skin: Float, shift: Float, share: Any, color: Float, matte: Float)
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _lay_line(
-    path: Float, line: Float, down: Float, half: Any, long: Any, share: Any, color: Float, matte: Float
+    path: Float, line: Float, down: Float, half: Any, wide: Any, share: Any, color: Float, matte: Float
 ) -> None:
-    reach = long + np.float32(3) * half
+    long, one = np.float32(LASH_CM) * wide, np.float32(1)
+    reach = np.float32(SHADE_CM) * wide
     best, along, aside = np.empty((3, matte.shape[1]), np.float32)
     for y in range(matte.shape[0]):
         best[:] = np.inf
@@ -278,15 +273,18 @@ def _lay_line(
         for x in range(matte.shape[1]):
             if best[x] > reach * reach:
                 continue
-            alpha = share * _dark(np.sqrt(best[x]), along[x], aside[x], half, long)
-            if alpha < np.float32(4e-3):
+            away = np.sqrt(best[x])
+            alpha = share * _dark(away, along[x], aside[x], half, long)
+            shade = share * _shade(away / wide, along[x], aside[x])
+            if max(alpha, shade) < np.float32(4e-3):
                 continue
             at = min(along[x], np.float32(0.9999)) * np.float32(len(line) - 1)
             n = int(at)
             for k in range(3):
                 ink = line[n, k] + (at - np.float32(n)) * (line[n + 1, k] - line[n, k])
-                color[y, x, k] += alpha * (min(ink, color[y, x, k]) - color[y, x, k])
-            matte[y, x] = max(matte[y, x], min(np.float32(2) * alpha, np.float32(1)))
+                left = (one - alpha) * (one - (np.float32(SHADE_RED) * shade if k == 0 else shade))
+                color[y, x, k] += (one - left) * (min(ink, color[y, x, k]) - color[y, x, k])
+            matte[y, x] = max(matte[y, x], min(np.float32(2) * max(alpha, shade), one))
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -313,15 +311,28 @@ def _nearest(y: Any, path: Float, down: Float, reach: Any, best: Float, along: F
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _shade(away: Any, along: Any, aside: Any) -> Any:
+    """How much of its light a pixel so far from a lid's margin, cm, loses to the line and its lashes."""
+    taken, far = SHADE_BELOW if aside > 0 else SHADE_ABOVE
+    ends = max(1.0 - (away / SHADE_CM) ** 2, 0.0)
+    return np.float32(taken * _taper(along) * ends * np.exp(-away / far))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def _taper(along: Any) -> Any:
+    """How dark a lid's line is along it: less at the corners, from the inner on."""
+    return min(1.0, 0.35 + 3.0 * along) * min(1.0, 6.0 * (1.0 - along) + 0.3)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _dark(away: Any, along: Any, aside: Any, half: Any, long: Any) -> Any:
     """How much of a pixel so far from a lid's margin its dark line and the lashes cover; see `_nearest`."""
-    taper = min(1.0, 0.35 + 3.0 * along) * min(1.0, 6.0 * (1.0 - along) + 0.3)
-    alpha = taper * np.exp(-((away / half) ** 2))
+    alpha = _taper(along) * np.exp(-((away / half) ** 2))
     if aside > 0:  # lashes hang outward, longest in the outer half
         root = along - 0.10 * (along - 0.35) * aside / long
         tip = long * (0.35 + 0.65 * np.sin(np.pi * min(0.15 + 0.75 * along, 1.0)))
         tip *= 0.8 + 0.2 * np.sin(root * LASHES * 2.4)
-        strand = 0.55 + 0.45 * np.sin(root * LASHES * 2 * np.pi)
+        strand = 0.65 + 0.35 * np.sin(root * LASHES * 2 * np.pi)
         hang = max(0.0, 1.0 - away / tip)
         bare = min(max((along - 0.12) / 0.2, 0.0), 1.0) * min(1.0, 12.0 * (1.0 - along))
         alpha = max(alpha, LASH_DARK * bare * strand * hang)
