@@ -32,11 +32,18 @@ def plate(beyond_px: float = 0.0) -> np.ndarray:
     return out
 
 
-def closed(picture: np.ndarray, blur_px: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """The picture with its eye closed along the lower half of its outline, and where it changed."""
+def skinned(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The picture with its eye covered by the lid's skin, and where it changed."""
     lid = lids.take_lid(picture, outline(), UPPER, CM_PX, inner_first=True)
     color, matte = picture.copy(), np.zeros(picture.shape[:2], np.float32)
     lids.lay_lid(lid, 1.0, np.zeros(2, np.float32), (0, 0), color, matte)
+    return color, matte
+
+
+def closed(picture: np.ndarray, blur_px: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """The picture with its eye closed along the lower half of its outline, and where it changed."""
+    lid = lids.take_lid(picture, outline(), UPPER, CM_PX, inner_first=True)
+    color, matte = skinned(picture)
     margin = outline()[:UPPER] * [1, -0.8] + [0, 1.8 * MIDDLE[1]]
     lids.lay_lashes(lid, 1.0, margin.astype(np.float32), blur_px, (0, 0), color, matte)
     return color, matte
@@ -44,7 +51,7 @@ def closed(picture: np.ndarray, blur_px: float = 0.0) -> tuple[np.ndarray, np.nd
 
 @pytest.mark.parametrize("beyond_px", [0.0, 4.0])
 def test_skin_is_where_the_eye_was(beyond_px: float) -> None:
-    color, _ = closed(plate(beyond_px))
+    color, _ = skinned(plate(beyond_px))
     assert color[..., 2].max() < SKIN[2] + 0.03
     above = color[int(MIDDLE[1]) - 12 : int(MIDDLE[1]), 60:100]
     assert above == pytest.approx(np.broadcast_to(SKIN, above.shape), abs=0.03)
@@ -55,7 +62,7 @@ def test_no_second_line_is_left_below_a_closed_lid() -> None:
     y, x = np.mgrid[:120, :160].astype(np.float32) + 0.5
     lower = np.hypot((x - MIDDLE[0]) / (HALF[0] + 4), (y - MIDDLE[1]) / (HALF[1] + 4))
     picture[(np.abs(lower - 1) < 0.1) & (y > MIDDLE[1])] = LINE  # of lashes, beyond the eye as it was found
-    color, _ = closed(picture)
+    color, _ = skinned(picture)
     below = color[int(MIDDLE[1] + 0.8 * HALF[1]) + 6 :]
     assert below == pytest.approx(np.broadcast_to(SKIN, below.shape), abs=0.1)
 
@@ -63,7 +70,7 @@ def test_no_second_line_is_left_below_a_closed_lid() -> None:
 def test_a_wide_shade_beside_an_eye_stays() -> None:
     picture = plate()
     picture[int(MIDDLE[1] + HALF[1]) + 4 :] *= 0.6  # where the cheek begins
-    color, _ = closed(picture)
+    color, _ = skinned(picture)
     below = slice(int(MIDDLE[1] + HALF[1]) + 10, None)
     assert color[below] == pytest.approx(picture[below], abs=0.02)
 
@@ -102,16 +109,32 @@ def test_an_eye_beyond_the_region_draws_nothing() -> None:
 def test_a_dark_brow_does_not_color_the_lid() -> None:
     picture = plate()
     picture[26:36, 40:120] = (0.05, 0.04, 0.04)
-    above = closed(picture)[0][int(MIDDLE[1]) - 12 : int(MIDDLE[1]), 60:100]
+    above = skinned(picture)[0][int(MIDDLE[1]) - 12 : int(MIDDLE[1]), 60:100]
     assert above == pytest.approx(np.broadcast_to(SKIN, above.shape), abs=0.03)
 
 
-def test_a_lid_takes_as_much_light_as_the_bright_skin_about_it() -> None:
-    picture, edge = plate(), plate()
-    y = np.arange(120)[:, None, None]
-    picture *= np.where(y < 78, 1.0, 1.25).astype(np.float32)
-    middle, rim = (closed(shown)[0][50:58, 70:90].mean() for shown in (picture, edge))
-    assert 1.1 * rim < middle < 1.3 * rim
+def test_a_lid_in_the_shade_takes_no_light_from_the_bright_side() -> None:
+    light = np.interp(np.arange(160), [55, 85], [0.4, 1]).astype(np.float32)[None, :, None]  # no brow
+    lid = skinned(plate() * light)[0][54:64, 54:60] / light[:, 54:60]
+    assert lid == pytest.approx(np.broadcast_to(SKIN, lid.shape), rel=0.2)
+
+
+def test_the_line_shades_the_skin_about_it_more_below_and_least_in_red() -> None:
+    color, _ = closed(plate())
+    left = np.median(color[:, 75:95] / np.array(SKIN, np.float32), axis=1)
+    line = int(left.mean(axis=1).argmin())
+    above, below = left[line - 24 : line + 1][::-1], left[line : line + 24]
+    for side in (above, below):
+        assert (np.diff(side.mean(axis=1)) > -0.01).all() and side[-1] == pytest.approx(1, abs=0.05)
+    assert (below[2:12] < above[2:12]).all()  # 0.1 to 0.6 cm
+    assert (left[line + 3 : line + 12, 0] > left[line + 3 : line + 12, 1]).all()
+
+
+def test_the_line_goes_on_beyond_the_outer_corner_and_ends_there() -> None:
+    color, _ = closed(plate())
+    corner = int(MIDDLE[0] + HALF[0])
+    beyond = (color / np.array(SKIN, np.float32))[50:75, :, 1].min(axis=0)
+    assert beyond[corner + 3] < 0.8 and beyond[corner + int(1.5 * WIDE)] == pytest.approx(1, abs=0.02)
 
 
 def test_a_line_finer_than_a_pixel_is_paler() -> None:

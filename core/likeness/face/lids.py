@@ -25,7 +25,8 @@ ABOVE_CM, BELOW_CM, BESIDE_CM = 0.12, 0.07, 0.14  # about an eye's outline, what
 EDGE_PX = 0.8  # so soft is what a camera shows of it at least
 FEATHER_CM, TONE_CM = 0.07, 0.1
 PLAIN_CM = 0.04  # beyond the feathered edge skin is plain enough to be continued
-SKIN_LIGHT, HAIR_CM = 0.75, 0.06  # of the light about an eye: what is darker is brow or lash, so far about it
+SKIN_LIGHT, HAIR_CM = 0.75, 0.06  # of the light beside: what is darker is brow or lash, so far about it
+HAIRS_CM = 0.6  # half as wide is a brow at most: what is wider is shade
 COARSE = 1.0  # standard deviations of skin's texture: what stands out by more are lashes and folds
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
@@ -37,7 +38,7 @@ SAMPLES = 24  # along an upper lid
 LEAST_DARK, BARE = 0.5, 0.16  # of the skin's light, the line at most; none in this share at the inner corner
 LINE_CM, LINE_PX = 0.085, 0.6  # half the width of the margin's line, and its least
 LEAST_COVER = 0.8  # of a line that is finer than it is drawn, at least
-OUTER_CM = 0.25  # beyond an eye's outer corner its closed lid's line goes on
+OUTER_CM = 0.4  # beyond an eye's outer corner its closed lid's line goes on
 LASH_CM, LASH_DARK, LASHES = 0.4, 0.8, 46  # how far lashes hang, how much they cover, and how many
 LAID = 0.6  # of an open lid's line, how bright a closed one's is: its lashes lie on each other
 SHADE_BELOW, SHADE_ABOVE = (0.6, 0.5), (0.4, 0.25)  # of the light about the line, taken at it, and how far, cm
@@ -154,7 +155,7 @@ def _bare(crop: Float, known: NDArray[np.bool_], wide: float) -> NDArray[np.bool
     if not known.any():
         return known
     luma = np.where(known, crop.mean(axis=2), 0)
-    dark = known & (luma < SKIN_LIGHT * np.median(luma[known]))
+    dark = known & (luma < SKIN_LIGHT * ndimage.grey_closing(luma, 2 * round(HAIRS_CM * wide) + 1))
     bare: NDArray[np.bool_] = known & (ndimage.distance_transform_edt(~dark) > HAIR_CM * wide)
     return bare if bare.any() else known
 
@@ -321,7 +322,7 @@ def _shade(away: Any, along: Any, aside: Any) -> Any:
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _taper(along: Any) -> Any:
     """How dark a lid's line is along it: less at the corners, from the inner on."""
-    return min(1.0, 0.35 + 3.0 * along) * min(1.0, 6.0 * (1.0 - along) + 0.3)
+    return min(1.0, 0.35 + 3.0 * along) * min(1.0, 9.0 * (1.0 - along) + 0.15)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
