@@ -132,6 +132,14 @@ def test_it_is_darker_toward_the_throat_and_red_at_the_corners(head: Head) -> No
     assert color[upper, left, 0] > 0.05
 
 
+def test_corners_of_open_lips_show_what_lies_there(head: Head) -> None:
+    """They were filled with the color of lips that hardly part."""
+    color, cover = Mouth(head, 0.3, mouthSmile=0.8).draw(plate_of((np.nan, np.nan, np.nan)))
+    columns = np.flatnonzero((cover > 0.99).any(axis=0))
+    corner = slice(columns[0], columns[0] + len(columns) // 20)
+    assert np.ptp((color @ LUMA)[:, corner][cover[:, corner] > 0.99]) > 0.05
+
+
 def test_teeth_are_redder_right_at_their_lip(head: Head) -> None:
     smiling = Mouth(head, 0.25, mouthSmile=0.8, mouthUpperUp=0.8)
     color, cover = smiling.draw(plate_of((np.nan, np.nan, np.nan)))

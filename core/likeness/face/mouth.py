@@ -31,7 +31,8 @@ Mask = NDArray[np.bool_]
 
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
-CHEEK_SEEN, CHEEK_WIDE = 0.4, 0.12  # how bright it is there, and how wide in mouth widths
+CHEEK_SEEN, CHEEK_WIDE = 0.4, 0.12  # how bright it is in a slit, and how wide in mouth widths at corners
+IN_CORNERS = 0.75  # of that brightness, how much is left there where lips part: three people's are darker still
 SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
@@ -458,7 +459,8 @@ def _shade(
     rows, columns, widest = ends[0], ends[1], np.float32(ends[2])  # numba returned it as a Python float
     deep, aside = np.float32(1 / LIP_SHADOW) / widest, np.float32(1 / CHEEK_WIDE) / widest
     hides = np.float32(1 / (SLIT[1] - SLIT[0])) / widest
-    closed = np.float32(SLIT[1] / (SLIT[1] - SLIT[0]))
+    tallest = np.max(columns[:, 1] - columns[:, 0])
+    slit = min(max(np.float32(SLIT[1] / (SLIT[1] - SLIT[0])) - tallest * hides, zero), one)
     # unsigned places, since numba asks of all others whether they count from the end
     fine, upper, each = np.uint64(FINE), np.int32(UPPER_TEETH), np.uint64(FINE * FINE)
     most = FINE * FINE * cover.shape[1]
@@ -489,7 +491,7 @@ def _shade(
                 shadow *= np.float32(0.9) + np.float32(0.1) * above
                 shadow *= np.float32(0.65) + np.float32(0.35) * corner
             edge = min(fx + half - rows[y, 0], rows[y, 1] - fx - half) * aside
-            lit, slit = np.exp(-edge * edge), min(max(closed - span * hides, zero), one)
+            lit = np.float32(IN_CORNERS) * shadow * np.exp(-edge * edge)
             for sub in range(each):
                 sy, sx, at = fine * y + sub // fine, fine * x + sub % fine, count + sub
                 there, t = index[sy, sx] >= 0, np.uint64(index[sy, sx])
@@ -523,9 +525,9 @@ def _shade(
                         kinds[at] = part[t]
                 places[at, 0], places[at, 1] = px - half, py - half
                 for k in range(np.uint64(3)):
-                    dim = max(inks[at, k], lit * shadow * cheek[k])
+                    dim = max(inks[at, k], lit * cheek[k])
                     inks[at, k] = dim + slit * (cheek[k] - dim)
-                    bare[at, k] = max(bare[at, k], lit * shadow * cheek[k])
+                    bare[at, k] = max(bare[at, k], lit * cheek[k])
             count += each
         _own(plate, own, more, believed, origin, kinds[:count], tooth, places, bare, inks, trusts)
         count = np.uint64(0)
