@@ -41,7 +41,7 @@ LEAST_COVER = 0.8  # of a line that is finer than it is drawn, at least
 OUTER_CM = 0.4  # beyond an eye's outer corner its closed lid's line goes on
 LASH_CM, LASH_DARK, LASHES = 0.4, 0.8, 46  # how far lashes hang, how much they cover, and how many
 LAID = 0.6  # of an open lid's line, how bright a closed one's is: its lashes lie on each other
-SHADE_BELOW, SHADE_ABOVE = (0.6, 0.5), (0.4, 0.25)  # of the light about the line, taken at it, and how far, cm
+SHADE_BELOW, SHADE_ABOVE = (0.6, 0.5), (0.4, 0.25)  # of light, taken at the line, and how far, cm
 SHADE_CM = 0.9  # there it ends
 SHADE_RED = 0.75  # of that red loses, which skin scatters farthest
 

@@ -32,7 +32,7 @@ Mask = NDArray[np.bool_]
 CHEEK = np.array([0.46, 0.17, 0.15], np.float32)  # its inner side, which lies close behind the lips' corners
 LIP, LIP_HUE = np.array([0.5, 0.24, 0.21], np.float32), 0.7  # usual lips, and how much of a hue is taken over
 CHEEK_SEEN, CHEEK_WIDE = 0.4, 0.12  # how bright it is in a slit, and how wide in mouth widths at corners
-IN_CORNERS = 0.75  # of that brightness, how much is left there where lips part: three people's are darker still
+IN_CORNERS = 0.75  # of that brightness is left there where lips part: three people's are darker
 SLIT = 0.05, 0.12  # in mouth widths: a lower opening shows nothing but its lips' wet inner side, a higher all
 CAVITY = np.array([0.12, 0.036, 0.03], np.float32)  # where even the model shows nothing
 FINE = 2  # samples a pixel in x and in y: teeth have hard edges
@@ -142,7 +142,7 @@ def take_mouth(
         gain *= np.float32(min(BRIGHTER, min(TEETH_TO_SKIN * skin, _brightest(plate)) / max(white, 1e-6)))
     gain = np.tile(gain, (len(ALBEDO), 1))
     if enamel is not None:
-        teeth_gain, bright = gain[UPPER_TEETH], np.quantile(shade[inside.teeth], 0.75, axis=0)
+        teeth_gain, bright = gain[UPPER_TEETH], _bright(shade[inside.teeth])
         gain[UPPER_TEETH:] = _less_lip(teeth_gain, enamel, bright) if shows_teeth else teeth_gain * enamel
     if lip is not None:
         gain[:UPPER_TEETH] = (gain[0] @ LUMA) * _hue(lip, shade[inside.teeth])  # teeth tell no tongue's hue
@@ -194,9 +194,15 @@ def _hued(gain: Float, seen: Float, model: Float) -> Float:
     return (hue * (gain @ luma) / (hue @ luma)).astype(np.float32)
 
 
+def _bright(white: Float) -> Float:
+    """The light (3,) that a quarter of the places (N, 3) get more of."""
+    most: Float = np.partition(white, 3 * len(white) // 4, axis=0)[3 * len(white) // 4]
+    return most
+
+
 def _hue(lip: Float, white: Float) -> Float:
     """How much more of each channel (3,) lips have than usual lips under the `white` (N, 3) light."""
-    usual = np.quantile(white, 0.75, axis=0) * LIP
+    usual = _bright(white) * LIP
     more = np.maximum(lip, 0) / np.maximum(usual, 1e-6)
     hue = np.clip(more / max(float(more.mean()), 1e-6), 0.5, 2.0) ** LIP_HUE
     return (hue / hue.mean()).astype(np.float32)
@@ -204,7 +210,7 @@ def _hue(lip: Float, white: Float) -> Float:
 
 def _redness(lip: Float, white: Float) -> float:
     """How red lips (3,) are under the `white` (N, 3) light: 0 if they have its hue, 1 as usual or redder."""
-    seen = np.maximum(lip, 1e-6) / np.maximum(np.quantile(white, 0.75, axis=0), 1e-6)
+    seen = np.maximum(lip, 1e-6) / np.maximum(_bright(white), 1e-6)
     return float(np.clip(np.log(seen[0] / seen[1]) / np.log(REDDENS), 0, 1))
 
 
@@ -245,7 +251,7 @@ def draw_mouth(
     _join_teeth(index, bary, inside.part, int(JOIN * FINE * np.ptp(outline[:, 0])))
     _reach_lips(cover, index, bary, inside.part)
     cavity = (between * shade.mean(axis=0) * CAVITY).astype(np.float32)
-    cheek = CHEEK_SEEN * np.quantile(shade[inside.teeth], 0.75, axis=0) * CHEEK
+    cheek = CHEEK_SEEN * _bright(shade[inside.teeth]) * CHEEK
     cheek = (cheek * source.gain[0]).astype(np.float32)
     shade, shine = shade * lit, shine * lit
     jaw = _jaw(source, inside, pixels, origin=(x0, y0))

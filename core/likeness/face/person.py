@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from math import cos, sin
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot, rotation_matrix
+from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot
 from likeness.head import points as dense
 from likeness.head.model import LIMBUS_RADIUS_CM, Head
 from likeness.performance import ARKIT
@@ -367,8 +368,15 @@ def _edges(name: str, first: int) -> tuple[Int, Int]:
 
 def evenly(line: Float | Array, count: int) -> Array:
     """So many places (count, K), equally many points apart, along a line (N, K)."""
-    at, along = np.linspace(0, 1, count), np.linspace(0, 1, len(line))
-    return np.stack([np.interp(at, along, line[:, k]) for k in range(line.shape[1])], axis=1)
+    out: Array = _shares(len(line), count) @ line
+    return out
+
+
+@cache
+def _shares(length: int, count: int) -> Array:
+    """What of each of so many points (count, length) is in places equally many apart along them."""
+    at, along = np.linspace(0, 1, count), np.linspace(0, 1, length)
+    return np.stack([np.interp(at, along, point) for point in np.eye(length)], axis=1)
 
 
 def lid_part(plain: Float, bias: Float, first: int, side: int) -> Float:
@@ -542,9 +550,11 @@ def zip_strip(rest: Float, upper: Int, lower: Int) -> list[tuple[int, int, int]]
 
 def eye_axes(person: Person, side: int, fit: Fit, radius_cm: float, depth_cm: float) -> Array:
     """Iris center and the ends of its two radii in camera space (3, 3), cm."""
-    yaw, pitch = fit.gaze[side]
-    turn = rotation_matrix(np.array([0.0, yaw, 0.0])) @ rotation_matrix(np.array([-pitch, 0.0, 0.0]))
-    local = np.array([[0, 0, depth_cm], [radius_cm, 0, depth_cm], [0, radius_cm, depth_cm]])
-    in_head = local @ turn.T + person.eye_centers[side]
+    yaw, pitch = (float(angle) for angle in fit.gaze[side])
+    right = np.array([cos(yaw), 0.0, -sin(yaw)])
+    up = np.array([-sin(yaw) * sin(pitch), cos(pitch), -cos(yaw) * sin(pitch)])
+    ahead = np.array([sin(yaw) * cos(pitch), sin(pitch), cos(yaw) * cos(pitch)])
+    center = person.eye_centers[side] + depth_cm * ahead
+    in_head = np.array([center, center + radius_cm * right, center + radius_cm * up])
     out: Array = in_head @ fit.rotation.T + fit.translation
     return out

@@ -190,7 +190,9 @@ def neutral_frame(driver: Driver) -> int:
 
 def usual_lids(expression: Array) -> Array:
     """How far the lids hang mostly (2,), in blinks, by frames of one person (F, 52); 0 by too few."""
-    out: Array = np.median(expression[:, BLINKS], axis=0) * (len(expression) >= USUAL_FRAMES)
+    if len(expression) < USUAL_FRAMES:
+        return np.zeros(len(BLINKS))
+    out: Array = np.median(expression[:, BLINKS], axis=0)
     return out
 
 

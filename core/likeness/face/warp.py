@@ -295,7 +295,7 @@ def _let_stand(stands: NDArray[np.bool_], known: Float, grid: Float, told: Float
     Those next to them below the mesh, too: pixels just beyond it are between cells.
     """
     beyond = stands & (known == 0)
-    still = beyond | (ndimage.binary_dilation(beyond, np.ones((5, 5), bool)) & (known > 0))
+    still = beyond | (ndimage.maximum_filter(beyond, 5) & (known > 0))
     grid[:, still] = 0
     return np.where(still, np.float32(1), told)
 
