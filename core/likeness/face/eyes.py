@@ -20,6 +20,7 @@ from likeness.face.limbus import disk_frame, place, radius_px
 from likeness.face.warp import polygon
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 
 SAMPLES, DISK = 1.5, (48, 256)  # of the iris's texture: to a pixel of the plate, the least and the most
 DISK_REACH = 1.25  # the texture reaches past the rim, to keep the plate's own soft edge
@@ -136,15 +137,11 @@ def _take_glint(crop: Float, inner: NDArray[np.bool_], reach: Float) -> Float:
     white = float(np.quantile(luma[inner], 0.9)) if inner.any() else 0.0
     within = inner & (reach < GLINT_REACH)
     all_over = np.median(crop[within], axis=0) if within.any() else np.zeros(3, np.float32)
-    ring = np.minimum((reach / DISK_REACH * RINGS).astype(int), RINGS - 1)
-    out = np.zeros_like(crop)
-    for r in range(int(RINGS * GLINT_REACH / DISK_REACH)):
-        member = inner & (ring == r)
-        if not member.any():
-            continue
-        usual = np.minimum(np.median(crop[member], axis=0), all_over)
-        bright = member & (luma > GLINT_LEVEL * usual.mean()) & (luma > GLINT_WHITE * white)
-        out[bright] = np.maximum(crop[bright] - usual, 0)
+    ring = _ring_of(reach)
+    usual = np.fmin(_ring_medians(crop, ring, inner), all_over)[ring]
+    bright = (luma > GLINT_LEVEL * usual.mean(axis=2)) & (luma > GLINT_WHITE * white)
+    bright &= inner & (ring < int(RINGS * GLINT_REACH / DISK_REACH))
+    out = np.where(bright[..., None], np.maximum(crop - usual, 0), np.float32(0))
     if (out > 0).any(axis=2).sum() > GLINT_SHARE * (inner & (reach < 1)).sum():
         return np.zeros_like(crop)  # so much is not a reflection: the disk lies beside the iris
     return out
@@ -167,9 +164,12 @@ def _take_disk(crop: Float, inner: NDArray[np.bool_], frame: Float, soft: float)
 def _resampled(picture: Float, spot: Float) -> Float:
     """Cubic samples of a picture (H, W, 3) at rows and columns (2, h, w), without overshoot."""
     out = []
+    rows, columns = (
+        np.clip(np.ceil(at).astype(int), 0, n - 1) for at, n in zip(spot, picture.shape[:2], strict=True)
+    )
     for channel in np.moveaxis(picture, 2, 0):
         around = ndimage.minimum_filter(channel, 2), ndimage.maximum_filter(channel, 2)
-        low, high = (ndimage.map_coordinates(each, np.ceil(spot), order=0, mode="nearest") for each in around)
+        low, high = (each[rows, columns] for each in around)
         out.append(np.clip(ndimage.map_coordinates(channel, spot, order=3, mode="nearest"), low, high))
     return np.stack(out, axis=-1)
 
@@ -180,7 +180,7 @@ def _complete_disk(disk: Float, radius: Float, soft: float) -> Float:
     Of every ring the median tells what is lid, eyeball or a reflection: too bright to be iris.
     """
     known = disk[..., 3] > 0.95
-    ring = np.minimum((radius / DISK_REACH * RINGS).astype(int), RINGS - 1)
+    ring = _ring_of(radius)
     rings = _rings(disk[..., :3], known, ring)
     limbus = int(min(LIMBUS, 1 - soft) / DISK_REACH * RINGS)
     rings[limbus:] = np.minimum(rings[limbus:], rings[limbus])
@@ -198,17 +198,41 @@ def _complete_disk(disk: Float, radius: Float, soft: float) -> Float:
     return disk.astype(np.float32)
 
 
-def _rings(color: Float, known: NDArray[np.bool_], ring: NDArray[np.int64]) -> Float:
+def _ring_of(reach: Float) -> Int:
+    """Which of the iris's rings (h, w) is so many radii from its middle; the last is all beyond, too."""
+    return np.minimum((reach / DISK_REACH * RINGS).astype(np.int32), RINGS - 1)
+
+
+def _rings(color: Float, known: NDArray[np.bool_], ring: Int) -> Float:
     """The median color (RINGS, 3) of every ring, where none of it is known that of one beside it."""
-    out = np.zeros((RINGS, 3), np.float32)
-    there = np.zeros(RINGS, bool)
+    out = _ring_medians(color, ring, known)
+    there = np.flatnonzero(np.isfinite(out[:, 0]))
+    if not len(there):
+        return np.zeros_like(out)
+    return out[there[np.abs(np.arange(RINGS)[:, None] - there).argmin(axis=1)]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _ring_medians(color: Float, ring: Int, known: NDArray[np.bool_]) -> Float:
+    """The median (RINGS, 3) of what is known (h, w) of the color (h, w, 3) of every ring; NaN of none."""
+    count = np.zeros(RINGS + 1, np.int32)
+    for y in range(ring.shape[0]):
+        for x in range(ring.shape[1]):
+            if known[y, x]:
+                count[ring[y, x] + 1] += 1
+    first = np.cumsum(count)
+    members, end = np.empty((3, first[-1]), np.float32), first.copy()
+    for y in range(ring.shape[0]):
+        for x in range(ring.shape[1]):
+            if known[y, x]:
+                for k in range(3):
+                    members[k, end[ring[y, x]]] = color[y, x, k]
+                end[ring[y, x]] += 1
+    out = np.full((RINGS, 3), np.nan, np.float32)
     for r in range(RINGS):
-        member = known & (ring == r)
-        if member.any():
-            out[r], there[r] = np.median(color[member], axis=0), True
-    if there.any():
-        near = np.abs(np.arange(RINGS)[:, None] - np.flatnonzero(there)).argmin(axis=1)
-        out = out[np.flatnonzero(there)[near]]
+        if count[r + 1] > 0:
+            for k in range(3):
+                out[r, k] = np.median(members[k, first[r] : first[r + 1]])
     return out
 
 
