@@ -27,8 +27,15 @@ def spread(label: Float, unsure: Mask, color: Float, guess: Float, own: float, a
 
     Of these, most of those whose `color` (h, w, 3) is `alike`; the guess counts as `own` of them.
     """
-    places = np.flatnonzero(unsure)
-    _spread(label.reshape(-1), places, _weights(places, color, alike), guess.reshape(-1), own, label.shape[1])
+    places = _red_first(np.flatnonzero(unsure), label.shape[1])
+    shares = _shares(places, color, alike, own)
+    _spread(label.reshape(-1), places, shares, guess.reshape(-1), label.shape[1])
+
+
+def _red_first(places: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """First every other of the places (N,), as on a checkerboard: none of these waits for what is beside."""
+    black = ((places // width + places % width) & 1).astype(bool)
+    return np.concatenate([places[~black], places[black]])
 
 
 def usual(picture: Float, seeds: Mask) -> Float:
@@ -88,11 +95,14 @@ def _halved(picture: Float) -> Float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _weights(places: NDArray[np.int64], color: Float, alike: float) -> Float:
-    """How alike the `places` (N,) are to what is above, below, left and right of them (N, 4)."""
+def _shares(places: NDArray[np.int64], color: Float, alike: float, own: float) -> Float:
+    """What counts in the mean for the `places` (N,): what is above, below, left and right of them, and their
+    own guess (N, 5).
+    """
     height, width = color.shape[:2]
-    out, per = np.zeros((len(places), 4), np.float32), np.float32(1 / (2 * alike * alike))
+    out, per = np.zeros((len(places), 5), np.float32), np.float32(1 / (2 * alike * alike))
     for n in range(len(places)):
+        out[n, 4] = own
         y, x = places[n] // width, places[n] % width
         for k, (r, c) in enumerate(((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1))):
             if 0 <= r < height and 0 <= c < width:
@@ -100,19 +110,20 @@ def _weights(places: NDArray[np.int64], color: Float, alike: float) -> Float:
                 for i in range(3):
                     squared += (color[r, c, i] - color[y, x, i]) ** 2
                 out[n, k] = np.exp(-squared * per) + np.float32(LEAST)
+        total = out[n, 0] + out[n, 1] + out[n, 2] + out[n, 3] + out[n, 4]
+        for k in range(5):
+            out[n, k] /= total
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _spread(
-    label: Float, places: NDArray[np.int64], weight: Float, guess: Float, own: float, width: int
-) -> None:
+def _spread(label: Float, places: NDArray[np.int64], share: Float, guess: Float, width: int) -> None:
+    last = len(label) - 1  # beyond the ends nothing counts, but it is read
     for _ in range(SWEEPS):
         for n in range(len(places)):
             place = places[n]
-            total, value = np.float32(own), np.float32(own) * guess[place]
-            for k, beside in enumerate((place - width, place + width, place - 1, place + 1)):
-                if weight[n, k] > 0:
-                    total += weight[n, k]
-                    value += weight[n, k] * label[beside]
-            label[place] += np.float32(RELAXATION) * (value / total - label[place])
+            above, below = label[max(place - width, 0)], label[min(place + width, last)]
+            before, after = label[max(place - 1, 0)], label[min(place + 1, last)]
+            value = share[n, 0] * above + share[n, 1] * below + share[n, 2] * before + share[n, 3] * after
+            value += share[n, 4] * guess[place]
+            label[place] += np.float32(RELAXATION) * (value - label[place])

@@ -47,14 +47,14 @@ def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float
     share = _teeth(lip, plate, inner, way)
     if (share > 0).mean() < ROW:
         return
-    reach = REACH * np.linalg.norm(way, axis=1)
-    away, near = cKDTree(inner).query(pixels[:, :2], distance_upper_bound=float(reach.max()))
     (other,) = OUTER.keys() - {lip}
     own = np.ones(len(pixels), bool)
     own[: person.vertex_count] = of_lip(person.head, lip)
     own[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
-    ids = np.flatnonzero(own & np.isfinite(away))
-    away, near = away[ids], near[ids]
+    ids, reach = np.flatnonzero(own), REACH * np.linalg.norm(way, axis=1)
+    away, near = cKDTree(inner).query(pixels[ids, :2], distance_upper_bound=float(reach.max()))
+    there = np.isfinite(away)
+    ids, away, near = ids[there], away[there], near[there]
     long = np.maximum((way**2).sum(axis=1), 1e-6)
     at = ((pixels[ids, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
     offset = (share[near] * (1 - np.maximum(at, 0)))[:, None] * way[near]
