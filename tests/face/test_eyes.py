@@ -130,6 +130,30 @@ def test_the_balls_middle_is_whiter_than_its_corners(plate: np.ndarray) -> None:
     assert np.allclose(corner, BALL, atol=0.01)
 
 
+def test_what_an_iris_hid_is_no_grayer_than_the_light(plate: np.ndarray) -> None:
+    """Varnish makes all of a painting yellow: bare eyeballs were gray in it."""
+    varnish = np.array([1.0, 0.75, 0.25], np.float32)
+    eye = take_eye(plate * varnish, outline(), axes(), FALLBACK * varnish, middle=0.9)
+    assert eye is not None
+    x0, y0 = eye.origin
+    middle = eye.ball[40 - y0, 60 - x0, :3]
+    assert middle @ LUMA > 1.1 * (BALL * varnish) @ LUMA
+    assert middle[2] / middle[0] <= 0.25 + 1e-3
+
+
+def test_lashes_over_an_iris_do_not_stay_where_it_was(plate: np.ndarray) -> None:
+    y, x = np.mgrid[:80, :120] + 0.5
+    eye = ((x - CENTER[0]) / 34) ** 2 + ((y - CENTER[1]) / 21) ** 2 < 1
+    plate[eye & (np.hypot(x - CENTER[0], y - CENTER[1]) >= RADIUS)] = BALL
+    plate[20:25, 50:70] = IRIS
+    plate[36:44, 84:90] = IRIS  # in the corner there is shade
+    made = take_eye(plate, outline(21.0), axes(), FALLBACK)
+    assert made is not None
+    x0, y0 = made.origin
+    assert made.ball[22 - y0, 55 - x0 : 65 - x0, :3].min() > 0.8 * min(BALL)
+    assert made.ball[40 - y0, 87 - x0, :3] == pytest.approx(IRIS, abs=0.02)
+
+
 def test_no_reflection_lies_beside_the_iris(plate: np.ndarray) -> None:
     plate[34:37, 50:53] = 4.0
     eye = take_eye(plate, outline(), axes(), FALLBACK)

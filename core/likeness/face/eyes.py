@@ -38,6 +38,7 @@ GLINT_FOLLOWS = 0.45  # a reflection moves this much as far as the iris: the cor
 MIDDLE = (0.3, 1.0)  # iris radii from which and to which the eyeball, white in its middle, is as beside
 WHITENED, GRAYER = 1.5, 0.25  # times as bright as the bright of what is seen at most; so much nearer to gray
 CLEAN_SHARE = 0.55  # eyeball darker than this share of its bright tone is lash or shadow, not to be spread
+OVER = 1.15  # iris radii aside: there lashes and the lid's line meet an iris
 LIDS_REACH = 0.5  # iris radii, deviation: so far about a place lids take an eyeball's light
 OVERHEAD = 0.15  # iris radii: so much more of it the upper one takes
 BARE = 0.85  # of what is so near lies between the lids where they take none
@@ -102,17 +103,26 @@ def take_eye(
     beside = place(crop.mean(axis=2), outline - low, local)
     frame = disk_moved(frame, beside)
     local = disk_moved(local, beside)
-    reach = np.hypot(*np.moveaxis(_disk_coordinates(frame, x0, y0, width, height), 2, 0))
+    across, up = np.moveaxis(_disk_coordinates(frame, x0, y0, width, height), 2, 0)
+    reach = np.hypot(across, up)
     soft = float(np.hypot(LIMBUS_SOFT, BLURRED * blur_px / radius))
-    seen_ball = inner & (reach > 1 + soft)
+    seen_ball = _without_lashes(crop, inner & (reach > 1 + soft), abs(across) < OVER)
     ball = _continue_color(crop, seen_ball, reach, fallback, radius)
     if (reach < MIDDLE[0]).any():
-        _whiten(ball, seen_ball, reach, middle)
+        _whiten(ball, seen_ball, reach, middle, fallback)
     glint = _take_glint(crop, inner, reach)
     own = _unmixed(crop - glint, ball, _cover(reach, soft))
     disk, shown = _take_disk(own, inner, local, soft)
     ball = np.dstack([ball, seen_ball]).astype(np.float32)
     return Eye(ball, glint, (x0, y0), disk, frame, beside, shown)
+
+
+def _without_lashes(crop: Float, seen: NDArray[np.bool_], over: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is `seen` (h, w) of an eyeball, without what is dark `over` or under its iris: lashes meet it."""
+    if not seen.any():
+        return seen
+    luma = crop.mean(axis=2)
+    return seen & ~(over & (luma < CLEAN_SHARE * np.quantile(luma[seen], 0.85)))
 
 
 def disk_moved(frame: Float, beside: Float) -> Float:
@@ -260,14 +270,19 @@ def _in_middle(reach: Float) -> Float:
     return out
 
 
-def _whiten(ball: Float, seen: NDArray[np.bool_], reach: Float, middle: float) -> None:
+def _whiten(ball: Float, seen: NDArray[np.bool_], reach: Float, middle: float, white: Float) -> None:
     """Lighten what was not `seen` (h, w) of the `ball` (h, w, 3) toward the luma of its `middle`, in place.
 
-    What is seen beside an iris are corners, in the shade of lids and lashes and red with vessels.
+    What is seen beside an iris are corners, in the shade of lids and lashes and red with vessels. Grayer it
+    becomes no farther than to the hue of `white` (3,), an eyeball's in the plate's light.
     """
     tone = ball[reach < MIDDLE[0]].mean(axis=0)
-    luma = max(float(tone @ LUMA), 1e-6)
-    color = (tone + GRAYER * (luma - tone)) * min(WHITENED, middle / luma)
+    luma, usual = max(float(tone @ LUMA), 1e-6), white / max(float(white @ LUMA), 1e-6)
+    hue = tone / luma
+    ends = np.where((hue < usual) == (usual < 1), usual, 1)  # what lies between it and gray
+    color = (
+        luma * np.clip(hue + GRAYER * (1 - hue), *np.sort([hue, ends], axis=0)) * min(WHITENED, middle / luma)
+    )
     share = (_in_middle(reach) * ~seen)[..., None]
     ball += share * np.maximum(color - ball, 0)
 
