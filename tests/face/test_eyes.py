@@ -154,6 +154,14 @@ def test_lashes_over_an_iris_do_not_stay_where_it_was(plate: np.ndarray) -> None
     assert made.ball[40 - y0, 87 - x0, :3] == pytest.approx(IRIS, abs=0.02)
 
 
+def test_an_eye_without_any_light_stays_a_number(plate: np.ndarray) -> None:
+    """Nothing of it was brighter than black, of which the mean was taken."""
+    plate[20:60, 20:100] = 0
+    eye = take_eye(plate, outline(), axes(), FALLBACK, middle=0.2)
+    assert eye is not None
+    assert np.isfinite(eye.ball).all() and np.isfinite(eye.disk).all()
+
+
 def test_no_reflection_lies_beside_the_iris(plate: np.ndarray) -> None:
     plate[34:37, 50:53] = 4.0
     eye = take_eye(plate, outline(), axes(), FALLBACK)

@@ -119,10 +119,14 @@ def take_eye(
 
 def _without_lashes(crop: Float, seen: NDArray[np.bool_], over: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What is `seen` (h, w) of an eyeball, without what is dark `over` or under its iris: lashes meet it."""
-    if not seen.any():
-        return seen
+    return seen & (~over | _clean(crop, seen)) if seen.any() else seen
+
+
+def _clean(crop: Float, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What (h, w) is as bright as an eyeball, of which that much is `seen`: no lash, and no shadow of one."""
     luma = crop.mean(axis=2)
-    return seen & ~(over & (luma < CLEAN_SHARE * np.quantile(luma[seen], 0.85)))
+    bright: NDArray[np.bool_] = luma >= CLEAN_SHARE * np.quantile(luma[seen], 0.85)
+    return bright
 
 
 def disk_moved(frame: Float, beside: Float) -> Float:
@@ -256,8 +260,7 @@ def _continue_color(
     """
     if seen.sum() < 6:
         return np.broadcast_to(fallback.astype(np.float32), crop.shape).copy()
-    luma = crop.mean(axis=2)
-    clean = seen & (luma > CLEAN_SHARE * np.quantile(luma[seen], 0.85))
+    clean = seen & _clean(crop, seen)
     beside = _spread(crop, seen, radius)
     middle = _in_middle(reach)[..., None]
     out = beside + middle * np.maximum(_spread(crop, clean, radius) - beside, 0)
@@ -280,9 +283,8 @@ def _whiten(ball: Float, seen: NDArray[np.bool_], reach: Float, middle: float, w
     luma, usual = max(float(tone @ LUMA), 1e-6), white / max(float(white @ LUMA), 1e-6)
     hue = tone / luma
     ends = np.where((hue < usual) == (usual < 1), usual, 1)  # what lies between it and gray
-    color = (
-        luma * np.clip(hue + GRAYER * (1 - hue), *np.sort([hue, ends], axis=0)) * min(WHITENED, middle / luma)
-    )
+    hue = np.clip(hue + GRAYER * (1 - hue), *np.sort([hue, ends], axis=0))
+    color = luma * hue * min(WHITENED, middle / luma)
     share = (_in_middle(reach) * ~seen)[..., None]
     ball += share * np.maximum(color - ball, 0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from math import cos, sin
 
 import numba
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from likeness.face.fit import PIVOT, SKIN, Array, Fit, Lens, Shot
+from likeness.face.frame import direction
 from likeness.head import points as dense
 from likeness.head.model import LIMBUS_RADIUS_CM, Head
 from likeness.performance import ARKIT
@@ -550,10 +550,9 @@ def zip_strip(rest: Float, upper: Int, lower: Int) -> list[tuple[int, int, int]]
 
 def eye_axes(person: Person, side: int, fit: Fit, radius_cm: float, depth_cm: float) -> Array:
     """Iris center and the ends of its two radii in camera space (3, 3), cm."""
-    yaw, pitch = (float(angle) for angle in fit.gaze[side])
-    right = np.array([cos(yaw), 0.0, -sin(yaw)])
-    up = np.array([-sin(yaw) * sin(pitch), cos(pitch), -cos(yaw) * sin(pitch)])
-    ahead = np.array([sin(yaw) * cos(pitch), sin(pitch), cos(yaw) * cos(pitch)])
+    yaw, pitch = fit.gaze[side]
+    quarter = 0.5 * np.pi
+    right, up, ahead = direction(np.array([[yaw + quarter, 0], [yaw, pitch + quarter], [yaw, pitch]]))
     center = person.eye_centers[side] + depth_cm * ahead
     in_head = np.array([center, center + radius_cm * right, center + radius_cm * up])
     out: Array = in_head @ fit.rotation.T + fit.translation
