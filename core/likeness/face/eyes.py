@@ -18,6 +18,7 @@ from scipy import ndimage
 from likeness.face.light import LUMA
 from likeness.face.limbus import disk_frame, place, radius_px
 from likeness.face.warp import polygon
+from likeness.render.blur import gaussian
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -39,6 +40,7 @@ MIDDLE = (0.3, 1.0)  # iris radii from which and to which the eyeball, white in 
 WHITENED, GRAYER = 1.5, 0.25  # times as bright as the bright of what is seen at most; so much nearer to gray
 CLEAN_SHARE = 0.55  # eyeball darker than this share of its bright tone is lash or shadow, not to be spread
 OVER = 1.15  # iris radii aside: there lashes and the lid's line meet an iris
+EDGE_REACH = 2.0  # deviations of the blur of an eye's edge, which end it
 LIDS_REACH = 0.5  # iris radii, deviation: so far about a place lids take an eyeball's light
 OVERHEAD = 0.15  # iris radii: so much more of it the upper one takes
 BARE = 0.85  # of what is so near lies between the lids where they take none
@@ -318,11 +320,9 @@ def draw_eye(
     deviation of the edge's blur, which lies within the opening.
     """
     x0, y0, width, height = where
-    cover = polygon(outline.astype(np.float32), x0, y0, width, height)
+    cover = _covered(outline, where, soft_px)
     if not cover.any():
         return np.zeros((height, width, 3), np.float32), cover
-    if soft_px > 0:
-        cover = np.clip(2 * ndimage.gaussian_filter(cover, soft_px, truncate=2.0, mode="constant") - 1, 0, 1)
     frame = disk_moved(disk_frame(axes_px), eye.beside)
     inverse = np.linalg.inv(frame[:, :2]).astype(np.float32)
     color = np.zeros((height, width, 3), np.float32)
@@ -344,6 +344,18 @@ def draw_eye(
     return color, cover
 
 
+def _covered(outline: Float, where: tuple[int, int, int, int], soft_px: float) -> Float:
+    """How much (h, w) of `where` is within the outline, whose edge is soft inward."""
+    x0, y0, width, height = where
+    beyond = int(EDGE_REACH * soft_px + 0.5)
+    margin = x0 - beyond, y0 - beyond, width + 2 * beyond, height + 2 * beyond
+    cover = polygon(outline.astype(np.float32), *margin)
+    if not beyond:
+        return cover
+    soft = gaussian(cover[..., None], soft_px, truncate=EDGE_REACH)[beyond:-beyond, beyond:-beyond, 0]
+    return np.maximum(2 * soft - 1, np.float32(0))
+
+
 def _lit(outline: Float, where: tuple[int, int, int, int], radius: float) -> tuple[Float, float, float]:
     """How much light lids leave to an eyeball (h, w, 3) in the region `where`, of an iris of that radius.
 
@@ -357,9 +369,8 @@ def _lit(outline: Float, where: tuple[int, int, int, int], radius: float) -> tup
     places = (outline - where[:2] + down) * per + size
     width, height = (int(np.ceil(side * per)) + 2 * size + 1 for side in where[2:])
     open_ = polygon(places.astype(np.float32), 0, 0, width, height)
-    near = ndimage.gaussian_filter(open_, reach * per, truncate=2.0, mode="constant")
-    lit = np.maximum(1 - LIDS_SHADE * np.maximum(BARE - near, 0)[..., None], LEAST_LIT)
-    return lit.astype(np.float32), float(per), size - 0.5
+    near = gaussian(open_[..., None], reach * per, truncate=2.0)
+    return np.maximum(1 - LIDS_SHADE * np.maximum(BARE - near, 0), LEAST_LIT), float(per), size - 0.5
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

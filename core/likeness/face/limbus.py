@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -60,15 +61,20 @@ def evidence(luma: Float, outline: Float, frame: Float, radii: Array = RADII) ->
     return out * radius * 2 * np.pi / len(ANGLES)
 
 
+@numba.njit(cache=True, nogil=True)
 def disk_frame(axes_px: Float) -> Float:
     """The affine map (2, 3) from disk coordinates to pixels, from projected center and radius ends."""
-    center, right, up = axes_px[:, :2]
-    return np.stack([right - center, up - center, center], axis=1).astype(np.float32)
+    out = np.empty((2, 3), np.float32)
+    for k in range(2):
+        center = axes_px[0, k]
+        out[k, 0], out[k, 1], out[k, 2] = axes_px[1, k] - center, axes_px[2, k] - center, center
+    return out
 
 
+@numba.njit(cache=True, nogil=True)
 def radius_px(frame: Float) -> float:
     """The radius of a disk as large as the iris looks."""
-    return float(np.sqrt(abs(np.linalg.det(frame[:, :2]))))
+    return float(np.sqrt(abs(frame[0, 0] * frame[1, 1] - frame[0, 1] * frame[1, 0])))
 
 
 def _ring(seen: Array, frame: Float, radius: float) -> Array:

@@ -186,9 +186,7 @@ def turn_back(rig: Rig, taken: Taken, turn: Float) -> Float:
         return np.eye(2, 3, dtype=np.float32)
     worn = rig.person.vertex_count + np.arange(17, 48)
     before = taken.pixels[worn, :2]
-    here = np.c_[before - turn[worn], np.ones(len(worn))]
-    out: Float = np.linalg.lstsq(here, before, rcond=None)[0].T.astype(np.float32)
-    return out
+    return warp.affine(before - turn[worn], before)
 
 
 def field_of(

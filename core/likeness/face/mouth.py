@@ -19,7 +19,7 @@ from likeness.face.inside import ALBEDO, Inside
 from likeness.face.light import LUMA
 from likeness.face.rig import mean_gap
 from likeness.face.teeth import enamel_of
-from likeness.face.warp import polygon
+from likeness.face.warp import affine, polygon
 from likeness.render.bands import in_bands
 from likeness.render.blur import gaussian
 from likeness.render.raster import rasterize
@@ -325,11 +325,8 @@ def _trusted(source: PlateMouth, outline: Float, known: float) -> tuple[Float, n
 
 def _jaw(source: PlateMouth, inside: Inside, pixels: Float, origin: tuple[int, int]) -> Float:
     """The affine map (2, 3) from pixels of the box to the plate that the upper teeth follow."""
-    here, there = pixels[inside.teeth, :2] - np.array(origin, np.float32), source.pixels[inside.teeth]
-    middle, place = here.mean(axis=0), there.mean(axis=0)
-    off = here - middle
-    turn = np.linalg.solve(off.T @ off + 1e-6 * np.eye(2), off.T @ (there - place)).T
-    return np.c_[turn, place - turn @ middle].astype(np.float32)
+    here = pixels[inside.teeth, :2] - np.array(origin, np.float32)
+    return affine(here, source.pixels[inside.teeth])
 
 
 def soften(color: Float, cover: Float, kept: Float, blur_px: float) -> Float:

@@ -63,7 +63,8 @@ def draw_eyes(
         eye, outline = taken.eyes[side], outlines[name]
         box = _local_box(outline, origin, shape)
         axes, way = iris_axes(rig.person, side, target, lens), _to_plate(rig, taken, target, side, lens)
-        made, radius = _made(rig, taken, target, side, outline, lens), radius_px(disk_frame(axes))
+        radius = radius_px(disk_frame(axes))
+        made = _made(taken, target, side, outline, radius)
         if eye is None or box is None or made <= 0:
             out.append(None)
             continue
@@ -118,17 +119,15 @@ def lay_balls(inks: Sequence[Ink | None], color: Float, matte: Float, layer: Par
             _lay(replace(ink, cover=ink.cover * inner), color, matte, layer)
 
 
-def _made(rig: Rig, taken: Taken, target: Fit, side: int, outline: Float, lens: Lens) -> float:
-    """How much of an eye is drawn anew, from 0 to 1.
+def _made(taken: Taken, target: Fit, side: int, outline: Float, radius: float) -> float:
+    """How much of an eye, whose iris is of that `radius`, is drawn anew, from 0 to 1.
 
     One that shall look and open nearly as in the plate stays the plate's, as the lids carry it: what differs
     by less than found eyes err is no reason to draw them softer than they were filmed.
     """
     looks = np.degrees(np.abs(target.gaze[side] - taken.fit.gaze[side]).max())
-    opens = [
-        mean_gap(lids) / max(radius_px(disk_frame(iris_axes(rig.person, side, fit, lens))), 1e-3)
-        for lids, fit in ((outline, target), (taken.outlines[EYES[side]], taken.fit))
-    ]
+    lids = (outline, radius), (taken.outlines[EYES[side]], taken.irises_px[side])
+    opens = [mean_gap(outline) / max(radius, 1e-3) for outline, radius in lids]
     turns = float(np.degrees(turned(target, taken.fit)))
     asked = (looks, LOOKS_DEG), (abs(opens[0] - opens[1]), OPENS), (turns, TURNS_DEG)
     return max(float(eyes.smoothly(much, ends)) for much, ends in asked)

@@ -360,6 +360,7 @@ def _lip_height(vertices: Float, first: int) -> Float:
     return (vertices[upper, 1] - evenly(vertices[lower, 1:2], len(upper))[:, 0]).astype(np.float32)
 
 
+@cache
 def _edges(name: str, first: int) -> tuple[Int, Int]:
     """The points of an opening's upper and lower edge, which follow `first` vertices."""
     upper, lower = (dense.GROUPS[edge] + first for edge in OPENINGS[name])
@@ -395,7 +396,7 @@ def lid_part(plain: Float, bias: Float, first: int, side: int) -> Float:
 
 def _lid_height(vertices: Float, first: int, side: int, bias: Float | None = None) -> float:
     """How far apart the lids of an eye are (cm), between their corners, without what is `bias` (V, 3)."""
-    upper, lower = (dense.GROUPS[f"lid_{SIDES[side]}_{e}"][3:-3] + first for e in ("upper", "lower"))
+    upper, lower = (edge[3:-3] for edge in _edges(f"eye_{SIDES[side]}", first))
     at = [vertices[ids, 1] - (0 if bias is None else bias[ids, 1]) for ids in (upper, lower)]
     return float(at[0].mean() - at[1].mean())
 
@@ -492,8 +493,13 @@ def upper_count(name: str) -> int:
 
 def outline_points(person: Person, name: str) -> Int:
     """The points around an opening, in order, by their place among vertices and points."""
-    upper, lower = (dense.GROUPS[g] for g in OPENINGS[name])
-    return np.concatenate([upper, lower[::-1][1:-1]]) + person.vertex_count
+    return _around(name, person.vertex_count)
+
+
+@cache
+def _around(name: str, first: int) -> Int:
+    upper, lower = _edges(name, first)
+    return np.concatenate([upper, lower[::-1][1:-1]])
 
 
 def smooth_loop(corners: Float, parts: int = OUTLINE_PARTS) -> Float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -118,10 +119,19 @@ def build(rest: Array | None = None) -> tuple[float, Array]:
 
     That leads (3,) from where the head sits on the neck to the face's middle. Without points: the average's.
     """
+    if rest is None:
+        return 1.0, _usual_build()[1]
+    return _size(rest) / _usual_build()[0], rest[INNER].mean(axis=0) - PIVOT
+
+
+@cache
+def _usual_build() -> tuple[float, Array]:
     mean = load_head().point_mean.astype(np.float64)
-    rest = mean if rest is None else rest
-    size, usual = (float(points[SKIN].std(axis=0).sum()) for points in (rest, mean))
-    return size / usual, rest[INNER].mean(axis=0) - PIVOT
+    return _size(mean), mean[INNER].mean(axis=0) - PIVOT
+
+
+def _size(points: Array) -> float:
+    return float(points[SKIN].std(axis=0).sum())
 
 
 def lid_range(head: Head, rest: Array, expression: Array) -> Array:
@@ -270,7 +280,8 @@ def target(
         rise = (weights[0] - calm) * gains
         expression = plate.expression + rise * np.where(rise > 0, _left(plate.expression, calm), 1)
         gaze = plate.gaze + (eyes[0] - eyes[1]) * gaze_gain
-        change = rotations(head[1]).T @ rotations(head[0])
+        there, calmly = rotations(head)
+        change = calmly.T @ there
         turn = rotations(angles(change) * params["strength_head"])
         rotation = plate.rotation @ turn
         least, most = LEAST_WEIGHT, MOST_WEIGHT

@@ -10,6 +10,7 @@ them: hair stands up before the top of a head and nods with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -33,6 +34,7 @@ ANGLES = ((np.arange(SAMPLES) + 0.5) * (2 * np.pi / SAMPLES) - np.pi).astype(np.
 SMOOTH = 6.0  # samples: vertices lie coarser than the outline is to be told
 # From the head's top: between these angles lies its side, from the temples to where the neck begins.
 SIDE = (np.abs(ANGLES) > np.radians(40)) & (np.abs(ANGLES) < np.radians(125))
+OUTWARD = np.stack([np.cos(ANGLES[SIDE]), np.sin(ANGLES[SIDE])], axis=1)  # along the head's up and aside
 # So much of it lies at the ears, and not before them, where hair is beside the temples.
 BESIDE_EARS = np.clip((np.abs(ANGLES[SIDE]) - np.radians(75)) / np.radians(15), 0, 1)
 BELL = np.exp(-0.5 * (np.arange(4 * SMOOTH + 1) / SMOOTH) ** 2)
@@ -58,21 +60,20 @@ class Outline:
     radius: Float
     ears: Float
 
-    @property
+    @cached_property
     def aside(self) -> Float:
         """The direction (2,) across the head, to the right in the picture where it is upright."""
         return np.array([-self.up[1], self.up[0]], np.float32)
 
-    @property
+    @cached_property
     def ways(self) -> Float:
         """The direction (N, 2) outward at each angle of the head's side."""
-        angle = ANGLES[SIDE, None]
-        return (np.cos(angle) * self.up + np.sin(angle) * self.aside).astype(np.float32)
+        return OUTWARD @ np.stack([self.up, self.aside])
 
-    @property
+    @cached_property
     def places(self) -> Float:
         """The outline's places (N, 2) at the angles of the head's side."""
-        return (self.middle + self.radius[SIDE, None] * self.ways).astype(np.float32)
+        return self.middle + self.radius[SIDE, None] * self.ways
 
 
 def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:

@@ -18,7 +18,7 @@ from likeness.face.inside import lit_between
 from likeness.face.jaw import jaw_of
 from likeness.face.lids import Lid, take_lid
 from likeness.face.light import Light, estimate
-from likeness.face.limbus import disk_frame
+from likeness.face.limbus import disk_frame, radius_px
 from likeness.face.mouth import PlateMouth
 from likeness.face.neck import Neck, neck_of
 from likeness.face.person import shown_in, to_camera, to_pixels, upper_count
@@ -53,7 +53,7 @@ class Taken:
     takes lips without teeth. `held` (V,): 1 where hair before the face hides a vertex. `regions`: what the
     network saw, if it was asked.
     `outlines` are those of eyes and mouth by name, (N, 2), `outline` that of the head.
-    `iris_cm`: the irises' radius.
+    `iris_cm`: the irises' radius; `irises_px`: those of the left and the right one, as they look.
     """
 
     rig: Rig
@@ -73,6 +73,7 @@ class Taken:
     facing: Float
     eyes: tuple[eyes.Eye | None, eyes.Eye | None]
     iris_cm: float
+    irises_px: tuple[float, float]
     mouth: PlateMouth
     held: Float
     glasses: Glasses | None
@@ -202,6 +203,7 @@ def take(
         facing=facing,
         eyes=(taken_eyes[0], taken_eyes[1]),
         iris_cm=person.iris_cm,
+        irises_px=(radius_px(disk_frame(axes[0])), radius_px(disk_frame(axes[1]))),
         mouth=plate_mouth,
         held=held,
         glasses=worn,

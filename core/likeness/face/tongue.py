@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from likeness.face.inside import ALBEDO, GLOSS, Inside
 from likeness.face.mouth import TONGUE
 from likeness.face.person import Person
+from likeness.face.warp import affine
 from likeness.head import points as dense
 from likeness.render.blur import gaussian
 from likeness.render.raster import rasterize
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
-Array = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
 AHEAD = 0.002  # of the distance: the tongue is out where it is nearer than the lips by so much, and
@@ -43,16 +43,12 @@ class Out:
 def put_out(person: Person, inside: Inside, pixels: Float) -> Out | None:
     """The tongue, if some of it is before the lips. `pixels` (V, 3) of all vertices and points."""
     triangles, own = inside.triangles[inside.part == TONGUE], inside.at(pixels)
-    lips: Array = pixels[dense.GROUPS["lip_outer"] + person.vertex_count].astype(np.float64)
-    plane = np.linalg.lstsq(_with_one(lips), 1 / lips[:, 2], rcond=None)[0].astype(np.float32)
-    ahead = 1 - own[:, 2] * (_with_one(own) @ plane)
+    lips = pixels[dense.GROUPS["lip_outer"] + person.vertex_count]
+    plane = affine(lips[:, :2], 1 / lips[:, 2:])[0]
+    ahead = 1 - own[:, 2] * (own[:, :2] @ plane[:2] + plane[2])
     if ahead[triangles].max() < AHEAD:
         return None
-    return Out(triangles, ahead.astype(np.float32), plane, float(np.ptp(lips[:, 0])))
-
-
-def _with_one(pixels: Float | Array) -> Array:
-    return np.c_[pixels[:, :2], np.ones(len(pixels))]
+    return Out(triangles, ahead, plane, float(np.ptp(lips[:, 0])))
 
 
 def outline(out: Out, own: Float) -> Float:

@@ -37,6 +37,7 @@ INWARD = 16  # cells from a rim, within which the mesh is looked for
 EVEN = 2  # places of a rim: along it, all is even over so many
 SOFT_TRUST = np.float32(5)  # one over the span of trust, up to 0.5, in which mesh and surroundings meet
 EDGE = np.float32(3)  # cells beyond the mesh: so wide is what the picture shows of its edge
+FLAT = 1e-6  # square pixels: places on a line have an affine map, too
 EVERYWHERE = tuple(np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32))
 
 
@@ -747,3 +748,28 @@ def polygon(corners: Float, x0: int, y0: int, width: int, height: int) -> Float:
                 for x in range(int(a), min(int(np.ceil(b)), width)):
                     cover[y, x] += max(min(b, x + 1.0) - max(a, float(x)), 0.0) / 8
     return cover
+
+
+@numba.njit(cache=True, nogil=True)
+def affine(here: Float, there: Float) -> Float:
+    """The affine map (K, 3) that takes places `here` (N, 2) nearest to what is `there` (N, K)."""
+    count, channels = there.shape
+    mean, sums = np.zeros(2 + channels), np.zeros((2 + channels, 2))
+    for n in range(count):
+        for k in range(2 + channels):
+            mean[k] += (here[n, k] if k < 2 else there[n, k - 2]) / count
+    for n in range(count):
+        x, y = here[n, 0] - mean[0], here[n, 1] - mean[1]
+        for k in range(2 + channels):
+            value = (here[n, k] if k < 2 else there[n, k - 2]) - mean[k]
+            sums[k, 0] += x * value
+            sums[k, 1] += y * value
+    xx, xy, yy = sums[0, 0] + FLAT, sums[0, 1], sums[1, 1] + FLAT
+    out = np.empty((channels, 3), np.float32)
+    for k in range(channels):
+        x, y = sums[2 + k]
+        across = (yy * x - xy * y) / (xx * yy - xy * xy)
+        down = (xx * y - xy * x) / (xx * yy - xy * xy)
+        out[k, 0], out[k, 1] = across, down
+        out[k, 2] = mean[2 + k] - across * mean[0] - down * mean[1]
+    return out
