@@ -112,6 +112,17 @@ def test_an_eyes_edge_is_soft_within_its_opening() -> None:
     assert soft[40, 60] == pytest.approx(1)
 
 
+def test_an_eyes_edge_is_the_same_wherever_its_picture_is_cut() -> None:
+    eye = take_eye(np.full((80, 120, 3), 0.5, np.float32), outline(), axes(), FALLBACK)
+    assert eye is not None
+    whole, cut = (
+        draw_eye(eye, axes(), outline(), np.zeros(2, np.float32), where, 1.5)
+        for where in ((0, 0, 120, 80), (60, 30, 30, 20))
+    )
+    assert np.allclose(whole[1][30:50, 60:90], cut[1], atol=1e-6)
+    assert np.allclose(whole[0][30:50, 60:90], cut[0], atol=0.02)
+
+
 def test_looking_aside_uncovers_the_ball(plate: np.ndarray) -> None:
     eye = take_eye(plate, outline(), axes(), FALLBACK)
     assert eye is not None

@@ -137,3 +137,18 @@ class TestPolygon:
     def test_it_may_leave_the_region(self) -> None:
         big = np.array([[-50, -50], [90, -50], [90, 90], [-50, 90]], np.float32)
         assert np.allclose(warp.polygon(big, 0, 0, 20, 20), 1)
+
+
+def test_an_affine_map_is_found_from_places_and_where_they_come_to() -> None:
+    here = np.random.default_rng(3).uniform(0, 500, (40, 2)).astype(np.float32)
+    asked = np.array([[0.9, -0.2, 31.0], [0.1, 1.1, -7.0], [0.001, 0.002, 0.5]], np.float32)
+    there = (here @ asked[:, :2].T + asked[:, 2]).astype(np.float32)
+    np.testing.assert_allclose(warp.affine(here, there), asked, atol=1e-4)
+
+
+def test_places_on_a_line_or_on_one_spot_have_an_affine_map_too() -> None:
+    here = np.linspace([3, 4], [60, 80], 20, dtype=np.float32)
+    found = warp.affine(here, here + np.float32(5))
+    np.testing.assert_allclose(here @ found[:, :2].T + found[:, 2], here + 5, atol=1e-2)
+    spot = np.full((6, 2), 9, np.float32)
+    np.testing.assert_allclose(warp.affine(spot, spot + 1), [[0, 0, 10], [0, 0, 10]], atol=1e-5)

@@ -79,8 +79,18 @@ class Outline:
 def outline(rig: Rig, pixels: Float, fit: Fit, lens: Lens) -> Outline:
     """The outline of a head whose vertices lie at `pixels` (V, 2 or more), turned as `fit` says."""
     middle, up = upright(rig, fit, lens)
-    ears = np.stack([pixels[ids, :2].mean(axis=0) for ids in rig.both_ears])
-    return Outline(middle, up, _even(*_farthest(pixels, rig.bare, middle, up)), ears)
+    radius = _even(*_farthest(pixels, rig.bare, middle, up))
+    return Outline(middle, up, radius, np.stack([_middle(pixels, ids) for ids in rig.both_ears]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _middle(pixels: Float, ids: Int) -> Float:
+    """The mean place (2,) of some of the vertices (V, 2 or more)."""
+    out = np.zeros(2, np.float32)
+    for v in ids:
+        out[0] += pixels[v, 0]
+        out[1] += pixels[v, 1]
+    return out / np.float32(len(ids))
 
 
 def upright(rig: Rig, fit: Fit, lens: Lens) -> tuple[Float, Float]:
