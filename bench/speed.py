@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from bench.pictures import Bytes, Clip
@@ -18,13 +19,13 @@ from likeness import performance as perf
 from likeness.abreast import in_order
 from likeness.demo import PERFORMANCE
 from likeness.frames import render
-from likeness.job import Job
+from likeness.job import Job, Layers
 from likeness.media import MovieWriter, write_layers
 from likeness.registry import find
 from likeness.request import Request
 from likeness_client import Client, command
 
-RENDERED, WARM = 120, 7
+RENDERED, WARM, PASSES = 120, 7, 3
 WRITTEN = 9
 LONG, SHORT = 1000, 10
 CLIP, WIDE_CLIP = 40, 8  # frames
@@ -98,7 +99,10 @@ class Spent:
 
 
 def _frames(plate: Path, work: Path, layers: str, shutter_deg: float = 0) -> tuple[Spent, Spent]:
-    """What a frame takes to be drawn, as a job draws them, and to be written."""
+    """What a frame takes to be drawn, as a job draws them, and to be written.
+
+    Of several passes over the shot the fastest counts: what else a machine does only adds.
+    """
     request = Request(
         effect="reanimate",
         inputs={"plate": str(plate), "driver": str(PERFORMANCE)},
@@ -108,20 +112,26 @@ def _frames(plate: Path, work: Path, layers: str, shutter_deg: float = 0) -> tup
     effect = find("reanimate")
     with Job(request, effect) as job:
         job.analyze()
-        frames = job.frames[:RENDERED]
-        spent = np.empty((len(frames), 2))
-        with closing(in_order(lambda frame: render(job, frame), frames, job.at_once)) as drawn:
-            for k, (_, layers_made) in enumerate(drawn):
-                spent[k] = time.perf_counter(), time.process_time()
-                made = layers_made
-    # The first frames compile and warm caches. Several are under way at once, so only their sum is a time.
-    a_frame = (spent[-1] - spent[WARM]) / (len(frames) - 1 - WARM)
+        passes = [_drawn(job) for _ in range(PASSES)]
+    a_frame, made = min(passes, key=lambda a_pass: float(a_pass[0][0]))
     written = np.empty((WRITTEN, 2))
     for k in range(WRITTEN):
         begun = np.array([time.perf_counter(), time.process_time()])
         write_layers(work / "render.exr", made, metadata={})
         written[k] = np.array([time.perf_counter(), time.process_time()]) - begun
     return Spent(*a_frame.tolist()), Spent(*np.median(written, axis=0).tolist())
+
+
+def _drawn(job: Job) -> tuple[NDArray[np.float64], Layers]:
+    """Seconds of a frame (2,), on the clock and of the processor, by the shot's first; the last one drawn."""
+    frames = job.frames[:RENDERED]
+    spent = np.empty((len(frames), 2))
+    with closing(in_order(lambda frame: render(job, frame), frames, job.at_once)) as drawn:
+        for k, (_, layers) in enumerate(drawn):
+            spent[k] = time.perf_counter(), time.process_time()
+            made = layers
+    # The first frames compile and warm caches. Several are under way at once, so only their sum is a time.
+    return (spent[-1] - spent[WARM]) / (len(frames) - 1 - WARM), made
 
 
 def _whole(plate: Path, work: Path) -> list[Row]:

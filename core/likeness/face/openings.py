@@ -130,7 +130,7 @@ def _made(taken: Taken, target: Fit, side: int, outline: Float, radius: float) -
     opens = [mean_gap(outline) / max(radius, 1e-3) for outline, radius in lids]
     turns = float(np.degrees(turned(target, taken.fit)))
     asked = (looks, LOOKS_DEG), (abs(opens[0] - opens[1]), OPENS), (turns, TURNS_DEG)
-    return max(float(eyes.smoothly(much, ends)) for much, ends in asked)
+    return float(eyes.smoothly(max((much - least) / (most - least) for much, (least, most) in asked), (0, 1)))
 
 
 def _keep(ink: Ink, color: Float) -> None:
