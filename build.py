@@ -21,6 +21,10 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PEERS = ROOT / ".venv-peers"
 LOCKS = ROOT / "locks"
+TRAIN_LOCK = """\
+# No hashes, and none of CUDA's packages: torch comes in several builds (CUDA, CPU only), and each pins
+# exactly what it needs.
+"""
 OLDEST = (3, 11)
 TRAINABLE = ("body", "face_detector", "face_eyes", "face_points", "face_regions", "head")
 # The faces' networks learn from pictures of people: how many are drawn, and their seed.
@@ -281,11 +285,9 @@ def command_lock(args, rest):
     for name in BLENDERS:
         run(*uv, f"locks/{name}.in", "--generate-hashes", "-o", f"locks/{name}.txt")
     run(*uv, "pyproject.toml", "--extra", "train", "-c", "locks/run.txt", "-o", "locks/train.txt")
-    # torch comes in several builds (CUDA, CPU only) under one version, and each pins its own CUDA
-    # packages exactly: so no hashes in this file, and none of those packages.
     lines = (LOCKS / "train.txt").read_text().splitlines(keepends=True)
     theirs = ("nvidia-", "cuda-", "triton")
-    (LOCKS / "train.txt").write_text("".join(line for line in lines if not line.startswith(theirs)))
+    (LOCKS / "train.txt").write_text(TRAIN_LOCK + "".join(x for x in lines if not x.startswith(theirs)))
 
 
 def parser():

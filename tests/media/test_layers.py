@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from likeness.errors import BadOutput
 from likeness.media import Image, read_picture, write_layers
+from likeness.media.layers import halve
 
 
 def bits(image: Image, name: str) -> bytes:
@@ -112,6 +113,36 @@ def test_every_layer_is_a_part_of_its_name_with_the_same_header(tmp_path: Path) 
 def test_a_wide_color_space_is_told_to_the_reader(tmp_path: Path) -> None:
     write_layers(tmp_path / "a.exr", {"comp": Image(np.zeros((4, 4, 3), np.float32), colorspace="ACEScg")})
     assert read_picture(tmp_path / "a.exr").colorspace == "ACEScg"
+
+
+def test_halves_are_the_nearest_ones_ties_to_even_whatever_the_number() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32).view(np.uint32)
+    beside = [halves + np.uint32(step) for step in (0, 1, 0xFFF, 0x1000, 0x1001, 0x1FFF)]
+    some = np.random.default_rng(7).integers(0, 1 << 32, 1 << 18, dtype=np.uint64).astype(np.uint32)
+    numbers = np.concatenate([*beside, some]).view(np.float32).reshape(64, -1)
+    found = np.empty(numbers.shape, np.uint16)
+    halve(numbers, found)
+    with np.errstate(all="ignore"):
+        assert np.array_equal(found, numbers.astype(np.float16).view(np.uint16))
+
+
+@given(height=st.integers(1, 300), width=st.integers(1, 9), seed=st.integers(0, 9))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_size_comes_back_noise_and_flat_alike(
+    tmp_path: Path, height: int, width: int, seed: int
+) -> None:
+    noise = np.random.default_rng(seed).normal(0, 3, (height, width, 2)).astype(np.float16)
+    noise[:, :, 1] = 0.5
+    one = Image(noise.astype(np.float32), ("R", "G"))
+    deep = Image(noise[: height // 2 + 1].astype(np.float32) / 3, ("Z", "V"), formats=("float", "float"))
+    write_layers(tmp_path / "a.exr", {"comp": one, "depth": deep})
+    for part, sent in enumerate((one, deep)):
+        read = oiio.ImageBuf(str(tmp_path / "a.exr"), part, 0)
+        names = [name.split(".")[-1] for name in read.spec().channelnames]
+        pixels = read.get_pixels(oiio.FLOAT)
+        for k, name in enumerate(sent.channels):
+            got = pixels[: sent.pixels.shape[0], :, names.index(name)]
+            assert np.array_equal(got, sent.pixels[..., k])
 
 
 def test_the_same_layers_give_the_same_bytes(tmp_path: Path) -> None:
