@@ -590,6 +590,26 @@ def test_what_is_kept_is_made_anew_for_other_content_values_or_frames(
     assert again(2, None, depth=5) == 6 and again(2, None, depth=5) == 7
 
 
+@pytest.mark.parametrize(("large", "frames"), [(True, "2-3"), (True, "2"), (False, "2-3")])
+def test_what_is_kept_is_let_go_of_where_a_large_frame_is_not_alone(
+    plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool, frames: str
+) -> None:
+    monkeypatch.setattr(abreast, "MOST_PX", 24 * 16 if large else 2 * 24 * 16)
+
+    def render(job: Job, frame: int) -> Layers:
+        comp = job.keep("own", lambda: job.source("plate").read(frame), inputs=["plate"], frame=frame)
+        job.let_go("own")
+        return {"comp": comp}
+
+    kept: Kept = {}
+    run_job(
+        Request("own", {"plate": plate}, {}, frames, str(tmp_path / "out")),
+        effects=[effect(render=render)],
+        kept=kept,
+    )
+    assert ("own" in kept) == (not large or frames == "2")
+
+
 def test_frames_drawn_abreast_share_what_is_kept(
     plate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -261,6 +261,15 @@ class Job:
         thing: Thing = once.get(made)
         return thing
 
+    def let_go(self, name: str) -> None:
+        """Forget what `keep` has of that name, if the plate leaves little room beside it and more is drawn.
+
+        A frame that is alone may be drawn again soon: of it all is kept.
+        """
+        if self._large and len(self.chunk) > 1:
+            with self._table:
+                self._kept.pop(name, None)
+
     def _identity(self, inputs: Iterable[str], params: Mapping[str, Value], of: str) -> str:
         return digest(
             {

@@ -213,12 +213,13 @@ def cut(
     thin = hole & (alpha < THIN) & ~edge & ~bare
     there = hole if hidden is None else hole | (hidden > 0)
     part = _wider(window(there.astype(np.float32)), there.shape)
-    own, filled, alpha = own[part], filled[part], alpha[part]
+    own, clean, alpha = own[part], filled[part].copy(), alpha[part]
+    del filled  # a large picture leaves no room for two
     hole, thin = hole[part], thin[part]
     usually = fill.smooth(own, (alpha > WHOLE) & _finite(own))
-    stray = _stray(own, filled, thin, usually, round(STRAND * wide.size))
-    layer, clean = np.empty((*alpha.shape, 4), np.float32), np.empty((*alpha.shape, 3), np.float32)
-    in_bands(_lift, len(alpha), own, alpha, filled, hole, thin, usually, stray, layer, clean)
+    stray = _stray(own, clean, thin, usually, round(STRAND * wide.size))
+    layer = np.empty((*alpha.shape, 4), np.float32)
+    in_bands(_lift, len(alpha), own, alpha, hole, thin, usually, stray, layer, clean)
     first = (x0 + part[1].start, y0 + part[0].start)
     return Cutout(first, layer, clean, box, None if front is None else np.ascontiguousarray(front[part]))
 
@@ -386,7 +387,6 @@ def _lift(
     end: int,
     own: Float,
     alpha: Float,
-    filled: Float,
     hole: Mask,
     thin: Mask,
     usually: Float,
@@ -396,18 +396,19 @@ def _lift(
 ) -> None:
     """Lift the head off the rows from `first` to before `end` of the plate `own` (h, w, 3).
 
-    `layer` (h, w, 4) becomes the head, `clean` (h, w, 3) what it lies over, which is `filled` where it was a
-    `hole`. `thin`: see `_apart`; `usually`: see `_mend`; `stray`: see `_stray`.
+    `layer` (h, w, 4) becomes the head, `clean` (h, w, 3), which is made up where there is a `hole`, what it
+    lies over. `thin`: see `_apart`; `usually`: see `_mend`; `stray`: see `_stray`.
     """
     for rows in in_turn(first, end):
         made, vague = (each[rows][..., None] for each in (hole, thin))
-        behind = np.where(made, filled[rows], own[rows])
+        filled = clean[rows].copy()
+        behind = np.where(made, filled, own[rows])
         cover = _covering(own[rows], alpha[rows, :, None], behind, made & ~vague, usually[rows])
         layer[rows, :, :3], clean[rows] = _apart(own[rows], cover, behind, made, vague)
         _mend(own[rows], layer[rows, :, :3], clean[rows], cover, vague, usually[rows])
         layer[rows, :, 3] = cover[..., 0]
         share, part = (each[rows] for each in stray)
-        _take_along(own[rows], filled[rows], share, part, layer[rows], clean[rows])
+        _take_along(own[rows], filled, share, part, layer[rows], clean[rows])
 
 
 def _stray(own: Float, filled: Float, thin: Mask, usually: Float, half_px: int) -> tuple[Float, Float]:

@@ -135,6 +135,14 @@ def render(job: Job, frame: int) -> Layers:
     index = 0 if source.is_still else int(np.flatnonzero(found["frames"] == frame)[0])
     if not found["found"][index]:
         return _untouched(job, source.read(frame))
+    image, drawn = _drawn(job, found, index, frame)
+    if not source.is_still:
+        job.let_go("taken")
+    return _untouched(job, image) if drawn is None else _layers(job, image, drawn, frame)
+
+
+def _drawn(job: Job, found: dict[str, Any], index: int, frame: int) -> tuple[Image, reenact.Drawn | None]:
+    """The plate's picture and the head drawn into it; None if nothing moves or it is out of the picture."""
     fit = faces.fit_of(found, index)
     shot = faces.shot_of(found, index)
     wanted = _target(job, found, index, job.shot.index(frame))
@@ -150,10 +158,7 @@ def render(job: Job, frame: int) -> Layers:
     layers, way = len(job.layers) > 1, _way(job, found, index, wanted, frame)
     retake = reenact.Retake(rig, taken, wanted, lens, picture, layers, lent, wrinkles, way)
     retake = _with_far_side(job, retake)
-    drawn = heads.redraw_with(stands, retake) if stands else reenact.redraw(retake)
-    if drawn is None:
-        return _untouched(job, image)
-    return _layers(job, image, drawn, frame)
+    return image, heads.redraw_with(stands, retake) if stands else reenact.redraw(retake)
 
 
 def _rig(job: Job, found: dict[str, Any], index: int) -> Rig:
