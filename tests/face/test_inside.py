@@ -24,7 +24,8 @@ def test_light_is_less_and_redder_the_deeper_it_comes(head: Head) -> None:
     toward = np.tile(np.array([0, 0, -1], np.float32), (len(inside.glow), 1))
 
     def light(deep_cm: float, between: float, red: float = 1.0) -> np.ndarray:
-        return light_in(inside, np.tile([0, 0, 50 + deep_cm], (len(toward), 1)), toward, lips, between, red)
+        place = np.tile([0, 0, 50 + deep_cm], (len(toward), 1))
+        return light_in(inside, place, toward, lips, between, red)[0]
 
     near, deep = light(0.5, 1.0), light(5.0, 1.0)
     lit = inside.glow > 0.1
@@ -61,11 +62,34 @@ def test_a_tongue_that_faces_the_opening_is_brighter_than_one_turned_up(head: He
     lips = np.stack([2 * np.cos(angle), np.sin(angle), np.full(32, 50.0)], axis=1)
     place = np.tile([0, 0, 53.0], (len(inside.glow), 1))
     toward, up = (
-        light_in(inside, place, np.tile(np.array(way, np.float32), (len(place), 1)), lips, 1.0)
+        light_in(inside, place, np.tile(np.array(way, np.float32), (len(place), 1)), lips, 1.0)[0]
         for way in ([0, 0, -1], [0, -1, 0])
     )
     assert (toward[inside.behind] > 1.4 * up[inside.behind]).all()
     assert (toward[inside.teeth] == up[inside.teeth]).all()
+
+
+def test_light_comes_to_a_tongue_from_between_the_lips_wherever_it_faces(head: Head) -> None:
+    inside = inside_of(head)
+    lips = np.array([[-2, 0, 50], [0, -2, 50], [2, 0, 50], [0, 2, 50]], np.float64)
+    place, up = (
+        np.tile([0, 3.0, 54.0], (len(inside.glow), 1)),
+        np.tile(np.float32([0, -1, 0]), (len(inside.glow), 1)),
+    )
+    _, whence = light_in(inside, place, up, lips, 1.0)
+    assert np.allclose(whence[inside.behind], [0, -0.6, -0.8], atol=1e-5)
+    assert (whence[inside.teeth] == up[inside.teeth]).all()
+
+
+def test_lower_teeth_are_darker_toward_the_tongue_below_their_edge(head: Head) -> None:
+    inside = inside_of(head)
+    place = inside.at(head.mean)[inside.lower]
+    front = place[:, 2] > place[:, 2].max() - 1.0
+    inward = vertex_normals(inside.at(head.mean), inside.triangles)[inside.lower, 2] < -0.3
+    edge, glow = place[front, 1].max(), inside.glow[inside.lower]
+    deep = front & inward & (place[:, 1] < edge - 0.7)
+    assert deep.any()
+    assert np.median(glow[deep]) < 0.4 * np.median(glow[front & (place[:, 1] > edge - 0.1)])
 
 
 def test_teeth_that_meet_let_little_light_between(head: Head) -> None:

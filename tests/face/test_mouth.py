@@ -31,7 +31,8 @@ class Mouth:
         self.pixels = self.inside.at(pixels)
         self.outline = opening(self.person, pixels, "mouth")
         self.shade = np.ones_like(self.pixels)
-        _, self.lit, self.between = lit_between(self.inside, self.person, camera, red=1.0)
+        light = lit_between(self.inside, self.person, camera, red=1.0)
+        self.lit, self.between = light.share, light.between
 
     def draw(
         self, plate: np.ndarray, light: float = 1.0, lip: np.ndarray | None = None, skin: float = np.inf

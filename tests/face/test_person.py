@@ -11,6 +11,7 @@ from likeness.face.fit import Shot, rotation_matrix, with_person
 from likeness.face.person import (
     GLIDE_RISE,
     LOWER_CM,
+    TONGUE_WIDER,
     Person,
     _lip_height,
     build_person,
@@ -55,7 +56,8 @@ def test_without_bias_it_is_the_head(head: Head, truth: Scene) -> None:
     person = person_of(head, truth)
     identity, weights = truth.identity.astype(np.float32), expression(jawOpen=0.4)
     posed, plain = person.posed(weights), head.vertices(identity, weights.astype(np.float32))
-    rows = np.concatenate([head.part(name).ravel() for name in ("gums", "teeth_upper", "teeth_lower")])
+    behind = ("gums", "tongue", "teeth_upper", "teeth_lower")
+    rows = np.concatenate([head.part(name).ravel() for name in behind])
     others = np.setdiff1d(np.arange(person.vertex_count), rows)
     assert np.abs(posed[others] - plain[others]).max() < 2e-3
     lips = np.concatenate([dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"]])
@@ -75,6 +77,13 @@ def test_lower_teeth_go_down_behind_the_lip_and_from_the_tongue(head: Head, trut
     front = lower[head.mean[lower, 2] > head.mean[lower, 2].max() - 0.3]
     at_rest = head.vertices(truth.identity.astype(np.float32), np.zeros(52, np.float32))
     assert person.rest[front, 1] == pytest.approx(at_rest[front, 1] - LOWER_CM, abs=1e-3)
+
+
+def test_a_tongue_grows_wider_as_the_jaw_opens(head: Head, truth: Scene) -> None:
+    person, tongue = person_of(head, truth), np.unique(head.part("tongue"))
+    way = person.posed(expression(jawOpen=1.0))[tongue] - person.posed(expression())[tongue]
+    way -= head.expression_basis[ARKIT.index("jawOpen")][tongue]
+    assert way[:, 0] == pytest.approx(TONGUE_WIDER * head.mean[tongue, 0], abs=0.03)
 
 
 def test_a_corrective_moves_skin_and_neither_teeth_nor_eyes(head: Head, truth: Scene) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 
 from likeness.face.light import Light
-from likeness.face.person import Person
+from likeness.face.person import Person, tooth_rows
 from likeness.head import points as dense
 from likeness.head.finer import finer
 from likeness.head.model import Head, vertex_normals
@@ -25,7 +27,7 @@ Int = NDArray[np.int32]
 ALBEDO = {
     "socket": (0.60, 0.22, 0.19),
     "gums": (0.66, 0.32, 0.28),
-    "tongue": (0.74, 0.39, 0.42),
+    "tongue": (0.74, 0.39, 0.40),
     "teeth_upper": (0.97, 0.96, 0.84),
     "teeth_lower": (0.86, 0.78, 0.70),
 }
@@ -33,8 +35,19 @@ GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
 # What comes to teeth so far behind the foremost, at most and at least; over lower ones stand lips and cheeks.
 ROW_LIGHT = {"teeth_upper": ((0.5, 2.0), (1.0, 0.75)), "teeth_lower": ((0.8, 3.0), (0.82, 0.4))}
+EDGE_CM = 0.35  # so far about a lower tooth's place, seen from above, lies its edge
+SULCUS_CM, SULCUS_LIGHT, GUM_LIGHT = (
+    (0.15, 0.6),
+    0.15,
+    0.35,
+)  # below it the inner side, and gums, face the tongue
+INNER, ROOT_CM = (
+    (0.4, -0.2),
+    (0.6, 0.9),
+)  # as it faces outward, or so far below, a tooth's side is an inner one
 INWARD_LIGHT, ARCH_CM = 0.8, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
 BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
+WALL_LIGHT = 0.8  # cheeks lie along the way that light takes
 TILTED = 0.55, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
 REDDER = np.array([1.0, 1.4, 1.6], np.float32)  # what comes deep has met the mouth's red walls on its way
 REDDER_BEHIND = np.array([1.0, 1.2, 1.2], np.float32)  # and what the tongue gets, which is as blue as green
@@ -153,9 +166,23 @@ def _glow(head: Head) -> Float:
         out[teeth] *= np.interp(front - head.mean[teeth, 2], deep_cm, light)
         outer = teeth[facing[teeth] > 0]
         out[outer] *= 1 - GAPS * hidden[outer] ** 2
+    lower = np.unique(rows[1])
+    deep = _below_edge(head.mean[lower])
+    inner = np.maximum(np.interp(-facing[lower], -np.array(INNER), (0, 1)), np.interp(deep, ROOT_CM, (0, 1)))
+    out[lower] *= 1 - inner * np.interp(deep, SULCUS_CM, (0, 1 - SULCUS_LIGHT))
+    gums = np.intersect1d(head.part("gums"), tooth_rows(head)[1])
+    facing = (vertex_normals(head.mean, _welded(head, "gums"))[:, [0, 2]] * outward).sum(axis=1)
+    out[gums[facing[gums] < 0]] *= GUM_LIGHT
+    out[np.unique(_welded(head, "socket"))] *= WALL_LIGHT
     tongue = np.unique(head.part("tongue"))
     out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
     return out
+
+
+def _below_edge(teeth: Float) -> Float:
+    """How far below the highest place about it, cm, each vertex (V,) of a row of `teeth` (V, 3) lies."""
+    near = cKDTree(teeth[:, [0, 2]]).query_ball_point(teeth[:, [0, 2]], EDGE_CM)
+    return np.array([teeth[ids, 1].max() for ids in near], np.float32) - teeth[:, 1]
 
 
 @lru_cache(maxsize=1)
@@ -170,26 +197,41 @@ def _seen(head: Head) -> Float:
     return out
 
 
-def lit_between(inside: Inside, person: Person, camera: Float, red: float) -> tuple[Float, Float, float]:
-    """Unit normals (V, 3) of the inside of a `person` that lies as `camera` (N, 3), cm, has it.
+class Lit(NamedTuple):
+    """The light that comes to what lies behind the lips.
 
-    And what of the light comes to it (V, 3) between the lips, and between the teeth: see `light_in`.
+    `normals` (V, 3), and the directions `whence` (V, 3) it comes: for what lies behind the teeth that is the
+    lips' opening, wherever it faces. `share` (V, 3): what of the light before the lips comes to it, and what
+    comes `between` the teeth.
+    """
+
+    normals: Float
+    whence: Float
+    share: Float
+    between: float
+
+
+def lit_between(inside: Inside, person: Person, camera: Float, red: float) -> Lit:
+    """The light on the inside of a `person` that lies as `camera` (N, 3), cm, has it.
+
+    `red`: how much the mouth's walls redden it, 1 as usual.
     """
     behind = inside.at(camera)
     normals, between = vertex_normals(behind, inside.triangles), light_between(inside, behind)
     loop = np.r_[dense.GROUPS["lip_upper_inner"], dense.GROUPS["lip_lower_inner"][::-1]]
     lips = camera[loop + person.vertex_count]
-    return normals, light_in(inside, behind, normals, lips, between, red), between
+    share, whence = light_in(inside, behind, normals, lips, between, red)
+    return Lit(normals, whence, share, between)
 
 
 def light_in(
     inside: Inside, camera: Float, normals: Float, lips: Float, between: float, red: float = 1.0
-) -> Float:
+) -> tuple[Float, Float]:
     """How much of the light before the `lips` (N, 3) comes to each vertex (V, 3), cm, with its unit normal.
 
     The sine of half the angle under which it sees the opening, taken for a disk; then as `Inside.glow` says.
     What lies behind the teeth also gets the more the straighter it faces the opening's middle (Lambert).
-    `red`: how much the mouth's walls redden it, 1 as usual.
+    With it the direction (V, 3) that it comes from: see `Lit`.
     """
     middle = lips.mean(axis=0)
     powers = 1 + np.float32(red) * (np.stack([REDDER, REDDER_BEHIND]) - 1)
@@ -206,25 +248,31 @@ def _light_in(
     behind: Int,
     light: Float,
     powers: Float,
-) -> Float:
+) -> tuple[Float, Float]:
     """The same, of `light` (V,) at what would see all of the opening, whose `middle` (3,) is so wide.
 
     `powers` (2, 3): of each channel, at teeth and gums, and behind the teeth.
     """
-    seen, out = np.empty(len(camera), np.float32), np.empty((len(camera), 3), np.float32)
+    seen, out, whence = (
+        np.empty(len(camera), np.float32),
+        np.empty((len(camera), 3), np.float32),
+        normals.copy(),
+    )
+    way = np.empty(3, np.float32)
     for v in range(len(camera)):
         deep = max(camera[v, 2] - middle[2], 0.0)
         seen[v] = light[v] * wide_cm / np.sqrt(wide_cm * wide_cm + deep * deep)
         for k in range(3):
             out[v, k] = seen[v] ** powers[0, k]
     for v in behind:
-        x, y, z = middle[0] - camera[v, 0], middle[1] - camera[v, 1], middle[2] - camera[v, 2]
-        cosine = normals[v, 0] * x + normals[v, 1] * y + normals[v, 2] * z
-        cosine = min(max(cosine / max(np.sqrt(x * x + y * y + z * z), 1e-6), 0.0), 1.0)
+        way[:] = middle - camera[v]
+        way /= max(np.sqrt((way * way).sum()), np.float32(1e-6))
+        cosine = min(max((normals[v] * way).sum(), np.float32(0)), np.float32(1))
         seen[v] *= between * (TILTED[0] + cosine * (TILTED[1] - TILTED[0]))
+        whence[v] = way
         for k in range(3):
             out[v, k] = seen[v] ** powers[1, k]
-    return out
+    return out, whence
 
 
 def highlight(light: Light, normals: Float) -> Float:

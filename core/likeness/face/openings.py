@@ -173,16 +173,17 @@ def draw_mouth(
         return None
     x, y, width, height = box
     first = (x + origin[0], y + origin[1])
-    normals, lit, between = lit_between(inside, rig.person, camera, taken.mouth.red)
-    white, shine = taken.light.at(normals), highlight(taken.light, normals)
+    lit = lit_between(inside, rig.person, camera, taken.mouth.red)
+    white, shine = taken.light.at(lit.whence), highlight(taken.light, lit.normals)
     where = (*first, width, height)
     color, cover = mouth.draw_mouth(
-        taken.plate, taken.mouth, inside, own, white, shine, outline, lit, where, taken.blur_px, between
-    )
+        taken.plate, taken.mouth, inside, own, white, shine, outline, lit.share, where,
+        taken.blur_px, lit.between,
+    )  # fmt: skip
     if out is not None:
-        lit = tongue.light_on(out, lit, inside.glow)
+        share = tongue.light_on(out, lit.share, inside.glow)
         gain = taken.mouth.gain[mouth.TONGUE]
-        put = tongue.draw_tongue(out, own, white * lit, shine * lit, gain, where, taken.blur_px)
+        put = tongue.draw_tongue(out, own, white * share, shine * share, gain, where, taken.blur_px)
         color, cover = _over(*put, color, cover)
     return Ink(grain.add(color, cover, taken.grain, taken.seed, first), cover, x, y)
 

@@ -43,7 +43,8 @@ JAW, FORWARD = ARKIT.index("jawOpen"), ARKIT.index("jawForward")
 NO_SKIN = ("gums", "tongue", "teeth_upper", "teeth_lower", "eye_left", "eye_right")
 BEHIND_LIPS = ("socket", "gums", "tongue", "teeth_upper", "teeth_lower")
 LOWER_CM = 0.23  # so much lower behind their lips than the house head's are teeth, in clips of four people
-LOWER_FARTHER = 1.08  # times as far as chin and tongue go lower teeth as the jaw opens, in the same clips
+LOWER_FARTHER = 1.1  # times as far as chin and tongue go lower teeth as the jaw opens, in the same clips
+TONGUE_WIDER = 0.1  # of its width a tongue grows as the jaw opens, in the same clips
 OUTLINE_PARTS = 4  # places of an outline from each point to the next
 
 OPENINGS = {
@@ -270,6 +271,8 @@ def _moving(head: Head) -> tuple[Shapes, Float, Float]:
     """`Person.shapes`, `Person.jaw` and `Person.glide`, which are the same for everybody."""
     basis = np.concatenate([head.expression_basis, head.point_expression], axis=1).astype(np.float32)
     basis[JAW, tooth_rows(head)[1]] *= LOWER_FARTHER
+    tongue = np.unique(head.part("tongue"))
+    basis[JAW, tongue, 0] += TONGUE_WIDER * head.mean[tongue, 0]
     jaw = np.zeros_like(basis[JAW])
     behind = _behind_lips(head)
     jaw[behind] = basis[JAW, behind]

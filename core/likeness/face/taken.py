@@ -178,9 +178,9 @@ def take(
     )
     inside = rig.inside
     lip = lips.color(plate, person, pixels)
-    behind_lips, lit, _ = lit_between(inside, person, camera, red=1.0)
+    lit = lit_between(inside, person, camera, red=1.0)
     plate_mouth = mouth.take_mouth(
-        plate, inside, inside.at(pixels), outlines["mouth"], light.at(behind_lips), lit, lip,
+        plate, inside, inside.at(pixels), outlines["mouth"], light.at(lit.whence), lit.share, lip,
         light.skin, light.enamel,
     )  # fmt: skip
     level = np.log(np.maximum(light.level(normals), 0.2))
