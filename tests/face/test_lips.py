@@ -88,3 +88,26 @@ def test_closed_lips_carry_no_teeth_however_bright_they_shine(head: Head) -> Non
     inner, way = lips._ways("lower", pixels[person.vertex_count :, :2])
     plate[: int((inner + 0.4 * way)[len(inner) // 2, 1])] = TOOTH
     assert (lips.slide(plate, person, pixels) == 0).all()
+
+
+@pytest.mark.parametrize("below_px", [-3, 3])
+def test_closed_lips_carry_nothing_from_beyond_the_line_between_them(head: Head, below_px: int) -> None:
+    """Where it was found beside, the other lip showed as a pale sliver on the edge of a lip that parts."""
+    person, pixels = mouth_of(head)
+    plate = np.broadcast_to(np.array(LIP, np.float32), (SIZE[1], SIZE[0], 3)).copy()
+    edges = [pixels[dense.GROUPS[f"lip_{lip}_inner"] + person.vertex_count, :2] for lip in ("upper", "lower")]
+    x, y = edges[0].T
+    line = np.interp(np.arange(SIZE[0]), x, y) + below_px
+    rows = np.arange(SIZE[1])[:, None] + 0.5
+    plate[rows < line] = (0.6, 0.5, 0.45)
+    plate[np.abs(rows - line) < 1] *= 0.3
+    slid = lips.slide(plate, person, pixels)[person.vertex_count :, 1]
+    inner = {lip: dense.GROUPS[f"lip_{lip}_inner"] for lip in ("upper", "lower")}
+    middles = {lip: ids[len(ids) // 2 - 2 : len(ids) // 2 + 3] for lip, ids in inner.items()}
+    upper, lower = (pixels[person.vertex_count :][ids, 1] + slid[ids] for ids in middles.values())
+    at = [
+        np.interp(pixels[person.vertex_count :][ids, 0], np.arange(SIZE[0]) + 0.5, line)
+        for ids in middles.values()
+    ]
+    assert (upper < at[0] + 0.2).all()
+    assert (lower > at[1] - 0.2).all()

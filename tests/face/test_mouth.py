@@ -8,7 +8,18 @@ import pytest
 from likeness.face.fit import Shot, with_person
 from likeness.face.inside import ALBEDO, Inside, inside_of, lit_between
 from likeness.face.light import LUMA
-from likeness.face.mouth import FINE, _join_teeth, _reach_lips, _under_lip, draw_mouth, soften, take_mouth
+from likeness.face.mouth import (
+    FINE,
+    TONGUE,
+    UPPER_TEETH,
+    _join_rows,
+    _join_teeth,
+    _reach_lips,
+    _under_lip,
+    draw_mouth,
+    soften,
+    take_mouth,
+)
 from likeness.face.person import LOWER_CM, Person, build_person, opening, to_camera, to_pixels
 from likeness.face.warp import polygon
 from likeness.head import points as dense
@@ -158,7 +169,7 @@ def test_pale_lips_redden_no_teeth(head: Head) -> None:
     assert pale.red == 0
     assert usual.red == 1
     gray, red = (_under_lip(lips.red) for lips in (pale, usual))
-    assert gray.min() == gray.max() > 0.2
+    assert gray.min() == gray.max() > 0.08
     assert red @ LUMA == pytest.approx(gray @ LUMA)
     assert red[0] < 0.05 < red[1]
 
@@ -192,7 +203,7 @@ def test_the_tongue_is_of_the_lips_hue_and_teeth_are_not(head: Head) -> None:
     assert 20 < teeth.sum() < 0.8 * len(teeth)
     reds = [[np.median(each[part, 0] / each[part, 1]) for part in (~teeth, teeth)] for each in seen]
     assert reds[1][0] < 0.9 * reds[0][0]
-    assert reds[1][1] == pytest.approx(reds[0][1], rel=0.02)
+    assert reds[1][1] == pytest.approx(reds[0][1], rel=0.04)
 
 
 def test_lips_that_part_on_a_closed_jaw_show_teeth_that_meet(head: Head) -> None:
@@ -204,7 +215,22 @@ def test_lips_that_part_on_a_closed_jaw_show_teeth_that_meet(head: Head) -> None
         seen = color[(cover > 0.99) & middle]
         assert len(seen) > 100
         dark.append(float((seen[:, 1] < 0.3).mean()))
-    assert dark[0] < 0.12 and dark[1] > 0.35
+    assert dark[0] < 0.01, "rows of teeth that meet have no black spots between"
+    assert dark[1] > 0.35
+
+
+def test_rows_of_teeth_that_nearly_meet_have_nothing_between() -> None:
+    upper, lower, tongue = 0, 1, 2
+    part = np.array([UPPER_TEETH, UPPER_TEETH + 1, TONGUE], np.int32)
+    column = np.array([upper, upper, tongue, tongue, -1, lower, lower], np.int32)
+    bary = np.arange(3 * len(column), dtype=np.float32).reshape(-1, 1, 3)
+    for most, seen in ((3, [0, 0, 0, 1, 1, 1, 1]), (2, column.tolist())):
+        index, weights = column[:, None].copy(), bary.copy()
+        _join_rows(index, weights, part, most)
+        assert index[:, 0].tolist() == seen
+    index = column[::-1, None].copy()
+    _join_rows(index, bary.copy(), part, 3)
+    assert index[:, 0].tolist() == column[::-1].tolist(), "above the upper teeth are no lower ones"
 
 
 def test_teeth_are_no_brighter_than_the_faces_lights(head: Head) -> None:

@@ -34,7 +34,10 @@ ALBEDO = {
 GLOSS = {"gums": 0.05, "tongue": 0.06, "teeth_upper": 0.10, "teeth_lower": 0.10}  # of white, at its brightest
 GLOSS_POWER = 24  # how small a highlight on wet surfaces is
 # What comes to teeth so far behind the foremost, at most and at least; over lower ones stand lips and cheeks.
-ROW_LIGHT = {"teeth_upper": ((0.5, 2.0), (1.0, 0.75)), "teeth_lower": ((0.8, 3.0), (0.82, 0.4))}
+ROW_LIGHT = {
+    "teeth_upper": ((0.5, 2.0, 3.2), (1.0, 0.75, 0.25)),
+    "teeth_lower": ((0.8, 3.0), (0.82, 0.4)),
+}
 EDGE_CM = 0.35  # so far about a lower tooth's place, seen from above, lies its edge
 SULCUS_CM, SULCUS_LIGHT, GUM_LIGHT = (
     (0.15, 0.6),

@@ -1,4 +1,4 @@
-"""Lips without teeth: where those of a smile were found too far in, they would carry teeth along."""
+"""Lips without teeth, and without each other: those found too far in would carry along what lies between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from likeness.face.lip_edges import OVER, UNDER
-from likeness.face.person import Person, of_lip, opening
+from likeness.face.person import Person, evenly, of_lip, opening
 from likeness.face.rig import mean_gap
 from likeness.head import points as dense
 
@@ -26,27 +26,60 @@ MARGIN = 0.12  # of the way, beyond the last tooth
 ROW = 0.4  # so many of the ways at least must show teeth: less is noise
 MOST = 0.85  # of the way: there lip has to begin
 REACH = 1.6  # of a lip's height: vertices farther from its edge stay
+SEAM_REACH, SEAM_STEP = 0.3, 0.25  # of the lips' height: so far the line of closed lips is looked for; pixels
+SEAM_DARK = 0.92  # of the luma of the lips beside it, a line at most
+SEAM_NEAR, SEAM_HALF_PX = 1.5, 0.6  # in steps along it, it is smooth; half of its width
 
 
 def slide(plate: Float, person: Person, pixels: Float) -> Float:
-    """By how many pixels (V, 2) each vertex of the lips must look farther out to see no teeth.
+    """By how many pixels (V, 2) each vertex of the lips must look farther out to see nothing but its lip.
 
-    `plate` (H, W, 3) scene-linear, `pixels` (V, 2+) the projected vertices and points.
+    Parted lips may carry teeth, closed ones what lies beyond the line between them. `plate` (H, W, 3)
+    scene-linear, `pixels` (V, 2+) the projected vertices and points.
     """
     out = np.zeros((len(pixels), 2), np.float32)
     outline = opening(person, pixels, "mouth")
+    ways = {lip: _ways(lip, pixels[person.vertex_count :, :2]) for lip in OUTER}
     if mean_gap(outline) >= PARTED * np.ptp(outline[:, 0]):
-        for lip in OUTER:
-            _slide_one(lip, plate, person, pixels, out)
+        shares = {lip: _teeth(lip, plate, *ways[lip]) for lip in OUTER}
+    else:
+        shares = _across_seam(plate, ways)
+    for lip, share in shares.items():
+        if (share > 0).mean() >= ROW:  # less is noise
+            _slide_one(lip, share, *ways[lip], person, pixels, out)
     return out
 
 
-def _slide_one(lip: str, plate: Float, person: Person, pixels: Float, out: Float) -> None:
-    """The same of the vertices of the "upper" or "lower" `lip`, into `out` (V, 2)."""
-    inner, way = _ways(lip, pixels[person.vertex_count :, :2])
-    share = _teeth(lip, plate, inner, way)
-    if (share > 0).mean() < ROW:
-        return
+def _across_seam(plate: Float, ways: dict[str, tuple[Float, Float]]) -> dict[str, Float]:
+    """How much of each way (N,) over two closed lips lies beyond the dark line between, if there is one."""
+    upper, up = ways["upper"]
+    lower, down = (evenly(each, len(upper)) for each in ways["lower"])
+    tall = np.linalg.norm(down - up, axis=1, keepdims=True)
+    way = (down - up) / np.maximum(tall, 1e-6)
+    steps = np.arange(-1, 1, SEAM_STEP / max(SEAM_REACH * float(tall.mean()), 1.0)) * SEAM_REACH * tall
+    middle = (upper + lower) / 2
+    luma = _sampled(plate, middle[:, None] + steps[..., None] * way[:, None]).sum(axis=2)
+    luma = ndimage.gaussian_filter1d(luma, SEAM_NEAR, axis=0, mode="nearest")
+    darkest = luma.argmin(axis=1)[:, None]
+    beside = np.minimum(luma[:, 0], luma[:, -1])
+    sure = np.take_along_axis(luma, darkest, axis=1)[:, 0] < SEAM_DARK * beside
+    if sure.mean() < ROW:
+        return {}
+    at = np.where(sure, np.take_along_axis(steps, darkest, axis=1)[:, 0], 0)
+    at = ndimage.gaussian_filter1d(ndimage.median_filter(at, 3), SEAM_NEAR, mode="nearest")
+    line = middle + at[:, None] * way
+    out = {}
+    for lip, (inner, over) in ways.items():
+        long = np.maximum((over**2).sum(axis=1), 1e-6)
+        beyond = ((evenly(line, len(inner)) - inner) * over).sum(axis=1) / long + SEAM_HALF_PX / np.sqrt(long)
+        out[lip] = np.clip(beyond, 0, MOST).astype(np.float32)
+    return out
+
+
+def _slide_one(
+    lip: str, share: Float, inner: Float, way: Float, person: Person, pixels: Float, out: Float
+) -> None:
+    """The same of the vertices of the "upper" or "lower" `lip`, a `share` of its ways, into `out` (V, 2)."""
     (other,) = OUTER.keys() - {lip}
     own = np.ones(len(pixels), bool)
     own[: person.vertex_count] = of_lip(person.head, lip)
@@ -92,17 +125,7 @@ def _teeth(lip: str, plate: Float, inner: Float, way: Float) -> Float:
     darker than the lower lip is the mouth's inside; at the upper one, it may be the shadow in its corner.
     """
     t = np.linspace(0, 1, STEPS)
-    at = inner[:, None] + t[None, :, None] * way[:, None]
-    colors = np.stack(
-        [
-            ndimage.map_coordinates(
-                plate[..., k], [at[..., 1] - 0.5, at[..., 0] - 0.5], order=1, mode="nearest"
-            )
-            for k in range(3)
-        ],
-        axis=-1,
-    )
-    colors = np.nan_to_num(np.maximum(colors, 0), posinf=0)
+    colors = _sampled(plate, inner[:, None] + t[None, :, None] * way[:, None])
     luma = colors.sum(axis=2)
     white = colors.min(axis=2) / np.maximum(colors.max(axis=2), 1e-6)
     red = white[:, t < LIP].argmin(axis=1)[:, None]
@@ -120,3 +143,10 @@ def _teeth(lip: str, plate: Float, inner: Float, way: Float) -> Float:
     share = np.where(last >= 0, np.minimum(t[np.maximum(last, 0)] + MARGIN, MOST), 0)
     # a single point is noise, a row of them are teeth
     return ndimage.gaussian_filter1d(ndimage.median_filter(share, 5), 1.0).astype(np.float32)
+
+
+def _sampled(plate: Float, at: Float) -> Float:
+    """The colors (N, K, 3) of the plate at places (N, K, 2), none below 0."""
+    spot = [at[..., 1] - 0.5, at[..., 0] - 0.5]
+    each = [ndimage.map_coordinates(plate[..., k], spot, order=1, mode="nearest") for k in range(3)]
+    return np.nan_to_num(np.maximum(np.stack(each, axis=-1), 0), posinf=0)
