@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -145,7 +147,7 @@ def _teeth(lip: str, plate: Float, inner: Float, way: Float) -> Float:
     return ndimage.gaussian_filter1d(ndimage.median_filter(share, 5), 1.0).astype(np.float32)
 
 
-def _sampled(plate: Float, at: Float) -> Float:
+def _sampled(plate: Float, at: NDArray[np.floating[Any]]) -> Float:
     """The colors (N, K, 3) of the plate at places (N, K, 2), none below 0."""
     spot = [at[..., 1] - 0.5, at[..., 0] - 0.5]
     each = [ndimage.map_coordinates(plate[..., k], spot, order=1, mode="nearest") for k in range(3)]
