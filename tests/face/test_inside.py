@@ -79,6 +79,8 @@ def test_light_comes_to_a_tongue_from_between_the_lips_wherever_it_faces(head: H
     _, whence = light_in(inside, place, up, lips, 1.0)
     assert np.allclose(whence[inside.behind], [0, -0.6, -0.8], atol=1e-5)
     assert (whence[inside.teeth] == up[inside.teeth]).all()
+    _, whence = light_in(inside, place - [0, 0, 5.0], up, lips, 1.0)
+    assert np.allclose(whence, up), "a tongue that is put out is lit as the lips are"
 
 
 def test_lower_teeth_are_darker_toward_the_tongue_below_their_edge(head: Head) -> None:

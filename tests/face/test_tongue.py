@@ -81,3 +81,10 @@ def test_before_the_lips_all_light_comes_to_it(put_out: Tongue) -> None:
     assert np.allclose(light[far], inside.glow[far, None])
     assert np.allclose(light[behind], 0.1)
     assert far.any()
+
+
+def test_a_tip_half_a_centimeter_before_the_lips_is_out_of_their_shadow() -> None:
+    ahead = np.array([-0.01, 0.0, 0.004, 0.01], np.float32)  # of a distance of 50 cm
+    out = tongue.Out(np.zeros((0, 3), np.int32), ahead, np.zeros(3, np.float32), 1.0)
+    lit = tongue.light_on(out, np.full((4, 3), 0.1, np.float32), np.ones(4, np.float32))
+    assert lit[:, 0] == pytest.approx([0.1, 0.1, 0.55, 1.0], abs=1e-5)

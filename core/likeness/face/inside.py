@@ -39,18 +39,13 @@ ROW_LIGHT = {
     "teeth_lower": ((0.8, 3.0), (0.82, 0.4)),
 }
 EDGE_CM = 0.35  # so far about a lower tooth's place, seen from above, lies its edge
-SULCUS_CM, SULCUS_LIGHT, GUM_LIGHT = (
-    (0.15, 0.6),
-    0.15,
-    0.35,
-)  # below it the inner side, and gums, face the tongue
-INNER, ROOT_CM = (
-    (0.4, -0.2),
-    (0.6, 0.9),
-)  # as it faces outward, or so far below, a tooth's side is an inner one
+INNER, ROOT_CM = (0.4, -0.2), (0.6, 0.9)  # facing outward by so much, or so far below, it is an inner side
+SULCUS_CM, SULCUS_LIGHT = (0.15, 0.6), 0.15  # so far below its edge that meets the tongue and its shadow
+GUM_LIGHT = 0.35  # of the light on lower gums that face the tongue
 INWARD_LIGHT, ARCH_CM = 0.8, 3.0  # on teeth's inner sides; the arch's center lies so far behind the front
 BETWEEN_CM, BETWEEN_LIGHT = 1.0, 0.06  # teeth so far apart let all light in; the share that met teeth let in
 WALL_LIGHT = 0.8  # cheeks lie along the way that light takes
+BEYOND_CM = 1.0  # so far behind the lips all light comes from between them
 TILTED = 0.55, 1.25  # of the light on what lies behind the teeth: as it faces aside of the lips, and the lips
 REDDER = np.array([1.0, 1.4, 1.6], np.float32)  # what comes deep has met the mouth's red walls on its way
 REDDER_BEHIND = np.array([1.0, 1.2, 1.2], np.float32)  # and what the tongue gets, which is as blue as green
@@ -169,17 +164,20 @@ def _glow(head: Head) -> Float:
         out[teeth] *= np.interp(front - head.mean[teeth, 2], deep_cm, light)
         outer = teeth[facing[teeth] > 0]
         out[outer] *= 1 - GAPS * hidden[outer] ** 2
-    lower = np.unique(rows[1])
-    deep = _below_edge(head.mean[lower])
-    inner = np.maximum(np.interp(-facing[lower], -np.array(INNER), (0, 1)), np.interp(deep, ROOT_CM, (0, 1)))
-    out[lower] *= 1 - inner * np.interp(deep, SULCUS_CM, (0, 1 - SULCUS_LIGHT))
-    gums = np.intersect1d(head.part("gums"), tooth_rows(head)[1])
-    facing = (vertex_normals(head.mean, _welded(head, "gums"))[:, [0, 2]] * outward).sum(axis=1)
-    out[gums[facing[gums] < 0]] *= GUM_LIGHT
+    lower, gums = np.unique(rows[1]), np.intersect1d(head.part("gums"), tooth_rows(head)[1])
+    out[lower] *= _sulcus(_below_edge(head.mean[lower]), facing[lower])
+    normals = vertex_normals(head.mean, _welded(head, "gums"))
+    out[gums] *= np.where((normals[:, [0, 2]] * outward).sum(axis=1)[gums] < 0, GUM_LIGHT, 1)
     out[np.unique(_welded(head, "socket"))] *= WALL_LIGHT
     tongue = np.unique(head.part("tongue"))
     out[tongue] *= 1 - GROOVE * np.exp(-((head.mean[tongue, 0] / GROOVE_CM) ** 2))
     return out
+
+
+def _sulcus(deep: Float, facing: Float) -> Float:
+    """What of the light is left (V,) on lower teeth so `deep` below their edge, `facing` (V,) outward."""
+    inner = np.maximum(np.interp(-facing, -np.array(INNER), (0, 1)), np.interp(deep, ROOT_CM, (0, 1)))
+    return np.asarray(1 - inner * np.interp(deep, SULCUS_CM, (0, 1 - SULCUS_LIGHT)), np.float32)
 
 
 def _below_edge(teeth: Float) -> Float:
@@ -204,8 +202,8 @@ class Lit(NamedTuple):
     """The light that comes to what lies behind the lips.
 
     `normals` (V, 3), and the directions `whence` (V, 3) it comes: for what lies behind the teeth that is the
-    lips' opening, wherever it faces. `share` (V, 3): what of the light before the lips comes to it, and what
-    comes `between` the teeth.
+    lips' opening, wherever it faces, but before the lips where it faces. `share` (V, 3): what of the light
+    before the lips comes to it, and what comes `between` the teeth.
     """
 
     normals: Float
@@ -256,12 +254,8 @@ def _light_in(
 
     `powers` (2, 3): of each channel, at teeth and gums, and behind the teeth.
     """
-    seen, out, whence = (
-        np.empty(len(camera), np.float32),
-        np.empty((len(camera), 3), np.float32),
-        normals.copy(),
-    )
-    way = np.empty(3, np.float32)
+    seen, out = np.empty(len(camera), np.float32), np.empty((len(camera), 3), np.float32)
+    whence, way = normals.copy(), np.empty(3, np.float32)
     for v in range(len(camera)):
         deep = max(camera[v, 2] - middle[2], 0.0)
         seen[v] = light[v] * wide_cm / np.sqrt(wide_cm * wide_cm + deep * deep)
@@ -272,7 +266,9 @@ def _light_in(
         way /= max(np.sqrt((way * way).sum()), np.float32(1e-6))
         cosine = min(max((normals[v] * way).sum(), np.float32(0)), np.float32(1))
         seen[v] *= between * (TILTED[0] + cosine * (TILTED[1] - TILTED[0]))
-        whence[v] = way
+        way -= normals[v]
+        whence[v] += way * np.float32(min(max((camera[v, 2] - middle[2]) / BEYOND_CM, 0.0), 1.0))
+        whence[v] /= max(np.sqrt((whence[v] * whence[v]).sum()), np.float32(1e-6))
         for k in range(3):
             out[v, k] = seen[v] ** powers[1, k]
     return out, whence

@@ -20,7 +20,7 @@ Int = NDArray[np.int32]
 Box = tuple[int, int, int, int]
 
 AHEAD = 0.002  # of the distance: the tongue is out where it is nearer than the lips by so much, and
-LIT = 0.02  # by so much it sees all of the light
+LIT = 0.008  # by so much it sees all of the light
 FINE = 3  # samples a pixel in x and in y
 SHADOW = 0.45  # of the light on lip and chin is lost right below it
 CAST, CAST_SOFT = 0.10, 0.05  # of the mouth's width: how far down its shadow falls, and how soft
