@@ -145,14 +145,13 @@ def textured(
     lines: bool = False,
     nearest: bool = False,
     through: Float | None = None,
-    coarse: float = COARSE,
     in_place: bool = False,
 ) -> Float:
     """`picture` (H, W, C) with its holes filled: known pixels are left as they are, bit for bit.
 
     The tone is that of the surroundings, or of what lies `nearest` alone (see `_nearest`), into which `lines`
     may go on (see `lined`); what is finer than `grain_px` is mirrored into the hole across its border, so
-    that brushwork, weave and noise go on, as far as it stands out by no more than `coarse` of its standard
+    that brushwork, weave and noise go on, as far as it stands out by no more than `COARSE` of its standard
     deviations. To each of its `parts`, if there are any, tone comes from itself alone: where (h, w) it is
     seen for sure, above a half, and how much (h, w) every place belongs to it, in cells of `part_px` pixels.
     `through` (h, w), in such cells: how much of a place straight lines through the hole tell, which end in
@@ -175,7 +174,7 @@ def textured(
         share = fitted(through, cell / part_px, seen.shape)
         across(base, seen & first[0] if first else seen, share, grain_px / cell, tone)
     off = _details(picture, known, base, cell)
-    limit = coarse * 1.4826 * np.median(off, axis=0, overwrite_input=True)
+    limit = COARSE * 1.4826 * np.median(off, axis=0, overwrite_input=True)
     rows, columns = _about(known)
     border = ndimage.distance_transform_edt(
         ~known[rows, columns], return_distances=False, return_indices=True

@@ -27,7 +27,6 @@ FEATHER_CM, TONE_CM = 0.07, 0.1
 PLAIN_CM = 0.04  # beyond the feathered edge skin is plain enough to be continued
 SKIN_LIGHT, HAIR_CM = 0.75, 0.06  # of the light beside: what is darker is brow or lash, so far about it
 HAIRS_CM = 0.6  # half the width of a brow at most: what is wider is shade
-COARSE = 1.0  # standard deviations of skin's texture: what stands out by more are lashes and folds
 MARGIN_CM = (-0.03, 0.14)  # from an upper lid's outline outward: there its dark line lies
 SKIN_CM = 0.42  # so far out is plain skin
 WHITE_CM, WHITER = 0.35, 0.05  # so far beyond an eye as found its white may lie, so much whiter it is
@@ -79,7 +78,7 @@ def take_lid(plate: Float, outline: Float, upper: int, cm_px: Float, inner_first
     eye = _with_lines(eye, near, crop, _bare(crop, _plain(eye, crop, wide), wide), wide)
     soft = ndimage.gaussian_filter(eye, FEATHER_CM * wide, truncate=2.5)
     bare = _bare(crop, _plain(eye, crop, wide), wide)
-    skin = fill.textured(crop, bare, TONE_CM * wide, coarse=COARSE)
+    skin = fill.textured(crop, bare, TONE_CM * wide)
     line = _line(plate, outline[:upper] if inner_first else outline[:upper][::-1], cm_px)
     return Lid(np.dstack([skin, soft]).astype(np.float32), (x0, y0), line, cm_px, inner_first)
 
