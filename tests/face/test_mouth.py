@@ -169,7 +169,7 @@ def test_pale_lips_redden_no_teeth(head: Head) -> None:
     assert pale.red == 0
     assert usual.red == 1
     gray, red = (_under_lip(lips.red) for lips in (pale, usual))
-    assert gray.min() == gray.max() > 0.08
+    assert gray.min() == gray.max() > 0.1
     assert red @ LUMA == pytest.approx(gray @ LUMA)
     assert red[0] < 0.05 < red[1]
 
@@ -199,11 +199,11 @@ def test_the_tongue_is_of_the_lips_hue_and_teeth_are_not(head: Head) -> None:
     for lip in ((0.5, 0.24, 0.21), (0.5, 0.4, 0.21)):
         color, cover = wide.draw(plate_of((np.nan, np.nan, np.nan)), lip=np.array(lip, np.float32))
         seen.append(color[cover > 0.99])
-    teeth = seen[0][:, 2] > 0.75 * seen[0][:, 0]
+    teeth = seen[0][:, 2] > 0.8 * seen[0][:, 0]  # but where lips redden them
     assert 20 < teeth.sum() < 0.8 * len(teeth)
     reds = [[np.median(each[part, 0] / each[part, 1]) for part in (~teeth, teeth)] for each in seen]
     assert reds[1][0] < 0.9 * reds[0][0]
-    assert reds[1][1] == pytest.approx(reds[0][1], rel=0.04)
+    assert reds[1][1] == pytest.approx(reds[0][1], rel=0.02)
 
 
 def test_lips_that_part_on_a_closed_jaw_show_teeth_that_meet(head: Head) -> None:

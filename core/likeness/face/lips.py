@@ -52,6 +52,25 @@ def slide(plate: Float, person: Person, pixels: Float) -> Float:
     return out
 
 
+def _slide_one(
+    lip: str, share: Float, inner: Float, way: Float, person: Person, pixels: Float, out: Float
+) -> None:
+    """The same of the vertices of the "upper" or "lower" `lip`, a `share` of its ways, into `out` (V, 2)."""
+    (other,) = OUTER.keys() - {lip}
+    own = np.ones(len(pixels), bool)
+    own[: person.vertex_count] = of_lip(person.head, lip)
+    own[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
+    ids, reach = np.flatnonzero(own), REACH * np.linalg.norm(way, axis=1)
+    away, near = cKDTree(inner).query(pixels[ids, :2], distance_upper_bound=float(reach.max()))
+    there = np.isfinite(away)
+    ids, away, near = ids[there], away[there], near[there]
+    long = np.maximum((way**2).sum(axis=1), 1e-6)
+    at = ((pixels[ids, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
+    offset = (share[near] * (1 - np.maximum(at, 0)))[:, None] * way[near]
+    close = (away < reach[near]) & (at < 1) & (at > -0.3)
+    out[ids[close]] = offset[close]
+
+
 def _across_seam(plate: Float, ways: dict[str, tuple[Float, Float]]) -> dict[str, Float]:
     """How much of each way (N,) over two closed lips lies beyond the dark line between, if there is one."""
     upper, up = ways["upper"]
@@ -76,25 +95,6 @@ def _across_seam(plate: Float, ways: dict[str, tuple[Float, Float]]) -> dict[str
         beyond = ((evenly(line, len(inner)) - inner) * over).sum(axis=1) / long + SEAM_HALF_PX / np.sqrt(long)
         out[lip] = np.clip(beyond, 0, MOST).astype(np.float32)
     return out
-
-
-def _slide_one(
-    lip: str, share: Float, inner: Float, way: Float, person: Person, pixels: Float, out: Float
-) -> None:
-    """The same of the vertices of the "upper" or "lower" `lip`, a `share` of its ways, into `out` (V, 2)."""
-    (other,) = OUTER.keys() - {lip}
-    own = np.ones(len(pixels), bool)
-    own[: person.vertex_count] = of_lip(person.head, lip)
-    own[np.r_[dense.GROUPS[f"lip_{other}_inner"], OUTER[other]] + person.vertex_count] = False
-    ids, reach = np.flatnonzero(own), REACH * np.linalg.norm(way, axis=1)
-    away, near = cKDTree(inner).query(pixels[ids, :2], distance_upper_bound=float(reach.max()))
-    there = np.isfinite(away)
-    ids, away, near = ids[there], away[there], near[there]
-    long = np.maximum((way**2).sum(axis=1), 1e-6)
-    at = ((pixels[ids, :2] - inner[near]) * way[near]).sum(axis=1) / long[near]
-    offset = (share[near] * (1 - np.maximum(at, 0)))[:, None] * way[near]
-    close = (away < reach[near]) & (at < 1) & (at > -0.3)
-    out[ids[close]] = offset[close]
 
 
 def color(plate: Float, person: Person, pixels: Float) -> Float:
