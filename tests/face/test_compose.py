@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeness.face.compose import SQUEEZED, _head, compose
+from likeness.face.compose import NO_SKIN, SQUEEZED, _head, compose
 from likeness.face.cutout import Cutout
+from likeness.face.part import Part
 from tests.face.test_warp import spread
 
 WIDE, EDGE = 96, 60.0
@@ -55,3 +56,22 @@ def test_a_head_alone_has_a_matte_of_its_own() -> None:
     assert (changed[:, 12:43] == 1).all()
     np.testing.assert_allclose(matte[:, 27:43], 0.5, atol=1e-6)
     assert not matte[:, :23].any()
+
+
+def test_what_comes_into_sight_is_before_what_the_old_background_tinted() -> None:
+    """A mixed edge has the hue of what was behind it: before dark hair, that was a rainbow."""
+    plate = np.full((40, 60, 3), 0.8, np.float32)
+    layer = np.zeros((40, 60, 4), np.float32)
+    layer[:, :20], layer[:, 20:30] = [0.1, 0.1, 0.1, 1], [0.0, 0.3, 0.0, 0.4]
+    cutout = Cutout((0, 0), layer, plate, (0, 0, 60, 40))
+    everywhere = np.array([[-1, -1, 9], [9999, -1, 9], [-1, 9999, 9]], np.float32)
+    field = spread(everywhere, [-5, 0, 0, 0, 0], (40, 60), reach=1)
+    hair = np.array([0.05, 0.04, 0.03, 1], np.float32)
+    laid = Part((slice(0, 40), slice(0, 60)), np.tile(hair, (40, 60, 1)))
+    plain, over = (np.empty_like(plate) for _ in range(2))
+    for canvas, skin in ((plain, NO_SKIN), (over, laid)):
+        canvas[:] = layer[..., :3] + (1 - layer[..., 3:]) * plate
+        compose(plate, cutout, field, (0, 0), canvas, skin=skin)
+    np.testing.assert_allclose(plain[20, 30], [0.48, 0.78, 0.48], atol=1e-5)
+    np.testing.assert_allclose(over[20, 30], hair[:3], atol=1e-6)
+    np.testing.assert_allclose(over[20, 15], 0.1, atol=1e-6)

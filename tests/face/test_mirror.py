@@ -12,7 +12,18 @@ from bench.pictures import srgb
 from bench.portraits import drawn, head_turned, sitter
 from likeness.cli import main
 from likeness.face.fit import Fit
-from likeness.face.mirror import HIDDEN_CM, TWIN_SHAPE, _aside, _cut, comes, far_side, mirrored, toward
+from likeness.face.mirror import (
+    HIDDEN_CM,
+    TWIN_SHAPE,
+    _aside,
+    _cut,
+    _own_color,
+    _solid,
+    comes,
+    far_side,
+    mirrored,
+    toward,
+)
 from likeness.human.portrait import View
 from likeness.media import open_source
 from likeness.performance import ARKIT, make, rotations, write_csv
@@ -72,6 +83,31 @@ def test_of_what_was_drawn_the_head_alone_lies_behind() -> None:
     _cut(0, 1, drawn, matte, plate, clean, -2, 0, 0.0, 0.0, 1.0, out)
     np.testing.assert_allclose(out[0, :, 3], matte[0])
     np.testing.assert_allclose(out[0, :, 0], [0, 0.2, 0.5 - 0.5 * 0.6, 0], atol=1e-6)
+
+
+def test_its_mixed_edge_has_the_color_of_what_is_whole_beside() -> None:
+    """What a mixture is less its background can be of any hue; elsewhere it was seen."""
+    layer = np.zeros((12, 40, 4), np.float32)
+    layer[:, :20], layer[:, 20:24] = [0.2, 0.1, 0.05, 1], [0.0, 0.4, 0.3, 0.3]
+    layer[3, 3, 0] = np.nan
+    made = _own_color(layer)
+    np.testing.assert_allclose(
+        made[:, 20:24], np.broadcast_to([0.06, 0.03, 0.015, 0.3], (12, 4, 4)), rtol=1e-3
+    )
+    assert np.array_equal(made[4:, :20], layer[4:, :20])
+    assert not made[:, 24:].any()
+    assert np.isfinite(made).all()
+
+
+def test_trees_that_pass_for_stray_hairs_have_no_image() -> None:
+    alpha = np.zeros((60, 80), np.float32)
+    alpha[10:50, 10:40] = 1
+    trees = np.zeros_like(alpha, bool)
+    trees[10:50, 46:76] = np.random.default_rng(5).random((40, 30)) < 0.5
+    alpha[trees] = 1
+    kept = _solid(alpha)
+    assert (kept[12:48, 12:38] > 0.95).all()
+    assert kept[trees].mean() < 0.05
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ EVEN = np.ones(3, np.float32)
 STILL = np.empty((0, 0, 2), np.float32)
 FULL_MATTE_PX, FULL_MATTE_LIGHT = 0.35, 0.02  # displacement and change of light from which the matte is 1
 SQUEEZED, PARTS = 1.3, 4  # pixels of the plate in one, from which on its edge is squeezed; samples of it then
+MIXED = 0.5  # of the head's alpha: what has less is too much its old background, before what comes into sight
 RUN = 64  # pixels of a row that are looked at together
 SIEVE_ROWS = 64  # for so many, the triangles that can reach them are told from all others
 BAND_ROWS = 8  # so many are drawn at once: what is between the mesh and the picture stays in the cache
@@ -257,8 +258,12 @@ def _draw_row(
             if changed <= zero:
                 continue
             carried = moving and going[x] > zero
+            clear = one
+            if laid > zero and alpha < one:
+                clear -= laid * (one - max(alpha - np.float32(MIXED), zero) * np.float32(1 / (1 - MIXED)))
+                alpha *= clear
             for n in range(np.uint64(3)):
-                value = color[x, n]
+                value = clear * color[x, n]
                 if alpha < one:
                     if carried and deep >= 0:
                         behind = bare[deep, np.uint64(x0 + low) + x, n]

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from likeness.face import fill, heads, references
 from likeness.face.compose import NO_SKIN
-from likeness.face.cutout import Cutout, found_at
+from likeness.face.cutout import WHOLE, Cutout, found_at
 from likeness.face.eyes import smoothly
 from likeness.face.fit import Fit, Lens, toward
 from likeness.face.landmarks import down_face
@@ -27,8 +27,9 @@ from likeness.face.rim import upright
 from likeness.face.taken import Taken, take
 from likeness.head import points as dense
 from likeness.performance import ARKIT
-from likeness.render.bands import in_bands
+from likeness.render.bands import in_bands, in_turn
 from likeness.render.blur import gaussian
+from likeness.render.distance import grown
 from likeness.render.raster import rasterize
 from likeness.render.simd import FAST
 
@@ -39,6 +40,7 @@ FAR = -0.5, -0.25  # face widths from the head's middle to where all is the mirr
 LOBES = 0.42, 0.62  # from brows to chin is 1: between these ears end
 TURNED = 0.05, 0.45  # sine: turned less, a head has no far side, and more, its image is too far from it
 CHIN, LONG = 0.15, (0.1, 0.25)  # of it about the chin; hair that is so much of what is there falls long
+STRAY, RIM = 2, 3  # cells: no wider are stray hairs, and trees taken for such; and so soft all else ends
 WORN = 0.5  # of what is on a head: of a hat, two sides are not alike
 EMERGES, HIDDEN_CM = (0.0, 0.2), 2.0  # sine, from no turn to one by which the mirror is seen as it is
 CELLS, SOFT = 256, 5.0  # about so many the cutout is wide, and over so many its colors change softly
@@ -89,12 +91,32 @@ def mirror(taken: Taken, lens: Lens) -> Mirror | None:
         return None
     cutout, points, per = taken.cutout, taken.pixels[-dense.COUNT :, :2], 1 / _cell(taken)
     gain, shape = _gain(taken), (cutout.layer.shape[0], cutout.layer.shape[1])
-    layer = cutout.layer * fill.fitted(kept, per, shape)[..., None]
+    layer = _own_color(cutout.layer)
+    layer *= fill.fitted(kept, per, shape)[..., None]
     for n in range(3):  # one after another: large pictures leave no room for all
         layer[..., n] *= fill.fitted(gain[..., n], per, shape)
     theirs = points - np.array(cutout.origin, np.float32)
     theirs[:, 0] = shape[1] - theirs[:, 0]
     return _stand(np.ascontiguousarray(layer[:, ::-1]), theirs[dense.TWIN], taken, lens)
+
+
+def _own_color(layer: Float) -> Float:
+    """A cutout's `layer` (h, w, 4), of which what is mixed has the color of what is whole beside it.
+
+    What a mixture is less its background may have any hue: over that background only nobody sees it.
+    """
+    whole = (layer[..., 3] > WHOLE) & np.isfinite(layer).all(axis=2)
+    out = np.concatenate([fill.smooth(layer[..., :3], whole), layer[..., 3:]], axis=2)
+    for rows in in_turn(0, len(out)):
+        out[rows, :, :3] *= out[rows, :, 3:]
+        out[rows][whole[rows]] = layer[rows][whole[rows]]
+    return out
+
+
+def _solid(alpha: Float) -> Float:
+    """How much of each cell, whose `alpha` (h, w) that is, the image may show: no stray hairs."""
+    core = ndimage.binary_opening(alpha > WHOLE, iterations=STRAY)
+    return gaussian(grown(core, RIM).astype(np.float32)[..., None], 1.0)[..., 0]
 
 
 def _kept(taken: Taken) -> Float | None:
@@ -103,16 +125,15 @@ def _kept(taken: Taken) -> Float | None:
     shape = [-(-n // cell) for n in cutout.layer.shape[:2]]
     places = cell * (np.indices(shape)[::-1].transpose(1, 2, 0) + 0.5) + cutout.origin
     down = down_face(points, places[..., 0], places[..., 1])
-    out = 1 - smoothly(down, LOBES)
+    out, alpha = 1 - smoothly(down, LOBES), cutout.layer[::cell, ::cell, 3]
     if taken.regions is not None:
         hair, worn = (found_at(taken.regions, places, of) for of in ("hair", "occluder"))
-        alpha = cutout.layer[::cell, ::cell, 3]
         above, beside_chin = alpha * (down < 0), alpha * (np.abs(down - 1) < CHIN)
         if (above * worn).sum() > WORN * (above * (hair + worn)).sum():
             return None
         falls = (beside_chin * hair).sum() / max(float(beside_chin.sum()), 1.0)
         out += (1 - out) * hair * smoothly(falls, LONG)
-    return out.astype(np.float32)
+    return np.asarray(out * _solid(alpha), np.float32)
 
 
 def _cell(taken: Taken) -> int:
