@@ -15,7 +15,9 @@ from tests.face.test_reenact import Stage
 CELL, SIDE = 4, 200
 SQUARE = np.array([[100, 100, 1], [150, 100, 1], [150, 150, 1], [100, 150, 1]], np.float32)
 FROM_LEFT = np.array([[0, 0, 0, -40, 0]] * 4, np.float32)  # it has come from 40 px to the left
-FACE = np.ones(4, bool)
+FACE = np.arange(8) < 4
+THROAT = np.array([[60, 90, 2], [150, 90, 2], [150, 190, 2], [60, 190, 2]], np.float32)  # behind it
+HALF_AS_FAR = FROM_LEFT / 2
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +47,12 @@ def test_the_jaw_is_told_but_neither_brows_nor_lips(stage: Stage) -> None:
     assert (jaw.by(1, (7, 9)).first == jaw.first - [7, 9]).all()
 
 
-def sources(stay: Stay) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel's center comes from (SIDE, SIDE, 2), and which show the square."""
-    triangles, ramp = np.array([[0, 1, 2], [0, 2, 3]], np.int32), (np.ones(SIDE, np.float32),) * 2
-    args = SQUARE, triangles, FROM_LEFT, np.ones(4, np.float32), CELL, (10.0, 10.0), ramp
+def sources(stay: Stay, throat: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel's center comes from (SIDE, SIDE, 2), and which show the square, or the mesh behind."""
+    square, ramp = np.array([[0, 1, 2], [0, 2, 3]], np.int32), (np.ones(SIDE, np.float32),) * 2
+    triangles = np.concatenate([square, square + 4]) if throat else square
+    points, moved = np.concatenate([SQUARE, THROAT]), np.concatenate([FROM_LEFT, HALF_AS_FAR])
+    args = points, triangles, moved, np.ones(8, np.float32), CELL, (10.0, 10.0), ramp
     field = warp.spread(*args, stay=stay, part=FACE)
     near, carried = room(SIDE, SIDE, 4)
     span = np.tile(np.array([0, SIDE], np.int32), (SIDE, 1))
@@ -84,3 +88,28 @@ def test_beside_the_mesh_is_what_lay_beside_it() -> None:
     assert not shown[125, 90:100].any()
     beyond = np.where(beside < 85, 60 - beside, beside - 110)
     assert np.abs(beyond - (9.5 - np.arange(10))).max() < CELL / SAMPLES
+
+
+def test_a_throat_does_not_come_from_the_jaw() -> None:
+    """It hangs between a head that turned and a body that did not: a sliver of chin was left on it."""
+    y, x = np.indices((SIDE, SIDE)) + 0.5
+    beside = np.hypot(np.maximum(np.abs(x - 125) - 25, 0), np.maximum(np.abs(y - 125) - 25, 0)) > CELL + 1
+    left = []
+    for stay in (NOTHING_STAYS, square_stays()):
+        there, shown = sources(stay, throat=True)
+        left.append(((np.abs(there - [85, 125]) < 22).all(axis=2) & shown & beside).sum())
+    assert left[0] > 300
+    assert left[1] < 0.05 * left[0]
+
+
+def test_a_throat_that_comes_from_elsewhere_is_left_as_it_is() -> None:
+    """A collar below a chin would be pulled up into the neck."""
+    plain, led = (sources(stay, throat=True)[0] for stay in (NOTHING_STAYS, square_stays()))
+    np.testing.assert_array_equal(led[165:185, 70:140], plain[165:185, 70:140])
+
+
+def test_what_lies_beside_the_edge_is_spread_out() -> None:
+    """One column of the plate was drawn again and again: bars beside a cheek."""
+    beside = sources(square_stays())[0][125, 60:88, 0]
+    assert (np.diff(beside) > 0).mean() > 0.9
+    assert len(np.unique(np.round(beside))) > 5

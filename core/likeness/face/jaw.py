@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from likeness.face.landmarks import down_face
 from likeness.face.part import window
 from likeness.face.rig import bounds
-from likeness.face.warp import EDGE, SAMPLES, Stay, polygon
+from likeness.face.warp import EDGE, OUT, SAMPLES, Stay, polygon
 from likeness.head import points as dense
 from likeness.render.blur import gaussian
 from likeness.render.distance import depth
@@ -46,7 +46,7 @@ def jaw_of(face: Int, pixels: Float, cell: int) -> Stay:
     x, y = ((np.arange(n) + 0.5) / fine + at * cell for n, at in zip((columns, rows), begin, strict=True))
     share = np.interp(down_face(points, x, y[:, None]), BELOW, (0, 1)).astype(np.float32)
     share[lips] = 0  # between lips that meet and what closes them there is a thread without mesh
-    counts = (share > 0) & (off < (EDGE + 1) * cell)
+    counts = (share > 0) & (off < (EDGE + OUT + 1) * cell)
     spot = tuple(slice(max(one.start - 2, 0), one.stop + 2) for one in window(counts.astype(np.float32)))
     first = begin * float(cell) + [spot[1].start / fine, spot[0].start / fine]
     return Stay(first, np.ascontiguousarray(off[spot]), np.ascontiguousarray(share[spot]))

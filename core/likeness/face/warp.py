@@ -37,6 +37,8 @@ INWARD = 16  # cells from a rim, within which the mesh is looked for
 EVEN = 2  # places of a rim: along it, all is even over so many
 SOFT_TRUST = np.float32(5)  # one over the span of trust, up to 0.5, in which mesh and surroundings meet
 EDGE = np.float32(3)  # cells beyond the mesh: so wide is what the picture shows of its edge
+OUT, SPREAD = np.float32(2), np.float32(0.3)  # cells beyond that which are spread out, so much of the way
+NEARLY = np.float32(2)  # cells beyond it: a throat that comes from there does not come from it
 FLAT = 1e-6  # square pixels: places on a line have an affine map, too
 EVERYWHERE = tuple(np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32))
 
@@ -362,14 +364,20 @@ def _shows(index: Int, triangles: Int, part: NDArray[np.bool_]) -> NDArray[np.bo
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def led_out(x: Any, y: Any, dx: Any, dy: Any, around: Around) -> tuple[Any, Any]:
-    """How what is beside the mesh is displaced to come from beyond what stays, and its edge from its edge."""
+    """How what is beside the mesh is displaced to come from beyond what stays, and its edge from its edge.
+
+    What lies beside that is spread out: one line of the plate would be drawn all the way.
+    """
     half, one, fine = np.float32(0.5), np.float32(1), np.float32(SAMPLES) * around.per_px
     u, v = (x + dx - around.first[0]) * fine - half, (y + dy - around.first[1]) * fine - half
     share = _between(around.share, u, v)
     if share <= 0:
         return dx, dy
     beyond = _between(around.beyond, x * fine - half, y * fine - half)
-    way = share * (min(beyond, EDGE / around.per_px) - _between(around.off, u, v))
+    edge = EDGE / around.per_px
+    if beyond > edge:
+        beyond = edge + min(SPREAD * (beyond - edge), OUT / around.per_px)
+    way = share * (beyond - _between(around.off, u, v))
     if way <= 0:
         return dx, dy
     to_x = _between(around.off, u + one, v) - _between(around.off, u - one, v)
@@ -553,24 +561,33 @@ def displacements(
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _lead_out(y: int, low: int, high: int, around: Around, near: Float, carried: Float) -> None:
-    """Lead places beside the mesh out of what stays, in a row from column `low` to before `high`."""
-    half, fine = np.float32(0.5), np.float32(SAMPLES) * around.per_px
-    share, off, far = around.share, around.off, (EDGE + 1) / around.per_px
+    """Lead places beside the mesh out of what stays, in a row from column `low` to before `high`.
+
+    And those of a throat, which hangs between the part of the mesh that moved and one that did not.
+    """
+    one, half, fine = np.float32(1), np.float32(0.5), np.float32(SAMPLES) * around.per_px
+    share, off, far = around.share, around.off, (EDGE + OUT + 1) / around.per_px
     (rows, columns), (left, top), (wide, tall) = share.shape, around.first, around.reach
     if not top - tall <= y <= top + rows / fine + tall:
         return
     begin, end = max(low, int(left - wide)), min(high, int(left + columns / fine + wide) + 1)
     for x in range(begin, end):
+        at, much = (np.float32(x) + half, np.float32(y) + half), one
         if near[x] > 0:
-            continue
+            much = min(_between(around.beyond, at[0] * fine - half, at[1] * fine - half) * around.per_px, one)
+            if much <= 0:
+                continue
         u = (np.float32(x) + half + carried[0, x] - left) * fine
         v = (np.float32(y) + half + carried[1, x] - top) * fine
         if not (0 <= u < columns and 0 <= v < rows):
             continue
         c, r = int(u), int(v)
         if share[r, c] > 0 and off[r, c] < far:  # of nearly all, nothing else is asked
-            at = np.float32(x) + half, np.float32(y) + half
-            carried[0, x], carried[1, x] = led_out(*at, carried[0, x], carried[1, x], around)
+            if near[x] > 0:
+                much *= min(max(one - off[r, c] * around.per_px / NEARLY, np.float32(0)), one)
+            dx, dy = led_out(*at, carried[0, x], carried[1, x], around)
+            carried[0, x] += much * (dx - carried[0, x])
+            carried[1, x] += much * (dy - carried[1, x])
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
