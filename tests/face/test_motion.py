@@ -81,3 +81,26 @@ def test_lips_that_overlap_in_the_plate_part_as_much_as_they_have_moved(stage: S
     hardly = over - np.float32([0, 0.01]) * (np.arange(len(over)) < count)[:, None]
     taken = replace(stage.taken, outlines=stage.taken.outlines | {"mouth": over})
     np.testing.assert_allclose(motion.with_seam(taken, hardly, stage.lens), hardly, atol=0.05)
+
+
+@pytest.mark.parametrize("way", [-1, 1])
+def test_lips_that_barely_part_carry_along_what_is_between_until_they_part_otherwise(
+    stage: Stage, way: int
+) -> None:
+    """A turned head showed a gray line between them, where the plate had teeth."""
+    count, px_a_cm = upper_count("mouth"), stage.lens.focal_px / float(stage.taken.pixels[:, 2].mean())
+    x = np.linspace(0, 5, count)
+
+    def lips(gap_cm: float) -> np.ndarray:
+        low = np.stack([x, gap_cm * np.ones(count)], axis=1)
+        return (px_a_cm * np.concatenate([np.stack([x, 0 * x], axis=1), low[-2:0:-1]])).astype(np.float32)
+
+    def changed(gap_cm: float, slit: bool) -> float:
+        outlines = stage.taken.outlines | {"mouth": lips(0.15)}
+        taken = replace(stage.taken, outlines=outlines, mouth=replace(stage.taken.mouth, slit=slit))
+        return motion.slit_changed(taken, {"mouth": lips(gap_cm) + np.float32([9, 4])}, stage.lens)
+
+    assert changed(0.15 + 0.01 * way, slit=True) == 0
+    assert 0 < changed(0.15 + 0.03 * way, slit=True) < 1
+    assert changed(0.15 + 0.1 * way, slit=True) == 1
+    assert changed(0.15, slit=False) == 1

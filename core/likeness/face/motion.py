@@ -37,6 +37,7 @@ BORDER_SHARE = 0.06  # of the region: so near its border all motion ends
 CARRIED_BLINK = 0.3  # a lid that hangs farther does not carry the plate's pixels: see `lids`
 STILL_PX = 0.05  # a vertex that moves less does not
 SEAM_PX, SEAM_CM = 1.0, 0.02  # so high is the seam of lips that meet
+SLIT_CM = 0.015, 0.05  # lips that part or close by less show what they did between them, and by more do not
 PARTED_CM = 0.4  # lips that part by this much more show no teeth of the plate on themselves
 
 
@@ -91,9 +92,22 @@ def slide_lids(person: Person, taken: Taken, outlines: dict[str, Float], lens: L
 
 def parting(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
     """How far the lips part or close, against what they do in the plate: from 0 to 1."""
+    return min(_parted_cm(taken, outlines, lens) / PARTED_CM, 1)
+
+
+def slit_changed(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
+    """How surely, from 0 to 1, the plate no longer shows what is between the lips.
+
+    Lips that barely part there, and as much as they did, carry it along.
+    """
+    if not taken.mouth.slit:
+        return 1.0
+    return float(np.interp(_parted_cm(taken, outlines, lens), SLIT_CM, (0, 1)))
+
+
+def _parted_cm(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
     before, after = mean_gap(taken.outlines["mouth"]), mean_gap(outlines["mouth"])
-    cm = (after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
-    return float(np.clip(abs(cm) / PARTED_CM, 0, 1))
+    return abs(after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
 
 
 def with_seam(taken: Taken, outline: Float, lens: Lens) -> Float:

@@ -68,7 +68,8 @@ class PlateMouth:
     sure it is that there are none.
     `gain` (PARTS, 3) brings each part's color to the plate's. `red`: how much lips and walls redden what lies
     behind them, 1 as usual: see `_redness`.
-    `shallow`: the opening is so low that all it shows are upper teeth, which stand still behind the lips.
+    `shallow`: the opening is so low that all it shows are upper teeth, which stand still behind the lips;
+    `slit`: it is so low that it shows no teeth for sure.
     """
 
     own: Float
@@ -81,6 +82,7 @@ class PlateMouth:
     gain: Float
     red: float
     shallow: bool
+    slit: bool
 
 
 def take_mouth(
@@ -105,7 +107,8 @@ def take_mouth(
     x0, y0, width, height = box_around(outline, 2 + ceil(GOES_ON * wide), plate.shape)
     between = polygon(outline, x0, y0, width, height)
     own = between.copy()
-    if own.sum() < OPEN_SHARE * wide**2:
+    slit = bool(own.sum() < OPEN_SHARE * wide**2)
+    if slit:
         own[:] = 0  # lips that barely part show shadow, not teeth
     local = pixels - np.array([x0, y0, 0], np.float32)
     index, bary, _ = rasterize(local, inside.triangles, width, height)
@@ -153,7 +156,7 @@ def take_mouth(
     tall = float(own.sum()) / max(wide**2, 1.0)
     place = (x0, y0), pixels[:, :2].copy()
     red = 1.0 if lip is None else _redness(lip, shade[inside.teeth])
-    return PlateMouth(shown, between, outline, border, *place, more, gain, red, tall < SHALLOW)
+    return PlateMouth(shown, between, outline, border, *place, more, gain, red, tall < SHALLOW, slit)
 
 
 def _going_on(picture: Float, pale: Float, seen: Mask, reach: float) -> Float:

@@ -158,12 +158,13 @@ def draw_mouth(
     camera: Float,
     pixels: Float,
     outline: Float,
+    share: float,
     origin: tuple[int, int],
     shape: tuple[int, int],
 ) -> Ink | None:
     """Draw the inside of the mouth for a region of that `shape` at `origin`; None if it is not in it.
 
-    With it the tongue, if it is put out.
+    It covers so large a `share` of what the lips carry along between them. With it the tongue, if put out.
     """
     inside = rig.inside
     own, out = inside.at(pixels), tongue.put_out(rig.person, inside, pixels)
@@ -180,10 +181,11 @@ def draw_mouth(
         taken.plate, taken.mouth, inside, own, white, shine, outline, lit.share, where,
         taken.blur_px, lit.between,
     )  # fmt: skip
+    cover *= np.float32(share)
     if out is not None:
-        share = tongue.light_on(out, lit.share, inside.glow)
+        arrives = tongue.light_on(out, lit.share, inside.glow)
         gain = taken.mouth.gain[mouth.TONGUE]
-        put = tongue.draw_tongue(out, own, white * share, shine * share, gain, where, taken.blur_px)
+        put = tongue.draw_tongue(out, own, white * arrives, shine * arrives, gain, where, taken.blur_px)
         color, cover = _over(*put, color, cover)
     return Ink(grain.add(color, cover, taken.grain, taken.seed, first), cover, x, y)
 

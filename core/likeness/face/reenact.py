@@ -25,6 +25,7 @@ from likeness.face.motion import (
     region,
     same_pose,
     slide_lids,
+    slit_changed,
     standing,
     turn_back,
     turn_shift,
@@ -237,7 +238,8 @@ def _draw_openings(
     """What eyes and mouth show in the region: it does not depend on what lies about them."""
     x0, y0, width, height = box
     where = (x0, y0), (height, width)
-    mouth = draw_mouth(rig, taken, moved.camera, moved.pixels, moved.outlines["mouth"], *where)
+    made = slit_changed(taken, moved.outlines, lens)
+    mouth = draw_mouth(rig, taken, moved.camera, moved.pixels, moved.outlines["mouth"], made, *where)
     return draw_eyes(rig, taken, moved.target, moved.outlines, lens, *where), mouth
 
 
