@@ -150,6 +150,18 @@ def test_what_the_jaw_hid_of_a_bare_neck_is_bare(scene: Turned, named: str, want
     assert not bare[~scene.rig.neck].any()
 
 
+@pytest.mark.parametrize(("named", "wanted"), [("skin", True), ("hair", False)])
+def test_a_cheek_under_hair_does_not_come_into_sight(scene: Turned, named: str, wanted: bool) -> None:
+    """Hair is combed over it: a flat patch of skin lay on it."""
+    seen = regions_of(np.clip(scene.plate, 0, 1), scene.taken.pixels[scene.rig.person.vertex_count :, :2])
+    alpha = np.zeros_like(seen.alpha)
+    alpha[..., REGIONS.index(named)] = 1
+    shown = replace(scene.taken, regions=Regions(alpha, seen.slope, seen.offset, seen.crop))
+    hairless = complexion(shown).hairless
+    cheeks = scene.rig.hairless > 0.5
+    np.testing.assert_allclose(hairless[cheeks], scene.rig.hairless[cheeks] * wanted, atol=1e-5)
+
+
 def test_what_is_behind_the_head_is_under_its_skin(scene: Turned) -> None:
     ear = Part((slice(10, 30), slice(20, 50)), np.ones((20, 30, 4), np.float32))
     alone, both = (scene.uncovered(-20, behind).under for behind in (NO_SKIN, ear))

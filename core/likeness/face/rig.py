@@ -152,6 +152,13 @@ class Rig:
         return self.face | self.neck
 
     @cached_property
+    def twin(self) -> Int:
+        """For every vertex and point (V,) that on the head's other side."""
+        mean = np.concatenate([self.person.head.mean, self.person.head.point_mean])
+        skin = np.flatnonzero(self.bare_skin)
+        return skin[cKDTree(mean[skin]).query(mean * [-1, 1, 1])[1]].astype(np.int32)
+
+    @cached_property
     def spots(self) -> Spots:
         """Some of the vertices of bare skin, one a cube of `SPOT_CM`."""
         ids = np.unique(self.surface[self.bare_skin[self.surface].all(axis=1)])

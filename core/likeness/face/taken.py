@@ -33,6 +33,7 @@ from likeness.face.rig import (
     outlines_of,
     visible,
 )
+from likeness.face.texture import Texture, texture_of
 from likeness.face.uncovered import Complexion, complexion
 from likeness.head import points as dense
 from likeness.render.raster import rasterize
@@ -106,6 +107,11 @@ class Taken:
     def complexion(self) -> Complexion:
         """The color of skin that comes into sight; told when a head first turns."""
         return complexion(self)
+
+    @cached_property
+    def texture(self) -> Texture:
+        """The skin's texture, for the same; made when a head first turns."""
+        return texture_of(self)
 
     @cached_property
     def body(self) -> Body:

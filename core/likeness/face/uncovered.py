@@ -61,13 +61,15 @@ LARGE_PX = 400  # a face that is as wide has cells of two pixels, others of one
 class Complexion:
     """The logarithm of the color `even` (V, 3) that every vertex of bare skin would have in even light.
 
-    `bare` (V,): how surely the neck is, and not in clothes. `darkest` and `lightest` (4,): between these are
+    `bare` (V,): how surely the neck is, and not in clothes. `hairless` (V,): how surely the face is, where no
+    hair is combed over it. `darkest` and `lightest` (4,): between these are
     nearly all that the plate shows of skin, in the plate's light; of the logarithm's mean, and of each
     channel's difference from that.
     """
 
     even: Float
     bare: Float
+    hairless: Float
     darkest: Float
     lightest: Float
 
@@ -92,7 +94,7 @@ def complexion(taken: Taken) -> Complexion:
     spots, rest = rig.spots, rig.person.rest
     seen, log = _seen(taken, spots.ids)
     if len(seen) < NEAREST:
-        return Complexion(out, out[:, 0], *np.zeros((2, 4), np.float32))
+        return Complexion(out, out[:, 0], out[:, 0], *np.zeros((2, 4), np.float32))
     mean = log.mean(axis=1, keepdims=True)
     ends = np.quantile(np.hstack([mean, log - mean]), NEARLY_ALL, axis=0).astype(np.float32)
     color = log - RELIGHT * taken.level[seen, None] * taken.light.tint
@@ -111,7 +113,20 @@ def complexion(taken: Taken) -> Complexion:
     alone = np.where(shown, 1, alone)[:, None]
     told = theirs + alone * (mine - theirs)
     out[spots.ids] = (told[spots.near] * spots.share[..., None]).sum(axis=1)
-    return Complexion(out, _bare(taken), *ends)
+    return Complexion(out, _bare(taken), _hairless(taken), *ends)
+
+
+def _hairless(taken: Taken) -> Float:
+    """How surely (V,) a face has no hair over it: what is hidden as where it is seen nearest by."""
+    rig, out = taken.rig, np.ones(len(taken.pixels), np.float32)
+    ids = rig.spots.ids
+    seen = ids[taken.facing[ids] > SURE]
+    if taken.regions is None:
+        return rig.hairless
+    hair = found_at(taken.regions, taken.pixels[seen, :2], "hair")
+    off, near = cKDTree(rig.person.rest[seen]).query(rig.person.rest[ids], k=NEAREST)
+    out[ids] = 1 - _mean(hair[near, None], off)[:, 0]
+    return rig.hairless * out
 
 
 def _bare(taken: Taken) -> Float:
@@ -198,7 +213,7 @@ def uncovered(
         _rise(TURN, turn) * _rise(CAME, facing - own) * _rise(STRETCH[::-1], own / np.maximum(facing, 1e-3))
     )
     kept = np.maximum(rig.features, rig.jaw_edge * (1 - _rise(FAR_TURN, turn)))
-    face, over = came * rig.hairless, came * (1 - kept)
+    face, over = came * taken.complexion.hairless, came * (1 - kept)
     hid = _rise(TURN, most) * taken.complexion.bare
     chosen = _chosen(field.triangles, rig.bare_skin, came + hid, facing)
     shown = field.triangles[chosen]
@@ -211,7 +226,7 @@ def uncovered(
         return Skin(behind, NOWHERE)
     values = _values(taken, level, shown, (face, hid, over))
     cell = 1 if face_width(pixels[-dense.COUNT :]) < LARGE_PX else 2
-    cells = np.zeros((-(-(below - top) // cell), -(-(right - left) // cell), 5), np.float32)
+    cells = np.zeros((-(-(below - top) // cell), -(-(right - left) // cell), 8), np.float32)
     fine = np.float32(FINE / cell)
     local = (pixels - np.array([left, top, 0], np.float32)) * np.array([fine, fine, 1], np.float32)
     size = FINE * cells.shape[1], FINE * cells.shape[0]
@@ -227,18 +242,23 @@ def uncovered(
         for some, least, end in ((rows, top, below), (columns, left, right))
     )
     spot = down, across
-    skin, share = (_enlarged(part, cell, spot) for part in (cells[..., :4], cells[..., 4:]))
+    kinds = cells[..., :4], cells[..., 4:5], cells[..., 5:]
+    skin, share, whence = (_enlarged(part, cell, spot) for part in kinds)
+    taken.texture.lay(skin, whence)
     return Skin(_over(Part(spot, skin), behind), Part(spot, share))
 
 
 def _values(taken: Taken, level: Float, shown: Int, cover: tuple[Float, Float, Float]) -> Float:
-    """The color of the vertices of the triangles `shown` (T, 3), and three kinds of `cover`: (V, 6)."""
-    out, there = np.zeros((len(level), 6), np.float32), np.zeros(len(level), bool)
+    """Of the vertices of the triangles `shown` (T, 3) the color, three kinds of `cover`, and whence their
+    texture is: (V, 9).
+    """
+    out, there = np.zeros((len(level), 9), np.float32), np.zeros(len(level), bool)
     there[shown] = True
     light = RELIGHT * level[there, None] * taken.light.tint
     out[there, :3] = taken.complexion.lit(light, there)
     for k, each in enumerate(cover):
         out[:, 3 + k] = each
+    out[:, 6:] = taken.texture.whence
     return out
 
 
@@ -328,16 +348,17 @@ def _paint(
     cell: int,
     cells: Float,
 ) -> None:
-    """The skin, RGBA, that the mesh carries to `cells` (h, w, 5) of zeros, and how much lies over the head.
+    """The skin, RGBA, that the mesh carries to `cells` (h, w, 8) of zeros, how much lies over the head, and
+    whence its texture is, premultiplied.
 
     `points` (V, 3) are in samples, `FINE` times as fine; `shown` and `hiding` (T, 3), with their `extents`,
-    are the skin's triangles and others. `values` (V, 6) are color, how much of it is the face's, how much the
-    neck's and how much lies over the head. Of the neck is only what the head covered: the plate's `layer`, in
-    which the first cell, of so many pixels, lies at `left` and `top`.
+    are the skin's triangles and others. `values` (V, 9) are color, how much of it is the face's, how much the
+    neck's and how much lies over the head, and whence its texture is. Of the neck is only what the head
+    covered: the plate's `layer`, in which the first cell, of so many pixels, lies at `left` and `top`.
     """
-    zero, told, all_ = np.float32(0), np.empty(6, np.float32), np.float32(FINE * FINE)
+    zero, told, all_ = np.float32(0), np.empty(9, np.float32), np.float32(FINE * FINE)
     wide, nothing = FINE * cells.shape[1], np.zeros((len(points), 1), np.float32)
-    near, carried = room(FINE * BAND_ROWS, wide, 6)
+    near, carried = room(FINE * BAND_ROWS, wide, 9)
     before, empty = room(FINE * BAND_ROWS, wide, 1)
     for start in range(first, end, BAND_ROWS):
         stop = min(start + BAND_ROWS, end)
@@ -357,7 +378,7 @@ def _paint(
                     for u in range(FINE * x, FINE * x + FINE):
                         if near[v, u] > zero and near[v, u] >= before[v, u]:
                             count += np.float32(1)
-                            for n in range(6):
+                            for n in range(9):
                                 told[n] += carried[v, n, u]
                 if count == zero:
                     continue
@@ -367,6 +388,7 @@ def _paint(
                 alpha = min((told[3] + told[4] * covered) / all_, np.float32(1))
                 for n in range(3):
                     cells[y, x, n] = told[n] / count * alpha
+                    cells[y, x, 5 + n] = told[6 + n] / count * alpha
                 cells[y, x, 3], cells[y, x, 4] = alpha, told[5] / all_
 
 
