@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.warp import SAMPLES, SOFT_TRUST, Around, Field, led_out
+from likeness.face.warp import SAMPLES, SOFT_TRUST, Around, Field, between_cells, led_out, led_throat
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -95,27 +95,19 @@ def _way(x: float, y: float, of: Known) -> tuple[tuple[float, float], float]:
     if x < 0 or y < 0 or x >= len(across) or y >= len(down):
         return (0.0, 0.0), -1.0
     fx, fy, left = x * per_px + 0.5, y * per_px + 0.5, min(down[int(y)], across[int(x)])
-    c, r = int(fx), int(fy)
-    dx = _between(grid[0], r, c, fx - c, fy - r) + left * _between(grid[3], r, c, fx - c, fy - r)
-    dy = _between(grid[1], r, c, fx - c, fy - r) + left * _between(grid[4], r, c, fx - c, fy - r)
+    dx = between_cells(grid[0], fx, fy) + left * between_cells(grid[3], fx, fy)
+    dy = between_cells(grid[1], fx, fy) + left * between_cells(grid[4], fx, fy)
     i, j = int(y * SAMPLES * per_px), int(x * SAMPLES * per_px)
     if index[i, j] < 0:
-        return led_out(np.float32(x), np.float32(y), np.float32(dx), np.float32(dy), around), np.inf
+        return led_out(x, y, dx, dy, around), np.inf
     u = v = trust = 0.0
     for k in range(3):
         corner, share = triangles[index[i, j], k], bary[i, j, k]
         u, v = u + share * moved[corner, 0], v + share * moved[corner, 1]
         trust += share * moved[corner, 3]
     own = min(max(SOFT_TRUST * (trust - 0.5) + 1, 0.0), 1.0)
-    return (dx + own * (u - dx), dy + own * (v - dy)), depth[i, j]
-
-
-@numba.njit(cache=True, nogil=True)
-def _between(cells: Float, r: int, c: int, x: float, y: float) -> float:
-    """Between four cells, the first at row `r` and column `c`."""
-    above = cells[r, c] + x * (cells[r, c + 1] - cells[r, c])
-    below = cells[r + 1, c] + x * (cells[r + 1, c + 1] - cells[r + 1, c])
-    return above + y * (below - above)
+    dx, dy = dx + own * (u - dx), dy + own * (v - dy)
+    return led_throat(x, y, dx, dy, around), depth[i, j]
 
 
 @numba.njit(cache=True, nogil=True)

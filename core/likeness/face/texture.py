@@ -7,7 +7,7 @@ farther to the front. A mesh that goes with the skin carries it there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -17,7 +17,7 @@ from likeness.face.cutout import WHOLE, found_at
 from likeness.face.grain import LUMA
 from likeness.face.part import Spot
 from likeness.face.rig import face_width
-from likeness.face.warp import affine
+from likeness.face.warp import affine, between_cells
 from likeness.head import points as dense
 from likeness.render.bands import in_bands
 from likeness.render.blur import gaussian
@@ -107,25 +107,12 @@ def _usual(finest: Float, places: Float) -> float:
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _lay(first: int, end: int, skin: Float, whence: Float, finest: Float) -> None:
-    last_row, last_column = finest.shape[0] - 1, finest.shape[1] - 1
     for y in range(first, end):
         for x in range(skin.shape[1]):
             alpha = skin[y, x, 3]
             if alpha <= 0 or whence[y, x, 2] <= 0:
                 continue
             u, v, share = whence[y, x, 0] / alpha, whence[y, x, 1] / alpha, whence[y, x, 2] / alpha
-            if not (0 <= u < last_column and 0 <= v < last_row):
-                continue
-            light = np.exp(share * _between(finest, u, v))
+            light = np.exp(share * between_cells(finest, u, v))
             for n in range(3):
                 skin[y, x, n] *= light
-
-
-@numba.njit(cache=True, nogil=True, fastmath=FAST, inline="always")
-def _between(picture: Float, u: Any, v: Any) -> Any:
-    """A bilinear sample of a picture (h, w)."""
-    c, r = int(u), int(v)
-    wx, wy = u - np.float32(c), v - np.float32(r)
-    above = picture[r, c] + wx * (picture[r, c + 1] - picture[r, c])
-    below = picture[r + 1, c] + wx * (picture[r + 1, c + 1] - picture[r + 1, c])
-    return above + wy * (below - above)

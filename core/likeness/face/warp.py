@@ -370,24 +370,41 @@ def led_out(x: Any, y: Any, dx: Any, dy: Any, around: Around) -> tuple[Any, Any]
     """
     half, one, fine = np.float32(0.5), np.float32(1), np.float32(SAMPLES) * around.per_px
     u, v = (x + dx - around.first[0]) * fine - half, (y + dy - around.first[1]) * fine - half
-    share = _between(around.share, u, v)
+    share = between_cells(around.share, u, v)
     if share <= 0:
         return dx, dy
-    beyond = _between(around.beyond, x * fine - half, y * fine - half)
+    beyond = between_cells(around.beyond, x * fine - half, y * fine - half)
     edge = EDGE / around.per_px
     if beyond > edge:
         beyond = edge + min(SPREAD * (beyond - edge), OUT / around.per_px)
-    way = share * (beyond - _between(around.off, u, v))
+    way = share * (beyond - between_cells(around.off, u, v))
     if way <= 0:
         return dx, dy
-    to_x = _between(around.off, u + one, v) - _between(around.off, u - one, v)
-    to_y = _between(around.off, u, v + one) - _between(around.off, u, v - one)
+    to_x = between_cells(around.off, u + one, v) - between_cells(around.off, u - one, v)
+    to_y = between_cells(around.off, u, v + one) - between_cells(around.off, u, v - one)
     way /= max(np.sqrt(to_x * to_x + to_y * to_y), np.float32(1e-3))
     return dx + way * to_x, dy + way * to_y
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _between(cells: Float, x: Any, y: Any) -> Any:
+def led_throat(x: Any, y: Any, dx: Any, dy: Any, around: Around) -> tuple[Any, Any]:
+    """The same for a throat, which hangs between the part of the mesh that moved and one that did not.
+
+    Only where it would come from what stays, and the more the farther it is from that part.
+    """
+    half, one, fine = np.float32(0.5), np.float32(1), np.float32(SAMPLES) * around.per_px
+    much = between_cells(around.beyond, x * fine - half, y * fine - half) * around.per_px
+    if much <= 0:
+        return dx, dy
+    u, v = (x + dx - around.first[0]) * fine - half, (y + dy - around.first[1]) * fine - half
+    off = between_cells(around.off, u, v) * around.per_px
+    much = min(much, one) * min(max(one - off / NEARLY, np.float32(0)), one)
+    there = led_out(x, y, dx, dy, around)
+    return dx + much * (there[0] - dx), dy + much * (there[1] - dy)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def between_cells(cells: Float, x: Any, y: Any) -> Any:
     """Between the four cells (r, c) about a place; 0 beyond them all."""
     if not (0 <= x < cells.shape[1] - 1 and 0 <= y < cells.shape[0] - 1):
         return np.float32(0)
@@ -561,33 +578,26 @@ def displacements(
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _lead_out(y: int, low: int, high: int, around: Around, near: Float, carried: Float) -> None:
-    """Lead places beside the mesh out of what stays, in a row from column `low` to before `high`.
+    """Lead places beside the mesh, or of a throat, out of what stays.
 
-    And those of a throat, which hangs between the part of the mesh that moved and one that did not.
+    In a row from column `low` to before `high`.
     """
-    one, half, fine = np.float32(1), np.float32(0.5), np.float32(SAMPLES) * around.per_px
+    half, fine = np.float32(0.5), np.float32(SAMPLES) * around.per_px
     share, off, far = around.share, around.off, (EDGE + OUT + 1) / around.per_px
     (rows, columns), (left, top), (wide, tall) = share.shape, around.first, around.reach
     if not top - tall <= y <= top + rows / fine + tall:
         return
     begin, end = max(low, int(left - wide)), min(high, int(left + columns / fine + wide) + 1)
     for x in range(begin, end):
-        at, much = (np.float32(x) + half, np.float32(y) + half), one
-        if near[x] > 0:
-            much = min(_between(around.beyond, at[0] * fine - half, at[1] * fine - half) * around.per_px, one)
-            if much <= 0:
-                continue
         u = (np.float32(x) + half + carried[0, x] - left) * fine
         v = (np.float32(y) + half + carried[1, x] - top) * fine
         if not (0 <= u < columns and 0 <= v < rows):
             continue
         c, r = int(u), int(v)
         if share[r, c] > 0 and off[r, c] < far:  # of nearly all, nothing else is asked
-            if near[x] > 0:
-                much *= min(max(one - off[r, c] * around.per_px / NEARLY, np.float32(0)), one)
-            dx, dy = led_out(*at, carried[0, x], carried[1, x], around)
-            carried[0, x] += much * (dx - carried[0, x])
-            carried[1, x] += much * (dy - carried[1, x])
+            at, way = (np.float32(x) + half, np.float32(y) + half), (carried[0, x], carried[1, x])
+            way = led_throat(*at, *way, around) if near[x] > 0 else led_out(*at, *way, around)
+            carried[0, x], carried[1, x] = way
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
