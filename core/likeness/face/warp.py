@@ -572,7 +572,7 @@ def displacements(
         low, high = span[first + r, 0], span[first + r, 1]
         if low < high:
             _beside(first + r, low, high, around, cells, near[r], carried[r])
-            if around.share.size > 0:
+            if around.share.size > 0 and around.beyond.size > 0:
                 _lead_out(first + r, low, high, around, near[r], carried[r])
 
 
@@ -588,7 +588,10 @@ def _lead_out(y: int, low: int, high: int, around: Around, near: Float, carried:
     if not top - tall <= y <= top + rows / fine + tall:
         return
     begin, end = max(low, int(left - wide)), min(high, int(left + columns / fine + wide) + 1)
+    beyond = around.beyond[min(int((np.float32(y) + half) * fine), len(around.beyond) - 1)]
     for x in range(begin, end):
+        if near[x] > 0 and beyond[min(int((np.float32(x) + half) * fine), len(beyond) - 1)] <= 0:
+            continue  # as nearly all of the mesh
         u = (np.float32(x) + half + carried[0, x] - left) * fine
         v = (np.float32(y) + half + carried[1, x] - top) * fine
         if not (0 <= u < columns and 0 <= v < rows):
