@@ -71,7 +71,7 @@ def test_it_is_laid_where_it_is_sure_and_keeps_the_matte() -> None:
     skin = np.full((1, 4, 4), 0.5, np.float32)
     whence = np.array([[[2, 3, 1], [3, 3, 1], [2, 3, 0.5], [2, 3, 0]]], np.float32) * np.float32(0.5)
     made = skin.copy()
-    Texture(finest, np.zeros((0, 3), np.float32)).lay(made, whence)
+    Texture(finest, np.zeros((0, 3), np.float32)).lay(made, whence, 1)
     np.testing.assert_allclose(made[0, :, 0] / 0.5, np.exp([0.1, 0, 0.05, 0]), rtol=1e-5)
     assert np.array_equal(made[..., 3], skin[..., 3])
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likeness.face.cutout import WHOLE, found_at
+from likeness.face.fill import at_pixel
 from likeness.face.grain import LUMA
 from likeness.face.part import Spot
 from likeness.face.rig import face_width
@@ -46,12 +47,12 @@ class Texture:
     finest: Float
     whence: Float
 
-    def lay(self, skin: Float, whence: Float) -> None:
-        """Give made `skin` (h, w, 4) its texture, in place; `whence` (h, w, 3) as was carried there.
+    def lay(self, skin: Float, whence: Float, cell: int) -> None:
+        """Give made `skin` (h, w, 4) its texture, in place; `whence` (r, c, 3) as was carried to its cells.
 
-        Both are premultiplied.
+        Both are premultiplied; a `cell` is so many pixels wide.
         """
-        in_bands(_lay, len(skin), skin, whence, self.finest)
+        in_bands(_lay, len(skin), skin, np.ascontiguousarray(whence), cell, self.finest)
 
 
 def texture_of(taken: Taken) -> Texture:
@@ -106,13 +107,16 @@ def _usual(finest: Float, places: Float) -> float:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def _lay(first: int, end: int, skin: Float, whence: Float, finest: Float) -> None:
+def _lay(first: int, end: int, skin: Float, whence: Float, cell: int, finest: Float) -> None:
+    there = np.empty(3, np.float32)
     for y in range(first, end):
         for x in range(skin.shape[1]):
             alpha = skin[y, x, 3]
-            if alpha <= 0 or whence[y, x, 2] <= 0:
+            if alpha <= 0:
                 continue
-            u, v, share = whence[y, x, 0] / alpha, whence[y, x, 1] / alpha, whence[y, x, 2] / alpha
-            light = np.exp(share * between_cells(finest, u, v))
+            at_pixel(whence, cell, y, x, there)
+            if there[2] <= 0:
+                continue
+            light = np.exp(there[2] / alpha * between_cells(finest, there[0] / alpha, there[1] / alpha))
             for n in range(3):
                 skin[y, x, n] *= light

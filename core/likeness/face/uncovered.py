@@ -19,6 +19,7 @@ from likeness.face.compose import NO_SKIN
 from likeness.face.cutout import found_at
 from likeness.face.light import RELIGHT
 from likeness.face.part import Part, Spot, overlap, window
+from likeness.face.regions import Regions
 from likeness.face.rig import bounds, face_width
 from likeness.face.rim import tightened
 from likeness.face.warp import Field
@@ -119,13 +120,10 @@ def complexion(taken: Taken) -> Complexion:
 def _hairless(taken: Taken) -> Float:
     """How surely (V,) a face has no hair over it: what is hidden as where it is seen nearest by."""
     rig, out = taken.rig, np.ones(len(taken.pixels), np.float32)
-    ids = rig.spots.ids
-    seen = ids[taken.facing[ids] > SURE]
     if taken.regions is None:
         return rig.hairless
-    hair = found_at(taken.regions, taken.pixels[seen, :2], "hair")
-    off, near = cKDTree(rig.person.rest[seen]).query(rig.person.rest[ids], k=NEAREST)
-    out[ids] = 1 - _mean(hair[near, None], off)[:, 0]
+    ids = rig.spots.ids
+    out[ids] = 1 - _nearest_seen(taken, taken.regions, ids, ids[taken.facing[ids] > SURE], "hair")[1]
     return rig.hairless * out
 
 
@@ -136,15 +134,23 @@ def _bare(taken: Taken) -> Float:
     seen = ids[taken.facing[ids] > SURE]
     if taken.regions is None or len(seen) < NEAREST:
         return out
-    neck = found_at(taken.regions, taken.pixels[seen, :2], "neck")
-    off, near = cKDTree(rig.person.rest[seen]).query(rig.person.rest[ids], k=NEAREST)
-    out[ids] = _rise(BARE, _mean(neck[near, None], off)[:, 0])
-    out[seen] = _rise(BARE, neck)
+    there, about = _nearest_seen(taken, taken.regions, ids, seen, "neck")
+    out[ids] = _rise(BARE, about)
+    out[seen] = _rise(BARE, there)
     hidden = ids[taken.facing[ids] <= 0]
     if not len(hidden):
         return np.zeros_like(out)
     out[ids] *= _rise(BESIDE_CM[::-1], cKDTree(rig.person.rest[hidden]).query(rig.person.rest[ids])[0])
     return out
+
+
+def _nearest_seen(
+    taken: Taken, regions: Regions, ids: NDArray[np.integer], seen: NDArray[np.integer], of: str
+) -> tuple[Float, Float]:
+    """How surely there is a region, by name, at vertices that are `seen`, and at `ids` as at the nearest."""
+    there, rest = found_at(regions, taken.pixels[seen, :2], of), taken.rig.person.rest
+    off, near = cKDTree(rest[seen]).query(rest[ids], k=NEAREST)
+    return there, _mean(there[near, None], off)[:, 0]
 
 
 def _seen(taken: Taken, ids: Int) -> tuple[Int, Float]:
@@ -242,9 +248,8 @@ def uncovered(
         for some, least, end in ((rows, top, below), (columns, left, right))
     )
     spot = down, across
-    kinds = cells[..., :4], cells[..., 4:5], cells[..., 5:]
-    skin, share, whence = (_enlarged(part, cell, spot) for part in kinds)
-    taken.texture.lay(skin, whence)
+    skin, share = (_enlarged(part, cell, spot) for part in (cells[..., :4], cells[..., 4:5]))
+    taken.texture.lay(skin, cells[..., 5:], cell)
     return Skin(_over(Part(spot, skin), behind), Part(spot, share))
 
 
