@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face.warp import SAMPLES, SOFT_TRUST, Around, Field, between_cells, led_out, led_throat
+from likeness.face.warp import SAMPLES, SOFT_TRUST, Around, Field, between_cells, led_out
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -97,9 +97,10 @@ def _way(x: float, y: float, of: Known) -> tuple[tuple[float, float], float]:
     fx, fy, left = x * per_px + 0.5, y * per_px + 0.5, min(down[int(y)], across[int(x)])
     dx = between_cells(grid[0], fx, fy) + left * between_cells(grid[3], fx, fy)
     dy = between_cells(grid[1], fx, fy) + left * between_cells(grid[4], fx, fy)
+    stays = around.share, around.off, around.beyond, around.first[0], around.first[1], per_px
     i, j = int(y * SAMPLES * per_px), int(x * SAMPLES * per_px)
     if index[i, j] < 0:
-        return led_out(x, y, dx, dy, around), np.inf
+        return led_out(x, y, dx, dy, *stays, False), np.inf
     u = v = trust = 0.0
     for k in range(3):
         corner, share = triangles[index[i, j], k], bary[i, j, k]
@@ -107,7 +108,7 @@ def _way(x: float, y: float, of: Known) -> tuple[tuple[float, float], float]:
         trust += share * moved[corner, 3]
     own = min(max(SOFT_TRUST * (trust - 0.5) + 1, 0.0), 1.0)
     dx, dy = dx + own * (u - dx), dy + own * (v - dy)
-    return led_throat(x, y, dx, dy, around), depth[i, j]
+    return led_out(x, y, dx, dy, *stays, True), depth[i, j]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -363,44 +363,51 @@ def _shows(index: Int, triangles: Int, part: NDArray[np.bool_]) -> NDArray[np.bo
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def led_out(x: Any, y: Any, dx: Any, dy: Any, around: Around) -> tuple[Any, Any]:
-    """How what is beside the mesh is displaced to come from beyond what stays, and its edge from its edge.
+def led_out(
+    x: Any,
+    y: Any,
+    dx: Any,
+    dy: Any,
+    share: Float,
+    off: Float,
+    beyond: Float,
+    left: Any,
+    top: Any,
+    per_px: Any,
+    of_mesh: bool,
+) -> tuple[Any, Any]:
+    """How a place beside the mesh is displaced to come from beyond what stays, and its edge from its edge.
 
-    What lies beside that is spread out: one line of the plate would be drawn all the way.
+    What lies beside that is spread out: one line of the plate would be drawn all the way. A place `of_mesh`
+    is a throat's, which hangs between the part that moved and one that did not: only where it would come from
+    what stays, and the more the farther it is from that part. `share` to `top` are of `Around`, each by
+    itself: numba counts references to what it takes out of a tuple, which cost as much as all else.
     """
-    half, one, fine = np.float32(0.5), np.float32(1), np.float32(SAMPLES) * around.per_px
-    u, v = (x + dx - around.first[0]) * fine - half, (y + dy - around.first[1]) * fine - half
-    share = between_cells(around.share, u, v)
-    if share <= 0:
+    half, one, fine = np.float32(0.5), np.float32(1), np.float32(SAMPLES) * per_px
+    far, much = between_cells(beyond, x * fine - half, y * fine - half), one
+    if of_mesh and far <= 0:
         return dx, dy
-    beyond = between_cells(around.beyond, x * fine - half, y * fine - half)
-    edge = EDGE / around.per_px
-    if beyond > edge:
-        beyond = edge + min(SPREAD * (beyond - edge), OUT / around.per_px)
-    way = share * (beyond - between_cells(around.off, u, v))
+    u, v = (x + dx - left) * fine - half, (y + dy - top) * fine - half
+    much *= between_cells(share, u, v)
+    if much <= 0:
+        return dx, dy
+    own = between_cells(off, u, v)
+    if of_mesh:
+        much *= min(far * per_px, one) * min(max(one - own * per_px / NEARLY, np.float32(0)), one)
+    way = much * (_least_off(far, per_px) - own)
     if way <= 0:
         return dx, dy
-    to_x = between_cells(around.off, u + one, v) - between_cells(around.off, u - one, v)
-    to_y = between_cells(around.off, u, v + one) - between_cells(around.off, u, v - one)
+    to_x = between_cells(off, u + one, v) - between_cells(off, u - one, v)
+    to_y = between_cells(off, u, v + one) - between_cells(off, u, v - one)
     way /= max(np.sqrt(to_x * to_x + to_y * to_y), np.float32(1e-3))
     return dx + way * to_x, dy + way * to_y
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def led_throat(x: Any, y: Any, dx: Any, dy: Any, around: Around) -> tuple[Any, Any]:
-    """The same for a throat, which hangs between the part of the mesh that moved and one that did not.
-
-    Only where it would come from what stays, and the more the farther it is from that part.
-    """
-    half, one, fine = np.float32(0.5), np.float32(1), np.float32(SAMPLES) * around.per_px
-    much = between_cells(around.beyond, x * fine - half, y * fine - half) * around.per_px
-    if much <= 0:
-        return dx, dy
-    u, v = (x + dx - around.first[0]) * fine - half, (y + dy - around.first[1]) * fine - half
-    off = between_cells(around.off, u, v) * around.per_px
-    much = min(much, one) * min(max(one - off / NEARLY, np.float32(0)), one)
-    there = led_out(x, y, dx, dy, around)
-    return dx + much * (there[0] - dx), dy + much * (there[1] - dy)
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _least_off(beyond: Any, per_px: Any) -> Any:
+    """How far from what stays a place comes from at least that is so far `beyond` the mesh, pixels."""
+    edge = EDGE / per_px
+    return beyond if beyond <= edge else edge + min(SPREAD * (beyond - edge), OUT / per_px)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
@@ -408,10 +415,11 @@ def between_cells(cells: Float, x: Any, y: Any) -> Any:
     """Between the four cells (r, c) about a place; 0 beyond them all."""
     if not (0 <= x < cells.shape[1] - 1 and 0 <= y < cells.shape[0] - 1):
         return np.float32(0)
-    c, r = int(x), int(y)
-    above = cells[r, c] + (x - np.float32(c)) * (cells[r, c + 1] - cells[r, c])
-    below = cells[r + 1, c] + (x - np.float32(c)) * (cells[r + 1, c + 1] - cells[r + 1, c])
-    return above + (y - np.float32(r)) * (below - above)
+    c, r, one = np.int32(x), np.int32(y), np.uint64(1)
+    column, row, wx, wy = np.uint64(c), np.uint64(r), x - np.float32(c), y - np.float32(r)
+    above = cells[row, column] + wx * (cells[row, column + one] - cells[row, column])
+    below = cells[row + one, column] + wx * (cells[row + one, column + one] - cells[row + one, column])
+    return above + wy * (below - above)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
@@ -582,25 +590,29 @@ def _lead_out(y: int, low: int, high: int, around: Around, near: Float, carried:
 
     In a row from column `low` to before `high`.
     """
-    half, fine = np.float32(0.5), np.float32(SAMPLES) * around.per_px
-    share, off, far = around.share, around.off, (EDGE + OUT + 1) / around.per_px
+    share, off, beyond, per_px = around.share, around.off, around.beyond, around.per_px
+    half = np.float32(0.5)
     (rows, columns), (left, top), (wide, tall) = share.shape, around.first, around.reach
+    fine, slack = np.float32(SAMPLES) * per_px, np.float32(1) / per_px
     if not top - tall <= y <= top + rows / fine + tall:
         return
     begin, end = max(low, int(left - wide)), min(high, int(left + columns / fine + wide) + 1)
-    beyond = around.beyond[min(int((np.float32(y) + half) * fine), len(around.beyond) - 1)]
+    line, last = min(int((np.float32(y) + half) * fine), beyond.shape[0] - 1), beyond.shape[1] - 1
     for x in range(begin, end):
-        if near[x] > 0 and beyond[min(int((np.float32(x) + half) * fine), len(beyond) - 1)] <= 0:
+        far = beyond[line, min(int((np.float32(x) + half) * fine), last)]
+        if near[x] > 0 and far <= 0:
             continue  # as nearly all of the mesh
         u = (np.float32(x) + half + carried[0, x] - left) * fine
         v = (np.float32(y) + half + carried[1, x] - top) * fine
         if not (0 <= u < columns and 0 <= v < rows):
             continue
         c, r = int(u), int(v)
-        if share[r, c] > 0 and off[r, c] < far:  # of nearly all, nothing else is asked
-            at, way = (np.float32(x) + half, np.float32(y) + half), (carried[0, x], carried[1, x])
-            way = led_throat(*at, *way, around) if near[x] > 0 else led_out(*at, *way, around)
-            carried[0, x], carried[1, x] = way
+        if share[r, c] <= 0 or off[r, c] > _least_off(far, per_px) + slack:
+            continue  # as nearly all else
+        carried[0, x], carried[1, x] = led_out(
+            np.float32(x) + half, np.float32(y) + half, carried[0, x], carried[1, x],
+            share, off, beyond, left, top, per_px, near[x] > 0,
+        )  # fmt: skip
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
