@@ -7,7 +7,8 @@ light tells how much brighter or darker each pixel of the plate becomes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from scipy import ndimage
 
 from likeness.face.fit import Array
 from likeness.face.light import Light, level_of
+from likeness.face.pits import CORNERS, Pit
 from likeness.head.model import load_head
 from likeness.human import wrinkles
 from likeness.performance import ARKIT
@@ -41,6 +43,7 @@ FAR = 9.0  # times as wide as usual, a texel spans a gap
 LEAST_SLOPE = 2e-3  # a smaller one is none
 FOLDS_FROM = 0.2  # of a shape: less only stretches the skin
 LEAST_TEXEL = np.float32(1e-4)  # of slope and depth: less is none
+BESIDE_CM = 1.5  # so near a corner of the mean head's mouth may be a pit
 LEAST_FOLD = 1e-3  # a weight below which nothing is folded
 HOLLOW = 5.0  # the logarithm of the light that a fold loses for each cm that it is deep
 MOST_LIGHT = (-0.7, 0.4)  # the most that folds take and give of its logarithm
@@ -85,17 +88,31 @@ class Sheet:
             row[each.shapes] = 1
         return out
 
+    @cached_property
+    def beside(self) -> tuple[Int, Int, Float]:
+        """Flat places (P,) of texels beside the corners of the mouth, the vertices (P, 3) they lie between,
+        and how near to each (P, 3, 1)."""
+        head = load_head()
+        flat = np.flatnonzero(self.index.ravel() >= 0)
+        between, shares = self.skin[self.index.ravel()[flat]], self.bary.reshape(-1, 3, 1)[flat]
+        rest = (head.mean[between] * shares).sum(axis=1)
+        away = [np.linalg.norm(rest - head.point_mean[corner], axis=1) for corner, _ in CORNERS]
+        near = np.minimum(*away) < BESIDE_CM
+        return flat[near].astype(np.int32), between[near], shares[near]
+
 
 @dataclass(frozen=True, eq=False)
 class Relief:
     """The folds of one expression: slope in head space and depth by texel of the `sheet` (h, w, 4).
 
-    `folded` (V,): 1 where a vertex belongs to a triangle that has any.
+    `folded` (V,): 1 where a vertex belongs to a triangle that has any. `lighter` (h, w), if there is any: the
+    logarithm by which pits that go leave texels lighter.
     """
 
     sheet: Sheet
     texels: Float
     folded: Float
+    lighter: Float | None = None
 
 
 class Folds(NamedTuple):
@@ -135,6 +152,26 @@ def fold(change: Array, strength: float, size: int) -> Relief | None:
     return Relief(sheet, texels, folded)
 
 
+def without_pits(
+    relief: Relief | None, size: int, share: float, pits: Iterable[Pit], pixels: Float
+) -> Relief | None:
+    """The relief, and such a `share` of the plate's `pits` gone; its vertices lie at `pixels` (V, 3)."""
+    sheet = _sheet(size)
+    texel, between, near = sheet.beside
+    places = (pixels[between, :2] * near).sum(axis=1)
+    light = np.float32(share) * np.sum([pit.at(places) for pit in pits], axis=0, dtype=np.float32)
+    if light.max() < LEAST_TEXEL:
+        return relief
+    if relief is None:
+        relief = Relief(
+            sheet, np.zeros((*sheet.index.shape, 4), np.float32), np.zeros(sheet.count, np.float32)
+        )
+    lighter, folded = np.zeros(sheet.index.shape, np.float32), relief.folded.copy()
+    lighter.ravel()[texel] = light
+    folded[between[light >= LEAST_TEXEL]] = 1
+    return replace(relief, lighter=lighter, folded=folded)
+
+
 def lit(relief: Relief, normals: Float, held: Float, rotation: Array, light: Light, share: float) -> Folds:
     """What the relief does to the light, in texture space: it is smooth enough to be sampled by the picture.
 
@@ -145,6 +182,8 @@ def lit(relief: Relief, normals: Float, held: Float, rotation: Array, light: Lig
     head = (sheet.index, sheet.bary, sheet.skin, normals.astype(np.float32), held)
     shade = (rotation.astype(np.float32), light.shape, np.float32(share))
     in_bands(_light, len(out), relief.texels, *head, *shade, out)
+    if relief.lighter is not None:
+        out[..., 3] += relief.lighter
     left, top = (np.float32(at) for at in sheet.corner)
     return Folds(out, np.float32(sheet.size), left, top)
 

@@ -92,7 +92,7 @@ def slide_lids(person: Person, taken: Taken, outlines: dict[str, Float], lens: L
 
 def parting(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
     """How far the lips part or close, against what they do in the plate: from 0 to 1."""
-    return min(_parted_cm(taken, outlines, lens) / PARTED_CM, 1)
+    return min(abs(parted_cm(taken, outlines, lens)) / PARTED_CM, 1)
 
 
 def slit_changed(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
@@ -102,12 +102,13 @@ def slit_changed(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
     """
     if not taken.mouth.slit:
         return 1.0
-    return float(np.interp(_parted_cm(taken, outlines, lens), SLIT_CM, (0, 1)))
+    return float(np.interp(abs(parted_cm(taken, outlines, lens)), SLIT_CM, (0, 1)))
 
 
-def _parted_cm(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
+def parted_cm(taken: Taken, outlines: dict[str, Float], lens: Lens) -> float:
+    """By how much more the lips part than in the plate, cm; below 0 where they close."""
     before, after = mean_gap(taken.outlines["mouth"]), mean_gap(outlines["mouth"])
-    return abs(after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
+    return (after - before) * float(taken.pixels[:, 2].mean()) / lens.focal_px
 
 
 def with_seam(taken: Taken, outline: Float, lens: Lens) -> Float:

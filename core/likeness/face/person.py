@@ -43,7 +43,7 @@ JAW, FORWARD = ARKIT.index("jawOpen"), ARKIT.index("jawForward")
 NO_SKIN = ("gums", "tongue", "teeth_upper", "teeth_lower", "eye_left", "eye_right")
 BEHIND_LIPS = ("socket", "gums", "tongue", "teeth_upper", "teeth_lower")
 LOWER_CM = 0.23  # so much lower behind their lips than the house head's are teeth, in clips of four people
-LOWER_FARTHER = 1.1  # times as far as chin and tongue go lower teeth as the jaw opens, in the same clips
+LOWER_FARTHER = 1.03  # times as far as chin and tongue go lower teeth as the jaw opens, in the same clips
 TONGUE_WIDER = 0.1  # of its width a tongue grows as the jaw opens, in the same clips
 OUTLINE_PARTS = 4  # places of an outline from each point to the next
 

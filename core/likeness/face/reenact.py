@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likeness.face import data_layers, folds, glasses, rim, shutter, silhouette, warp
+from likeness.face import data_layers, folds, glasses, pits, rim, shutter, silhouette, warp
 from likeness.face.compose import NO_SKIN, compose
 from likeness.face.fit import Fit, Lens, toward
 from likeness.face.lending import borrow
@@ -21,6 +21,7 @@ from likeness.face.light import RELIGHT
 from likeness.face.motion import (
     body_shift,
     field_of,
+    parted_cm,
     parting,
     region,
     same_pose,
@@ -185,7 +186,7 @@ def _lay_head(
     """
     rig, taken, lens = retake.rig, retake.taken, retake.lens
     x0, y0, width, height = box
-    relief = _relief(taken, moved.target, lens, retake.wrinkles)
+    relief = _relief(taken, moved, lens, retake.wrinkles)
     local = moved.pixels - np.array([x0, y0, 0], np.float32)
     more = _carried(rig, moved, relief, retake.layers)
     edge = _rim(rig, taken, moved, lens, box)
@@ -304,10 +305,11 @@ def _uncover(taken: Taken, color: Float, origin: tuple[int, int]) -> bool:
     return True
 
 
-def _relief(taken: Taken, target: Fit, lens: Lens, wrinkles: float) -> folds.Relief | None:
-    """The folds that the target's expression adds to the plate's."""
-    if wrinkles <= 0:
-        return None
+def _relief(taken: Taken, moved: _Moved, lens: Lens, wrinkles: float) -> folds.Relief | None:
+    """The folds that the target's expression adds to the plate's, and the pits that it takes away."""
     away = float(np.linalg.norm(taken.fit.translation))
     size = folds.size_for(max(1.0, taken.blur_px) * away / lens.focal_px)
-    return folds.fold(target.expression - taken.fit.expression, wrinkles, size)
+    change = moved.target.expression - taken.fit.expression
+    relief = folds.fold(change, wrinkles, size) if wrinkles > 0 else None
+    share = pits.gone(parted_cm(taken, moved.outlines, lens))
+    return folds.without_pits(relief, size, share, taken.pits, taken.pixels) if share > 0 else relief

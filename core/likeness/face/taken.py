@@ -22,6 +22,7 @@ from likeness.face.limbus import disk_frame, radius_px
 from likeness.face.mouth import PlateMouth
 from likeness.face.neck import Neck, neck_of
 from likeness.face.person import shown_in, to_camera, to_pixels, upper_count
+from likeness.face.pits import Pit, pits_of
 from likeness.face.regions import Regions
 from likeness.face.rig import (
     EYES,
@@ -122,6 +123,11 @@ class Taken:
     def skin_shown(self) -> Float:
         """See `rim.skin_shown`; made when a head first turns."""
         return rim.skin_shown(self.outline, self.pixels[-dense.COUNT :, :2])
+
+    @cached_property
+    def pits(self) -> tuple[Pit, Pit]:
+        """Those beside the mouth's corners; told when lips first part."""
+        return pits_of(self.plate, self.pixels[-dense.COUNT :, :2])
 
     def _lid(self, side: int) -> Lid | None:
         eye = self.eyes[side]
