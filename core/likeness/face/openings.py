@@ -34,6 +34,9 @@ LOOKS_DEG, OPENS, TURNS_DEG = (1.0, 4.0), (0.1, 0.4), (3.0, 12.0)  # no tracker 
 SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
 
 
+HARDLY = np.float32(0.05)  # of a pixel: what is covered no more is lip
+
+
 @dataclass(frozen=True)
 class Ink:
     """What an opening shows: `color` (h, w, 3) by `cover` (h, w), at pixel (`x`, `y`) of a region.
@@ -206,8 +209,33 @@ def lay_mouth(ink: Ink | None, color: Float, matte: Float) -> Part:
     height, width = ink.cover.shape
     spot = slice(ink.y, ink.y + height), slice(ink.x, ink.x + width)
     layer = Part(spot, np.zeros((height, width, 4), np.float32))
+    _lips_beneath(ink.cover, color[spot])
     _lay(ink, color, matte, layer)
     return layer
+
+
+@numba.njit(cache=True, nogil=True)
+def _lips_beneath(cover: Float, color: Float) -> None:
+    """Beneath what an opening (h, w) covers in part goes on what it covers hardly, in place.
+
+    Between the lips there is no mesh: what was drawn there may be skin from beyond them (white specks).
+    """
+    height, width = cover.shape
+    for y in range(height):
+        for x in range(width):
+            if not HARDLY < cover[y, x] < 1:
+                continue
+            total, red, green, blue = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for r in range(max(y - 1, 0), min(y + 2, height)):
+                for c in range(max(x - 1, 0), min(x + 2, width)):
+                    share = np.float32(1) - cover[r, c]
+                    if cover[r, c] <= HARDLY and np.isfinite(color[r, c]).all():
+                        total += share
+                        red += share * color[r, c, 0]
+                        green += share * color[r, c, 1]
+                        blue += share * color[r, c, 2]
+            if total > 0:
+                color[y, x, 0], color[y, x, 1], color[y, x, 2] = red / total, green / total, blue / total
 
 
 def _layer(outlines: list[Float], origin: tuple[int, int], shape: tuple[int, ...]) -> Part:
