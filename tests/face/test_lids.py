@@ -14,6 +14,7 @@ CM_PX = np.array([[WIDE, 0], [0, -WIDE]], np.float32)
 SKIN, WHITE, LINE = (0.5, 0.33, 0.25), (0.75, 0.73, 0.7), (0.06, 0.04, 0.03)
 MIDDLE, HALF = np.array([80.0, 60.0]), np.array([30.0, 11.0])
 UPPER = 33
+EVEN = np.ones(3, np.float32)
 
 
 def outline() -> np.ndarray:
@@ -40,12 +41,14 @@ def skinned(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return color, matte
 
 
-def closed(picture: np.ndarray, blur_px: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def closed(
+    picture: np.ndarray, blur_px: float = 0.0, tint: np.ndarray = EVEN
+) -> tuple[np.ndarray, np.ndarray]:
     """The picture with its eye closed along the lower half of its outline, and where it changed."""
     lid = lids.take_lid(picture, outline(), UPPER, CM_PX, inner_first=True)
     color, matte = skinned(picture)
     margin = outline()[:UPPER] * [1, -0.8] + [0, 1.8 * MIDDLE[1]]
-    lids.lay_lashes(lid, 1.0, margin.astype(np.float32), blur_px, (0, 0), color, matte)
+    lids.lay_lashes(lid, 1.0, margin.astype(np.float32), blur_px, tint, (0, 0), color, matte)
     return color, matte
 
 
@@ -102,7 +105,7 @@ def test_an_eye_beyond_the_region_draws_nothing() -> None:
     lid = lids.take_lid(plate(), outline(), UPPER, CM_PX, inner_first=True)
     color, matte = np.ones((20, 20, 3), np.float32), np.zeros((20, 20), np.float32)
     lids.lay_lid(lid, 1.0, np.zeros(2, np.float32), (500, 500), color, matte)
-    lids.lay_lashes(lid, 1.0, outline()[:UPPER], 0.0, (500, 500), color, matte)
+    lids.lay_lashes(lid, 1.0, outline()[:UPPER], 0.0, EVEN, (500, 500), color, matte)
     assert (color == 1).all() and not matte.any()
 
 
@@ -130,6 +133,16 @@ def test_the_line_shades_the_skin_about_it_more_below_and_least_in_red() -> None
     assert (left[line + 3 : line + 12, 0] > left[line + 3 : line + 12, 1]).all()
 
 
+def test_the_shade_has_the_hue_of_the_plates_own_shades() -> None:
+    tint = np.array([0.7, 1.2, 1.5], np.float32)
+    even, warm = (
+        closed(plate(), tint=each)[0][:, 75:95] / np.array(SKIN, np.float32) for each in (EVEN, tint)
+    )
+    shaded = (even.max(axis=2) < 0.95) & (even.min(axis=2) > 0.8)
+    assert shaded.any()
+    assert warm[shaded] == pytest.approx(even[shaded] ** tint, abs=0.02)
+
+
 def test_the_line_goes_on_beyond_the_outer_corner_and_ends_there() -> None:
     color, _ = closed(plate())
     corner = int(MIDDLE[0] + HALF[0])
@@ -145,6 +158,7 @@ def test_a_line_finer_than_a_pixel_is_paler() -> None:
     darkest = []
     for lid in (fine, coarse):
         color, matte = np.ones((120, 160, 3), np.float32), np.zeros((120, 160), np.float32)
-        lids.lay_lashes(replace(lid, line=coarse.line), 1.0, outline()[:UPPER], 0.0, (0, 0), color, matte)
+        line = replace(lid, line=coarse.line)
+        lids.lay_lashes(line, 1.0, outline()[:UPPER], 0.0, EVEN, (0, 0), color, matte)
         darkest.append(np.median(color[:, 75:95].min(axis=0)))
     assert darkest[0] > darkest[1] + 0.1

@@ -201,13 +201,15 @@ def lay_lashes(
     share: float,
     margin: Float,
     blur_px: float,
+    tint: Float,
     origin: tuple[int, int],
     color: Float,
     matte: Float,
 ) -> None:
     """Draw `share` of the dark line and of the lashes along the upper lid's `margin` (N, 2), in place.
 
-    `blur_px`: standard deviation of the plate's own blur.
+    `blur_px`: standard deviation of the plate's own blur; `tint` (3,) as of `Light`: a painter's shade has its
+    own hue.
     """
     wide = float(np.linalg.norm(lid.cm_px[:, 0]))
     reach = int(np.ceil(SHADE_CM * wide)) + 2
@@ -222,7 +224,7 @@ def lay_lashes(
     share *= max(LINE_CM * wide / half, LEAST_COVER)
     _lay_line(
         np.ascontiguousarray(path - first, np.float32), lid.line, down.astype(np.float32),
-        np.float32(half), np.float32(wide), np.float32(share), color[spot], matte[spot],
+        np.float32(half), np.float32(wide), np.float32(share), tint, color[spot], matte[spot],
     )  # fmt: skip
 
 
@@ -262,7 +264,15 @@ def _lay_skin(skin: Float, shift: Float, share: Any, color: Float, matte: Float)
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _lay_line(
-    path: Float, line: Float, down: Float, half: Any, wide: Any, share: Any, color: Float, matte: Float
+    path: Float,
+    line: Float,
+    down: Float,
+    half: Any,
+    wide: Any,
+    share: Any,
+    tint: Float,
+    color: Float,
+    matte: Float,
 ) -> None:
     long, one = np.float32(LASH_CM) * wide, np.float32(1)
     reach = np.float32(SHADE_CM) * wide
@@ -282,7 +292,8 @@ def _lay_line(
             n = int(at)
             for k in range(3):
                 ink = line[n, k] + (at - np.float32(n)) * (line[n + 1, k] - line[n, k])
-                left = (one - alpha) * (one - (np.float32(SHADE_RED) * shade if k == 0 else shade))
+                lit = one - (np.float32(SHADE_RED) * shade if k == 0 else shade)
+                left = (one - alpha) * lit ** tint[k]
                 color[y, x, k] += (one - left) * (min(ink, color[y, x, k]) - color[y, x, k])
             matte[y, x] = max(matte[y, x], min(np.float32(2) * max(alpha, shade), one))
 

@@ -109,7 +109,7 @@ def lay_eyes(
         _lay(ink, color, matte, layer)
         if lid is not None:
             margin = outlines[name][: upper_count(name)]
-            lay_lashes(lid, closing, margin, taken.blur_px, origin, color, matte)
+            lay_lashes(lid, closing, margin, taken.blur_px, taken.light.tint, origin, color, matte)
     return layer
 
 
