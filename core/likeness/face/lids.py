@@ -208,8 +208,7 @@ def lay_lashes(
 ) -> None:
     """Draw `share` of the dark line and of the lashes along the upper lid's `margin` (N, 2), in place.
 
-    `blur_px`: standard deviation of the plate's own blur; `tint` (3,) as of `Light`: a painter's shade has its
-    own hue.
+    `blur_px`: standard deviation of the plate's own blur. `tint` (3,) is that of `Light`: shades follow it.
     """
     wide = float(np.linalg.norm(lid.cm_px[:, 0]))
     reach = int(np.ceil(SHADE_CM * wide)) + 2

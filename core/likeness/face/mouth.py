@@ -50,7 +50,8 @@ BARE = 0.8  # of what is seen of teeth is darker and redder, by gaps, gums and t
 OPEN_SHARE = 0.08  # area of an opening that shows something, in squared mouth widths
 SHALLOW = 0.25  # area of an opening, in squared mouth widths, below which it shows upper teeth only
 ENAMEL = 0.35, 0.7  # of the way from a lip's paleness to a tooth's: from no tooth for sure to one for sure
-JOIN = 0.06  # of the mouth's width: teeth less apart let nothing be seen between them
+JOIN = 0.06  # of the mouth's width: teeth of a row less apart let nothing be seen between them
+MEET = 0.04  # of it: nor do rows that close
 KNOWN = 0.4, 0.55  # of the upper teeth that show: a plate that shows less is no help, one that shows more is
 OWN_BORDER_PX = 1.5  # the plate's own inside is trusted this far from its lips
 NEAR_LIP = 0.3  # of that, what has the hue of enamel, and no lip's
@@ -251,9 +252,9 @@ def draw_mouth(
     fine = (pixels - np.array([x0, y0, 0], np.float32)) * np.array([FINE, FINE, 1], np.float32)
     index, bary, _ = rasterize(fine, inside.triangles, FINE * width, FINE * height)
     taken = np.zeros((height, width), np.float32)
-    join = JOIN * FINE * float(np.ptp(outline[:, 0]))
-    _join_teeth(index, bary, inside.part, int(join))
-    _join_rows(index, bary, inside.part, int(join * (1 - between)))
+    wide = FINE * float(np.ptp(outline[:, 0]))
+    _join_teeth(index, bary, inside.part, int(JOIN * wide))
+    _join_rows(index, bary, inside.part, int(MEET * wide * (1 - between)))
     _reach_lips(cover, index, bary, inside.part)
     cavity = (between * shade.mean(axis=0) * CAVITY).astype(np.float32)
     cheek = CHEEK_SEEN * _bright(shade[inside.teeth]) * CHEEK

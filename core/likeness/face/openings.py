@@ -216,26 +216,23 @@ def lay_mouth(ink: Ink | None, color: Float, matte: Float) -> Part:
 
 @numba.njit(cache=True, nogil=True)
 def _lips_beneath(cover: Float, color: Float) -> None:
-    """Beneath what an opening (h, w) covers in part goes on what it covers hardly, in place.
+    """Beneath what an opening (h, w) covers in part lies nothing but the lips beside it, in place.
 
-    Between the lips there is no mesh: what was drawn there may be skin from beyond them (white specks).
+    Between them there is no mesh: what was drawn there may be skin from beyond them (white specks).
     """
     height, width = cover.shape
     for y in range(height):
         for x in range(width):
             if not HARDLY < cover[y, x] < 1:
                 continue
-            total, red, green, blue = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            for r in range(max(y - 1, 0), min(y + 2, height)):
-                for c in range(max(x - 1, 0), min(x + 2, width)):
-                    share = np.float32(1) - cover[r, c]
-                    if cover[r, c] <= HARDLY and np.isfinite(color[r, c]).all():
-                        total += share
-                        red += share * color[r, c, 0]
-                        green += share * color[r, c, 1]
-                        blue += share * color[r, c, 2]
-            if total > 0:
-                color[y, x, 0], color[y, x, 1], color[y, x, 2] = red / total, green / total, blue / total
+            for k in range(3):
+                least, most = np.float32(np.inf), np.float32(-np.inf)
+                for down, right in ((-1, 0), (0, -1), (0, 1), (1, 0)):
+                    r, c = min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)
+                    if cover[r, c] <= HARDLY and np.isfinite(color[r, c, k]):
+                        least, most = min(least, color[r, c, k]), max(most, color[r, c, k])
+                if least <= most:
+                    color[y, x, k] = min(max(color[y, x, k], least), most)
 
 
 def _layer(outlines: list[Float], origin: tuple[int, int], shape: tuple[int, ...]) -> Part:
