@@ -88,6 +88,44 @@ def test_the_far_cheek_comes_in_the_color_of_skin(scene: Turned, degrees: float)
     np.testing.assert_allclose(color, np.broadcast_to(SKIN_COLOR, color.shape), rtol=0.02)
 
 
+def flank(scene: Turned) -> np.ndarray:
+    """The vertices (N,) of the nose's side that the plate does not show."""
+    nose = scene.rig.person.head.regions["nose"] > 0.9
+    hidden = np.flatnonzero(nose & (scene.taken.facing[: len(nose)] <= 0.02))
+    assert len(hidden) > 20
+    return hidden
+
+
+def test_the_side_of_a_nose_that_comes_into_sight_is_not_stretched(scene: Turned) -> None:
+    over = scene.uncovered(-20).over
+    target = turned(scene.fit, -20)
+    pixels, side = scene.pixels(target), flank(scene)
+    facing = facing_of(scene.camera(target), normals_of(scene.rig, scene.camera(target)))
+    x, y = pixels[side[facing[side] > 0.4], :2].astype(int).T
+    share = over.values[y - over.spot[0].start, x - over.spot[1].start, 0]
+    assert np.median(share) > 0.3
+
+
+def test_a_shadow_beside_a_nose_stays_on_its_side(scene: Turned) -> None:
+    head, taken = scene.rig.person.head, scene.taken
+    seen = (head.regions["nose"] > 0.5) & (taken.facing[: len(head.mean)] > 0.4)
+    x, y = (
+        taken.pixels[np.flatnonzero(seen & (np.sign(head.mean[:, 0]) != _side(scene)))][:, :2].astype(int).T
+    )
+    dark = np.ones(taken.cutout.layer.shape[:2], np.float32)
+    dark[y, x] = 0
+    dark = np.where(ndimage.grey_erosion(dark, 5) > 0, 1, 0.35).astype(np.float32)
+    layer = taken.cutout.layer * np.dstack([dark] * 3 + [np.ones_like(dark)])
+    shaded = replace(taken, cutout=replace(taken.cutout, layer=layer))
+    even, usual = (complexion(each).even[flank(scene)] for each in (shaded, taken))
+    assert np.median(even - usual) > 0.75 * np.log(0.35)
+
+
+def _side(scene: Turned) -> float:
+    """The sign of the nose's side that is hidden."""
+    return float(np.sign(scene.rig.person.head.mean[flank(scene), 0].mean()))
+
+
 def test_a_head_that_turns_to_the_camera_has_no_wall_in_its_face(scene: Turned) -> None:
     target = turned(scene.fit, -20)
     drawn = redraw(Retake(scene.rig, scene.taken, target, scene.lens, scene.plate))

@@ -32,6 +32,7 @@ Int = NDArray[np.int32]
 
 IRIS_DEPTH_CM = 1.38
 GRAZING = 0.18  # cosine to the view below which the plate does not show a surface well enough
+NOSE_CM = 0.6  # so far about a nose lies what it shades
 MOST_STRETCH = 1.8  # times: more than this the plate's pixels are not spread out
 HIDDEN_CM = 0.6  # behind the nearest surface by this much, a vertex is hidden
 BEHIND = (*ALBEDO, "eye_left", "eye_right", "eye_socket_left", "eye_socket_right")
@@ -113,10 +114,16 @@ class Rig:
 
     @cached_property
     def features(self) -> Float:
-        """How much (V,) vertices and points are of eyes, lips or nose, and not of plain skin."""
-        nose = np.pad(self.person.head.regions["nose"], (0, dense.COUNT))
+        """How much (V,) vertices and points are of eyes or lips, and not of plain skin."""
         parts = sum(mask for mask, name in zip(self.masks, references.PARTS, strict=False) if name != "brows")
-        return np.maximum(parts, nose).astype(np.float32)
+        return np.asarray(parts, np.float32)
+
+    @cached_property
+    def beside_nose(self) -> Float:
+        """How near (V,) vertices and points lie to the nose: 1 on it and close by."""
+        mean = np.concatenate([self.person.head.mean, self.person.head.point_mean])
+        nose = mean[: len(self.person.head.mean)][self.person.head.regions["nose"] > 0.5]
+        return np.asarray(np.clip(2 - cKDTree(nose).query(mean)[0] / NOSE_CM, 0, 1), np.float32)
 
     @cached_property
     def jaw_edge(self) -> Float:

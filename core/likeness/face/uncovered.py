@@ -46,6 +46,7 @@ BARE = 0.6, 0.9  # of the neck about a place: from here on it can be bare, and i
 BESIDE_CM = 2.0, 3.5  # so far beside what is hidden of a neck it counts as such, and so far not
 TWIN_CM = 0.8, 1.6  # so near is a place on the other side, and so far is none
 UNLIKE = 0.4, 1.0  # of the light's logarithm: by so much it differs there, and so much is another light
+SHADED = 0.25, 0.6  # of the same, made even: by so much it differs from what is near, and so much is a shadow
 CAME = 0.03, 0.12  # cosine to the view: by so much more is seen of a vertex
 TURN = 0.04, 0.09  # cosine to the view: by so much more is seen of a skull, not of a nose's wing
 FAR_TURN = 0.08, 0.16  # the same: from here on a jaw's own edge is left behind, and from there wholly
@@ -110,7 +111,8 @@ def complexion(taken: Taken) -> Complexion:
         off, near = cKDTree(rest[spots.some][both]).query(rest[spots.some], k=around)
         theirs += _mean((mine - theirs)[both][near], off)
     unlike = np.abs(taken.level[spots.some] - taken.level[seen[twin[:, 0]]])
-    alone = np.maximum(_rise(TWIN_CM, far[:, 0]), _rise(UNLIKE, unlike))
+    shaded = _rise(SHADED, np.abs((theirs - mine).mean(axis=1))) * rig.beside_nose[spots.some]
+    alone = np.max([_rise(TWIN_CM, far[:, 0]), _rise(UNLIKE, unlike), shaded], axis=0)
     alone = np.where(shown, 1, alone)[:, None]
     told = theirs + alone * (mine - theirs)
     out[spots.ids] = (told[spots.near] * spots.share[..., None]).sum(axis=1)
