@@ -41,6 +41,18 @@ def test_hair_beside_a_neck_goes_with_the_head() -> None:
     assert neck.at(np.array([[160.0, 230], [50, 250], [10, 250]])).tolist() == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("rows", "stands"), [(slice(20, 23), True), (slice(4, 28), False)], ids=["shade", "a tail"]
+)
+def test_a_collars_shade_that_passes_for_hair_stands(rows: slice, stands: bool) -> None:
+    """It went along with the head, and with it the neck beside."""
+    regions = seen(**FACE, hair=(slice(0, 4), slice(4, 28)))
+    alpha = regions.alpha
+    alpha[rows, 22:24] = 0
+    alpha[rows, 22:24, REGIONS.index("hair")] = 1
+    assert neck_of(regions).at(np.array([235.0, 215.0])) == stands
+
+
 def test_where_no_neck_is_seen_nothing_stands() -> None:
     assert not neck_of(seen(skin=FACE["skin"])).stands.any()
 

@@ -17,6 +17,8 @@ from likeness.face.regions import REGIONS, Regions
 
 LIKELY = 0.5  # of alpha
 NECK = REGIONS.index("neck")
+HAIR = REGIONS.index("hair")
+STRAY = 0.08  # of the largest piece of hair: what is smaller, and apart from it, is a collar's shade
 HEAD = [REGIONS.index(n) for n in REGIONS if n not in ("background", "neck", "occluder")]
 
 
@@ -37,7 +39,16 @@ class Neck:
 def neck_of(regions: Regions) -> Neck:
     """The neck that the network saw; beside it stands what is nearer to it than to the rest of the head."""
     neck, head = regions.alpha[..., NECK] > LIKELY, regions.alpha[..., HEAD].sum(axis=2) > LIKELY
+    head &= ~_stray(regions.alpha[..., HAIR] > LIKELY)
     if not neck.any():
         return Neck(neck, regions.crop)
     nearest = ndimage.distance_transform_edt(~(neck | head), return_distances=False, return_indices=True)
     return Neck(neck[tuple(nearest)], regions.crop)
+
+
+def _stray(hair: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Small pieces (n, n) of what was taken for `hair` (n, n), apart from the largest."""
+    labels, count = ndimage.label(hair)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    small = sizes < STRAY * sizes[1:].max(initial=0)
+    return hair & small[labels]
