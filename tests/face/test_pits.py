@@ -90,3 +90,14 @@ def test_a_closed_mouth_keeps_them(stage: Stage) -> None:
     y, x = np.unravel_index(light.argmin(), light.shape)
     assert drawn.picture[y, x, 0] / even.picture[y, x, 0] == pytest.approx(DARK, abs=0.1)
     assert SKIN_COLOR[0] * DARK == pytest.approx(float(drawn.picture[y, x, 0]), rel=0.2)
+
+
+def test_a_pit_of_a_large_picture_is_that_of_a_small_one(stage: Stage) -> None:
+    points, (small, _) = stage.taken.pixels[-dense.COUNT :, :2], pitted(stage)
+    times = 8
+    large = small.repeat(times, 0).repeat(times, 1)
+    for one, other in zip(pits.pits_of(small, points), pits.pits_of(large, times * points), strict=True):
+        y, x = np.unravel_index(one.light.argmax(), one.light.shape)
+        place = np.array([[x + 0.5, y + 0.5]]) + one.origin
+        assert other.light.shape[0] < 3 * one.light.shape[0]
+        assert other.at(times * place) == pytest.approx(one.at(place), abs=0.12)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from likeness.face.fill import cells_of
 from likeness.face.grain import LUMA
 from likeness.face.mouth import box_around
 
@@ -28,14 +29,18 @@ DARKEST = 1e-4
 
 @dataclass(frozen=True)
 class Pit:
-    """`light` (h, w): the logarithm by which a pit at `origin` is darker than the skin about it."""
+    """`light` (h, w): the logarithm by which a pit is darker than the skin about it.
+
+    In cells of so many pixels, of which the first begins at the plate's pixel `origin`.
+    """
 
     light: Float
+    cell: int
     origin: tuple[int, int]
 
     def at(self, places: Float) -> Float:
         """The same at `places` (N, 2) of the plate, pixels."""
-        x, y = (places - np.array(self.origin, np.float32) - np.float32(0.5)).T
+        x, y = ((places - np.array(self.origin, np.float32)) / np.float32(self.cell) - np.float32(0.5)).T
         return np.asarray(ndimage.map_coordinates(self.light, [y, x], order=1, mode="constant"), np.float32)
 
 
@@ -53,18 +58,21 @@ def gone(parted_cm: float) -> float:
 
 def _pit(plate: Float, points: Float, corner: int, other: int) -> Pit:
     away = points[corner] - points[other]
-    wide = float(np.hypot(*away))
-    reach = REACH * wide
-    x0, y0, width, height = box_around(points[[corner]] + np.array([[-reach], [reach]]), 1, plate.shape)
-    x, y = np.arange(width) + 0.5 + x0, np.arange(height)[:, None] + 0.5 + y0
+    wide = max(float(np.hypot(*away)), 1e-3)
+    reach, cell = REACH * wide, max(1, int(FINEST * wide))
+    x0, y0, width, height = box_around(points[[corner]] + np.array([[-reach], [reach]]), cell, plate.shape)
     luma = plate[y0 : y0 + height, x0 : x0 + width, :3] @ LUMA
     log = np.log(np.maximum(np.nan_to_num(luma, posinf=DARKEST), DARKEST))
-    log = ndimage.gaussian_filter(log, FINEST * wide)
-    size = 2 * round(WIDEST * wide / 2) + 1
+    log = cells_of(log[..., None], np.ones_like(log, bool), cell)[..., 0]
+    log = ndimage.gaussian_filter(log, FINEST * wide / cell)
+    size = 2 * round(WIDEST * wide / cell / 2) + 1
     about = np.hypot(*np.ogrid[-(size // 2) : size // 2 + 1, -(size // 2) : size // 2 + 1]) <= size / 2
-    filled = ndimage.gaussian_filter(ndimage.grey_closing(log, footprint=about), 2 * FINEST * wide)
-    way = away / max(wide, 1e-3)
-    outward = (x - points[corner, 0]) * way[0] + (y - points[corner, 1]) * way[1]
-    near = np.clip(2 - 2 * np.hypot(x - points[corner, 0], y - points[corner, 1]) / max(reach, 1e-3), 0, 1)
-    near = near * near * (3 - 2 * near) * np.clip(1 + outward / max(INWARD * wide, 1e-3), 0, 1)
-    return Pit((near * np.clip(filled - log - LEAST, 0, MOST)).astype(np.float32), (x0, y0))
+    filled = ndimage.gaussian_filter(ndimage.grey_closing(log, footprint=about), 2 * FINEST * wide / cell)
+    x, y = (
+        first + cell * (np.arange(count) + 0.5) - at
+        for first, count, at in zip((x0, y0), log.shape[::-1], points[corner], strict=True)
+    )
+    outward = (x * away[0] + y[:, None] * away[1]) / wide
+    near = np.clip(2 - 2 * np.hypot(x, y[:, None]) / reach, 0, 1)
+    near = near * near * (3 - 2 * near) * np.clip(1 + outward / (INWARD * wide), 0, 1)
+    return Pit((near * np.clip(filled - log - LEAST, 0, MOST)).astype(np.float32), cell, (x0, y0))
