@@ -39,9 +39,9 @@ class Neck:
 def neck_of(regions: Regions) -> Neck:
     """The neck that the network saw; beside it stands what is nearer to it than to the rest of the head."""
     neck, head = regions.alpha[..., NECK] > LIKELY, regions.alpha[..., HEAD].sum(axis=2) > LIKELY
-    head &= ~_stray(regions.alpha[..., HAIR] > LIKELY)
     if not neck.any():
         return Neck(neck, regions.crop)
+    head &= ~_stray(regions.alpha[..., HAIR] > LIKELY)
     nearest = ndimage.distance_transform_edt(~(neck | head), return_distances=False, return_indices=True)
     return Neck(neck[tuple(nearest)], regions.crop)
 

@@ -32,8 +32,6 @@ EDGE_CM = 0.05  # standard deviation of an eye's edge: lids have rims, and their
 NO_SLIT_PX = 0.4  # a lower opening is closed
 LOOKS_DEG, OPENS, TURNS_DEG = (1.0, 4.0), (0.1, 0.4), (3.0, 12.0)  # no tracker is sure of, and is: `_made`
 SLIT, SLIT_LIGHT = 0.5, 0.12  # an eye less open than this share of itself is darkened, at most to that
-
-
 HARDLY = np.float32(0.05)  # of a pixel: what is covered no more is lip
 
 

@@ -113,6 +113,16 @@ class Rig:
         return np.pad(out, (0, dense.COUNT))
 
     @cached_property
+    def usual(self) -> Float:
+        """Where vertices and points (V, 3) of the mean head lie, cm."""
+        return np.concatenate([self.person.head.mean, self.person.head.point_mean])
+
+    def _away(self, region: str) -> NDArray[np.float64]:
+        """How far (V,) vertices and points of the mean head lie from a region, cm."""
+        head = self.person.head
+        return np.asarray(cKDTree(head.mean[head.regions[region] > 0.5]).query(self.usual)[0])
+
+    @cached_property
     def features(self) -> Float:
         """How much (V,) vertices and points are of eyes or lips, and not of plain skin."""
         parts = sum(mask for mask, name in zip(self.masks, references.PARTS, strict=False) if name != "brows")
@@ -121,21 +131,18 @@ class Rig:
     @cached_property
     def beside_nose(self) -> Float:
         """How near (V,) vertices and points lie to the nose: 1 on it and close by."""
-        mean = np.concatenate([self.person.head.mean, self.person.head.point_mean])
-        nose = mean[: len(self.person.head.mean)][self.person.head.regions["nose"] > 0.5]
-        return np.asarray(np.clip(2 - cKDTree(nose).query(mean)[0] / NOSE_CM, 0, 1), np.float32)
+        return np.asarray(np.clip(2 - self._away("nose") / NOSE_CM, 0, 1), np.float32)
 
     @cached_property
     def jaw_edge(self) -> Float:
         """How near (V,) vertices and points of the face lie to the neck: 1 at the jaw's edge."""
-        mean = np.concatenate([self.person.head.mean, self.person.head.point_mean])
-        near = 2 - cKDTree(mean[self.neck]).query(mean)[0] / JAW_CM
+        near = 2 - cKDTree(self.usual[self.neck]).query(self.usual)[0] / JAW_CM
         return np.asarray(np.clip(near, 0, 1) * ~self.neck, np.float32)
 
     @cached_property
     def skull(self) -> Float:
         """The direction outward (V, 3) of an even skull at vertices and points, head space."""
-        out = np.concatenate([self.person.head.mean, self.person.head.point_mean]) / SKULL_CM**2
+        out = self.usual / SKULL_CM**2
         return (out / np.linalg.norm(out, axis=1, keepdims=True)).astype(np.float32)
 
     @cached_property
@@ -144,13 +151,8 @@ class Rig:
 
         Before the ears they soon have.
         """
-        head = self.person.head
-        mean = np.concatenate([head.mean, head.point_mean])
-        scalp, ears = (
-            cKDTree(head.mean[head.regions[name] > 0.5]).query(mean)[0] for name in ("scalp", "ears")
-        )
-        sure = np.minimum(scalp / HAIRLINE_CM - 1, FRINGE_CM - mean[:, 1])
-        sure = np.minimum(sure, ears / EAR_CM - 1)
+        sure = np.minimum(self._away("scalp") / HAIRLINE_CM - 1, FRINGE_CM - self.usual[:, 1])
+        sure = np.minimum(sure, self._away("ears") / EAR_CM - 1)
         return np.asarray(np.clip(sure, 0, 1) * (self.face & ~self.neck), np.float32)
 
     @cached_property
@@ -161,7 +163,7 @@ class Rig:
     @cached_property
     def twin(self) -> Int:
         """For every vertex and point (V,) that on the head's other side."""
-        mean = np.concatenate([self.person.head.mean, self.person.head.point_mean])
+        mean = self.usual
         skin = np.flatnonzero(self.bare_skin)
         return skin[cKDTree(mean[skin]).query(mean * [-1, 1, 1])[1]].astype(np.int32)
 
